@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# pluto-latch: libreswan's IKEv2 daemon with RFC 5660 connection latching.
+# `make help` lists the targets. Everything is made below build/ and in the user's cache.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+TOP := $(CURDIR)
+BUILD := build
+CC := gcc
+CLANG := clang
+JOBS := $(shell nproc)
+MAKEFLAGS += -j$(JOBS)
+
+include mk/libreswan.mk
+include mk/daemon.mk
+include mk/test.mk
+
+.PHONY: all help clean
+all: $(DAEMON) $(STAGES) $(GUEST_PROGRAMS)	## build the daemon and what its tests need
+
+help:	## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile mk/*.mk | expand -t 16
+
+clean:	## remove build/ (downloads stay in the cache)
+	rm -rf $(BUILD)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The daemon: upstream's unmodified objects and ours, one binary. Calls into the functions of
+# seam/pl_wrap.def are redirected to ours by the linker.
+
+DAEMON_DIR := programs/pluto-latch
+WRAP_TABLE := $(DAEMON_DIR)/seam/pl_wrap.def
+CORE_SRC := $(wildcard $(DAEMON_DIR)/core/*.c)
+SEAM_SRC := $(wildcard $(DAEMON_DIR)/seam/*.c)
+SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c
+DAEMON := $(BUILD)/bin/pluto-latch
+DAEMON_CLANG := $(BUILD)/bin/pluto-latch.clang
+SCRIPTED := $(BUILD)/bin/pluto-latch.scripted
+STAGES := $(BUILD)/stock/.staged $(BUILD)/ours/.staged $(BUILD)/scripted/.staged
+
+WARN := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wundef -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wpointer-arith -Wvla
+OURS_CFLAGS := -std=gnu99 -g -O2 -fPIE $(WARN) -I$(DAEMON_DIR) -MMD -MP \
+	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fvisibility=hidden
+OURS_LIBS := -ljansson
+
+# Upstream's flags for the only files that see upstream's headers. Its headers do not pass our own
+# extra warnings, so theirs apply, as errors.
+SEAM_CFLAGS = @$(LS_PLUTO)/latch.cflags @$(LS_PLUTO)/latch.includes -I$(LS)/programs/pluto \
+	-I$(DAEMON_DIR) -MMD -MP -DHERE_FILENAME='"$<"'
+
+objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
+wraps = $(shell sed -n 's/^PL_WRAP[A-Z_]*(\([A-Za-z0-9_]*\),.*/-Wl,--wrap=\1/p' $(WRAP_TABLE))
+link = cd $(LS_PLUTO) && $(1) @latch.cflags -o $(abspath $@ $(filter %.o,$^)) $$(cat latch.objs) \
+	$(call wraps) @latch.ldflags $(OURS_LIBS)
+
+$(BUILD)/gcc/%.o: %.c | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(CC) $(OURS_CFLAGS) -c -o $@ $<
+$(BUILD)/clang/%.o: %.c | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(CLANG) $(OURS_CFLAGS) -c -o $@ $<
+$(BUILD)/gcc/$(DAEMON_DIR)/seam/%.o: $(DAEMON_DIR)/seam/%.c $(LS_PLUTO)/latch.flags
+	@mkdir -p $(@D)
+	$(CC) $(SEAM_CFLAGS) -c -o $@ $<
+$(BUILD)/clang/$(DAEMON_DIR)/seam/%.o: $(DAEMON_DIR)/seam/%.c $(LS_PLUTO)/latch.flags
+	@mkdir -p $(@D)
+	$(CLANG) $(SEAM_CFLAGS) -c -o $@ $<
+
+# A wrapped symbol that upstream no longer has, or that nobody calls across files, fails here.
+$(BUILD)/wraps.checked: $(WRAP_TABLE) mk/check-wraps $(LS_PLUTO)/latch.flags
+	@mk/check-wraps $(WRAP_TABLE) $(LS_PLUTO)
+	@touch $@
+
+$(DAEMON): $(call objects,gcc,$(CORE_SRC) $(SEAM_SRC)) $(BUILD)/wraps.checked
+	@mkdir -p $(@D)
+	$(call link,$(CC))
+$(DAEMON_CLANG): $(call objects,clang,$(CORE_SRC) $(SEAM_SRC)) $(BUILD)/wraps.checked
+	@mkdir -p $(@D)
+	$(call link,$(CLANG))
+
+# The same daemon with an engine that gives the verdicts a test asks for.
+$(SCRIPTED): $(call objects,gcc,$(filter-out %/core/pl_engine.c,$(CORE_SRC)) $(SEAM_SRC) \
+		$(SCRIPTED_SRC)) $(BUILD)/wraps.checked
+	@mkdir -p $(@D)
+	$(call link,$(CC))
+
+stage = @rm -rf $(@D) && cp -a $(BUILD)/stock $(@D) && \
+	install -m 755 $< $(@D)/usr/local/libexec/ipsec/pluto && touch $@
+$(BUILD)/ours/.staged: $(DAEMON) $(BUILD)/stock/.staged
+	$(stage)
+$(BUILD)/scripted/.staged: $(SCRIPTED) $(BUILD)/stock/.staged
+	$(stage)
+
+-include $(wildcard $(foreach how,gcc clang asan,$(foreach at,$(DAEMON_DIR)/*/ testing/*/ \
+	testing/*/*/,$(BUILD)/$(how)/$(at)*.d)))

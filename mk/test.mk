@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Tests, from fast to real. testing/tier runs the stages of a tier and adds up the results.
+
+UNIT_SRC := $(wildcard testing/unit/test_*.c)
+UNIT_TESTS := $(patsubst testing/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+GUEST_PROGRAMS := $(patsubst testing/guest/programs/%.c,$(BUILD)/guest/bin/%, \
+	$(wildcard testing/guest/programs/*.c))
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
+
+.PHONY: quick check check-full soak demo guest guest-kernel unit lint clang
+quick: all	## build, lint, unit tests under sanitizers: no guest, at most 3 minutes
+	@testing/tier quick
+
+check: all	## what CI runs: quick, and every scenario in a guest kernel
+	@testing/tier check
+
+check-full: all	## check in both guests (user-mode-linux and QEMU), 100 repeats
+	@testing/tier check-full
+
+soak: all	## scenarios again and again for SOAK_MINUTES (480)
+	@testing/tier soak
+
+demo: all	## the attack that connection latching is for, in a guest kernel
+	@testing/guest/demo
+
+guest: all	## T=NAME: one scenario (T="A B": several; G=qemu: in QEMU)
+	@testing/guest/run $(if $(G),--guest $(G)) $(T)
+
+guest-kernel: $(BUILD)/deps.stamp	## build the user-mode-linux kernel for the guest (once, 9 minutes)
+	@mk/guest-kernel
+
+unit: $(UNIT_TESTS)	## unit tests under ASAN and UBSAN
+	@testing/unit/run $(UNIT_TESTS)
+
+clang: $(DAEMON_CLANG)	## the daemon once more, with clang
+
+lint: $(LS_PLUTO)/latch.flags	## the rules of this tree
+	@testing/lint/run
+
+$(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
+
+.SECONDARY: $(call objects,asan,$(UNIT_SRC) $(CORE_SRC))
+$(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(OURS_LIBS)
+
+$(BUILD)/guest/bin/%: testing/guest/programs/%.c | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(CC) -std=gnu99 -g -O2 -D_GNU_SOURCE $(WARN) -o $@ $<
