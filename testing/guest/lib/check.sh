@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Checks. The first that fails ends the scenario; its sentence is the reason that is reported.
+#
+#	check "SENTENCE" CMD...		CMD succeeds
+#	refute "SENTENCE" CMD...	CMD fails (its own failure to start counts as an error)
+#	check_eq "SENTENCE" WANT GOT
+#	check_gt "SENTENCE" LEAST GOT	GOT is a number above LEAST
+#	wait_for SECONDS "WHAT" CMD...	poll CMD until it succeeds; fails when the time is over
+#	fail "REASON"; skip "REASON"
+#	mono				monotonic time in ns
+#
+# A refuted command must be able to succeed: refute only what a check has shown to work, and end
+# every "nothing happens" on a marker that came after it, never on time.
+
+fail() {
+	# the first reason counts, also when a subshell has to be left on the way
+	[[ -s $OUT/reason ]] || printf '%s\n' "$*" >"$OUT/reason"
+	echo "FAIL $*"
+	exit 1
+}
+
+skip() {
+	printf '%s\n' "$*" >"$OUT/skip"
+	exit 0
+}
+
+passed() {
+	printf '%s\n' "$*" >>"$OUT/checks"
+	echo "[$(($(mono) / 1000000)) ms] ok: $*"
+}
+
+check() {
+	local sentence=$1
+	shift
+	echo "+ $*"
+	"$@" || fail "$sentence"
+	passed "$sentence"
+}
+
+refute() {
+	local sentence=$1 rc
+	shift
+	echo "+ not: $*"
+	"$@"
+	rc=$?
+	((rc != 0)) || fail "$sentence"
+	((rc != 126 && rc != 127)) || fail "$sentence (cannot be judged: exit code $rc of $1)"
+	passed "$sentence"
+}
+
+check_eq() {
+	[[ $2 == "$3" ]] || fail "$1 (expected '$2', got '$3')"
+	passed "$1"
+}
+
+check_gt() {
+	[[ $3 =~ ^[0-9]+$ ]] || fail "$1 (expected a number, got '$3')"
+	(($3 > $2)) || fail "$1 (expected more than $2, got $3)"
+	passed "$1"
+}
+
+# /proc/uptime has steps of 10 ms; bash's EPOCHREALTIME could be set, so it is not the clock here.
+mono() {
+	/top/build/guest/bin/inject mono
+}
+
+wait_for() {
+	local seconds=$1 what=$2 start=$SECONDS
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS - start <= seconds)) ||
+			fail "waited $seconds s for: $what ($*)"
+		sleep 0.05
+	done
+	echo "[$(($(mono) / 1000000)) ms] there: $what"
+}

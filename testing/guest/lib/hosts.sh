@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Hosts of a scenario: containers with a root, a network and processes of their own.
+#
+# Table `hosts`, one line per network device; a host with two legs has two lines:
+#	NAME KIND DEV[@NET] WORD...	WORD: ADDRESS/LENGTH, or gw=ADDRESS for a default route
+# Devices with the same NET (default: lan) are ports of one bridge.
+#
+#	on HOST CMD...			run in the host
+#	as HOST USER CMD...		the same as another user (alice, bob)
+#	bg HOST TAG CMD...		in the background, output to $OUT/HOST.TAG.log
+#	bg_as HOST USER TAG CMD...
+#	bg_kill HOST TAG [SIGNAL]	signal it (TERM) and wait for its end
+#	bg_wait HOST TAG		wait for its end; its exit code
+#	host_kind HOST; host_devices HOST; host_names
+
+HOST_ENV=(
+	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/top/build/guest/bin
+	HOME=/root LC_ALL=C.UTF-8 TERM=dumb NSS_SDB_USE_CACHE=no
+)
+TRACE_FILE=/run/pluto/latch-trace.json
+declare -A HOST_PID HOST_KIND HOST_DEVS HOST_LINK HOST_NET BG_PID
+declare -a HOST_NAMES=()
+
+host_kind() {
+	echo "${HOST_KIND[$1]:?no such host}"
+}
+
+host_devices() {
+	echo "${HOST_DEVS[$1]}"
+}
+
+host_names() {
+	echo "${HOST_NAMES[@]}"
+}
+
+host_known() {
+	[[ -n ${HOST_PID[$1]:-} ]] || fail "the scenario has no host '$1'"
+}
+
+# Sets ENTER to the command that enters a host. Nothing of the caller's environment goes along.
+host_enter() {
+	host_known "$1"
+	ENTER=(nsenter -t "${HOST_PID[$1]}" -m -u -n -i -p -W/ env -i "${HOST_ENV[@]}"
+		"HOST=$1" OUT=/out "PLUTO_LATCH_TRACE=$TRACE_FILE")
+}
+
+host_enter_as() {
+	host_enter "$1"
+	ENTER+=(setpriv --reuid "$2" --regid "$2" --clear-groups env "HOME=/home/$2" "USER=$2")
+}
+
+on() {
+	local ENTER
+	host_enter "$1"
+	shift
+	"${ENTER[@]}" "$@"
+}
+
+as() {
+	local ENTER
+	host_enter_as "$1" "$2"
+	shift 2
+	"${ENTER[@]}" "$@"
+}
+
+# nsenter itself must be the child, see bg_child
+bg() {
+	local ENTER host=$1 tag=$2
+	host_enter "$host"
+	shift 2
+	"${ENTER[@]}" "$@" >"$OUT/$host.$tag.log" 2>&1 </dev/null &
+	BG_PID[$host.$tag]=$!
+}
+
+bg_as() {
+	local ENTER host=$1 user=$2 tag=$3
+	host_enter_as "$host" "$user"
+	shift 3
+	"${ENTER[@]}" "$@" >"$OUT/$host.$tag.log" 2>&1 </dev/null &
+	BG_PID[$host.$tag]=$!
+}
+
+# nsenter waits for the program it forked into the pid namespace; the program is its only child.
+bg_child() {
+	local pid=${BG_PID[$1.$2]:?no such background program}
+	pgrep -P "$pid"
+}
+
+bg_kill() {
+	local child
+	if child=$(bg_child "$1" "$2"); then
+		kill -"${3:-TERM}" "$child"
+	fi
+	bg_wait "$1" "$2" || true
+}
+
+bg_wait() {
+	wait "${BG_PID[$1.$2]:?no such background program}"
+}
+
+# Reads the table into HOST_*; writes the names for /etc/hosts.
+hosts_read() {
+	local name kind dev words word net n=0
+	while read -r name kind dev words; do
+		[[ -z $name || $name == \#* ]] && continue
+		if [[ -z ${HOST_KIND[$name]:-} ]]; then
+			HOST_NAMES+=("$name")
+			HOST_KIND[$name]=$kind
+		fi
+		net=lan
+		[[ $dev == *@* ]] && net=${dev#*@} dev=${dev%@*}
+		HOST_DEVS[$name]="${HOST_DEVS[$name]:-}${HOST_DEVS[$name]:+ }$dev"
+		HOST_LINK[$name:$dev]=v$n
+		HOST_NET[$name:$dev]=$net
+		HOST_WORDS[$name:$dev]=$words
+		n=$((n + 1))
+		for word in $words; do
+			[[ $word == */* ]] && echo "${word%/*} $name $name.test" >>/run/scenario/hosts
+		done
+	done <"$1"
+	((n > 0))
+}
+
+# ip commands that make the bridges and the cables.
+hosts_cables() {
+	local key name dev net seen=" "
+	for key in "${!HOST_LINK[@]}"; do
+		name=${key%%:*} dev=${key#*:} net=br-${HOST_NET[$key]}
+		if [[ $seen != *" $net "* ]]; then
+			seen+="$net "
+			echo "link add $net type bridge forward_delay 0 mcast_snooping 0"
+			echo "link set $net up"
+		fi
+		echo "link add ${HOST_LINK[$key]} type veth peer name $dev netns ${HOST_PID[$name]}"
+		echo "link set ${HOST_LINK[$key]} master $net up"
+	done
+}
+
+# ip commands inside the host.
+host_addresses() {
+	local dev word
+	for dev in ${HOST_DEVS[$1]}; do
+		echo "link set $dev up"
+		for word in ${HOST_WORDS[$1:$dev]}; do
+			case $word in
+			*:*/*) echo "address add $word dev $dev nodad" ;;
+			*/*) echo "address add $word dev $dev" ;;
+			gw=*) echo "route add default via ${word#gw=} dev $dev" ;;
+			esac
+		done
+	done
+}
+
+hosts_start() {
+	local name
+	declare -gA HOST_WORDS
+	: >/run/scenario/hosts
+	hosts_read "$1" || return 1
+	echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+	for name in "${HOST_NAMES[@]}"; do
+		[[ -z $(kind_missing "${HOST_KIND[$name]}") ]] || {
+			echo "$(kind_missing "${HOST_KIND[$name]}")"
+			return 1
+		}
+		mkdir -p "/run/scenario/$name"
+		unshare --net --mount --pid --uts --ipc --fork --kill-child --propagation private \
+			bash /top/testing/guest/inside-host "$name" "${HOST_KIND[$name]}" \
+			"/run/scenario/$name" &
+		[[ ${HOST_KIND[$name]} == plain ]] || pki_prefetch "$name"
+	done
+	for name in "${HOST_NAMES[@]}"; do
+		until [[ -s /run/scenario/$name/pid ]]; do
+			# only children that still run can write it
+			[[ -n $(jobs -r) ]] || return 1
+			sleep 0.01
+		done
+		read -r "HOST_PID[$name]" <"/run/scenario/$name/pid"
+	done
+	hosts_cables | ip -batch - || return 1
+	for name in "${HOST_NAMES[@]}"; do
+		host_addresses "$name" | nsenter -t "${HOST_PID[$name]}" -n ip -batch - || return 1
+	done
+}
+
+# Says what is missing to have hosts of this kind.
+kind_missing() {
+	case $1 in
+	plain) ;;
+	ours | scripted | stock) [[ -x /top/build/$1/usr/local/libexec/ipsec/pluto ]] ||
+		echo "build/$1 is not staged" ;;
+	*) grep -q "^$1 " "/out/$PL_RUN/layers" || echo "no host kind '$1'" ;;
+	esac
+}
+
+# What is worth reading after a failure, per host.
+collect_logs() {
+	local name
+	for name in "${HOST_NAMES[@]}"; do
+		[[ -n ${HOST_PID[$name]:-} ]] || continue
+		{
+			for what in "ip -d address" "ip route show table all" "ip -6 route" \
+				"ip neighbour" "ip -s xfrm state" "ip xfrm policy" "nft list ruleset" \
+				"ss -tuanp" "ps axf" "cat /proc/net/xfrm_stat" "cat /etc/ipsec.conf"; do
+				echo "== $what"
+				# shellcheck disable=SC2086 # words on purpose
+				timeout 5 nsenter -t "${HOST_PID[$name]}" -m -n -p -W/ $what
+			done
+		} >"$OUT/$name.state.log" 2>&1
+		timeout 5 nsenter -t "${HOST_PID[$name]}" -m -W/ \
+			sh -c "[ ! -e $TRACE_FILE ] || cp $TRACE_FILE /out/$name.trace.json"
+	done
+}

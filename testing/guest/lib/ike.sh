@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# IKE daemons of the hosts: pluto (ours, scripted, stock, libreswan410) and charon (strongswan).
+#
+#	ike_start HOST...		start, side by side; returns when all connections are loaded
+#					(PLUTO_OPTIONS: further options of pluto)
+#	ike_stop HOST			orderly end (tells the peers)
+#	ike_kill HOST			SIGKILL: tells nobody
+#	ike_restart HOST		ike_stop, ike_start
+#	ike_up HOST CONN; ike_down HOST CONN
+#	whack HOST ARG...		pluto's control program
+#	ike_log HOST			path of its log
+#	ike_established HOST CONN	is there a child SA of this connection?
+#	facts HOST [JQ-FILTER]		trace of our daemon, JSON lines
+#
+# The configuration is HOST.conf (or HOST.swanctl) of the scenario; if $OUT/HOST.conf exists, which
+# steps may write before ike_start, that one counts.
+
+ike_log() {
+	echo "$OUT/$1.ike.log"
+}
+
+ike_libexec() {
+	case ${HOST_KIND[$1]} in
+	libreswan410) echo /usr/libexec/ipsec ;;
+	*) echo /usr/local/libexec/ipsec ;;
+	esac
+}
+
+whack() {
+	local host=$1
+	shift
+	on "$host" "$(ike_libexec "$host")/whack" "$@"
+}
+
+# The configuration as a path inside the host.
+ike_conf() {
+	if [[ -e $OUT/$1 ]]; then
+		echo "/out/$1"
+	else
+		echo "/top/testing/guest/scenarios/$NAME/$1"
+	fi
+}
+
+ike_start() {
+	local host
+	for host in "$@"; do
+		host_known "$host"
+		on "$host" test -e /run/nick || pki_host "$host"
+		[[ -n ${BG_PID[$host.ike]:-} ]] && cat "$(ike_log "$host")" >>"$OUT/$host.ike.old.log"
+		: >"$(ike_log "$host")"
+		case ${HOST_KIND[$host]} in
+		strongswan) charon_launch "$host" ;;
+		plain) fail "$host has no IKE daemon" ;;
+		*) pluto_launch "$host" ;;
+		esac
+	done
+	for host in "$@"; do
+		if [[ ${HOST_KIND[$host]} == strongswan ]]; then
+			charon_load "$host"
+		else
+			wait_for 20 "pluto of $host has loaded its connections" pluto_is_ready "$host"
+		fi
+	done
+}
+
+pluto_launch() {
+	local host=$1
+	on "$host" sh -c ": >>/etc/ipsec.secrets; cp $(ike_conf "$host.conf") /etc/ipsec.conf" ||
+		fail "no $host.conf"
+	# shellcheck disable=SC2086 # words on purpose
+	bg "$host" ike "$(ike_libexec "$host")/pluto" --config /etc/ipsec.conf --nofork \
+		--logfile "/out/$host.ike.log" ${PLUTO_OPTIONS:-}
+}
+
+# pluto starts addconn, which loads every connection and then says "listen".
+pluto_is_ready() {
+	grep -q "listening for IKE messages" "$(ike_log "$1")" &&
+		! on "$1" pgrep -x addconn && whack "$1" --status
+}
+
+charon_launch() {
+	local host=$1 conf
+	conf=$(ike_conf "$host.swanctl")
+	on "$host" sh -c "
+		db=sql:/var/lib/ipsec/nss; cd /etc/swanctl || exit 1
+		cp $conf swanctl.conf || exit 1
+		nick=\$(cat /run/nick)
+		pk12util -o /run/own.p12 -n \$nick -d \$db -W latch >/dev/null || exit 1
+		openssl pkcs12 -in /run/own.p12 -passin pass:latch -nodes -nocerts -out private/own.pem
+		openssl pkcs12 -in /run/own.p12 -passin pass:latch -nokeys -clcerts -out x509/own.pem
+		for ca in /pki/ca/*/cert.pem; do
+			name=\${ca%/cert.pem}; name=\${name##*/}
+			certutil -L -d \$db -n \$name >/dev/null 2>&1 && cp \$ca x509ca/\$name.pem
+		done
+		cat >/etc/strongswan.conf <<-END
+			charon-systemd {
+				load_modular = yes
+				plugins {
+					include strongswan.d/charon/*.conf
+				}
+				filelog {
+					log {
+						path = /out/$host.ike.log
+						time_format = %b %e %T
+						flush_line = yes
+						default = 1
+						ike = 2
+					}
+				}
+			}
+		END" >>"$OUT/$host.charon-setup.log" 2>&1 ||
+		fail "strongSwan of $host has no complete configuration, see $host.charon-setup.log"
+	bg "$host" ike charon-systemd
+}
+
+charon_load() {
+	local host=$1
+	wait_for 20 "charon of $host is there" on "$host" test -S /run/charon.vici
+	on "$host" swanctl --load-all >>"$OUT/$host.charon-setup.log" 2>&1 ||
+		fail "strongSwan of $host does not accept its configuration, see $host.charon-setup.log"
+}
+
+ike_stop() {
+	if [[ ${HOST_KIND[$1]} == strongswan ]]; then
+		bg_kill "$1" ike TERM
+	else
+		whack "$1" --shutdown
+		bg_wait "$1" ike || true
+	fi
+}
+
+ike_kill() {
+	bg_kill "$1" ike KILL
+}
+
+ike_restart() {
+	ike_stop "$1"
+	ike_start "$1"
+}
+
+ike_up() {
+	if [[ ${HOST_KIND[$1]} == strongswan ]]; then
+		on "$1" timeout 30 swanctl --initiate --child "$2"
+	else
+		on "$1" timeout 30 "$(ike_libexec "$1")/whack" --name "$2" --initiate
+	fi
+}
+
+ike_down() {
+	if [[ ${HOST_KIND[$1]} == strongswan ]]; then
+		on "$1" timeout 30 swanctl --terminate --child "$2"
+	else
+		on "$1" timeout 30 "$(ike_libexec "$1")/whack" --name "$2" --terminate
+	fi
+}
+
+ike_established() {
+	if [[ ${HOST_KIND[$1]} == strongswan ]]; then
+		[[ $(on "$1" swanctl --list-sas --child "$2") == *INSTALLED* ]]
+	else
+		[[ $(whack "$1" --trafficstatus) == *"\"$2\""* ]]
+	fi
+}
+
+facts() {
+	on "$1" sh -c "[ ! -e $TRACE_FILE ] || cat $TRACE_FILE" | jq -c "${2:-.}"
+}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The network: captures, counters, disturbance, forged packets.
+#
+#	capture_start HOST DEV TAG [FILTER]	tcpdump into $OUT/TAG.pcap
+#	capture_stop TAG		end it, after it has proved that it was alive: a marker frame
+#					sent through the same device must be in the file
+#	capture_count TAG FILTER	packets that match; refuses when the proof failed
+#	capture_text TAG WORD		does the capture hold these bytes?
+#	esp_packets HOST in|out [SPI]	packets counted by the kernel's ESP SAs
+#	netem HOST DEV ARG...		tc netem on what HOST sends (`netem HOST DEV off`)
+#	link_down HOST DEV; link_up HOST DEV	the cable, not the host's device
+#	move_address FROM TO ADDRESS/LEN	and tell the neighbours
+#	masquerade HOST DEV		HOST forwards, and translates what leaves by DEV
+#	inject HOST ARG...		forged packets; see testing/guest/programs/inject.c
+#	mac_of HOST DEV
+
+declare -A CAPTURE_HOST CAPTURE_DEV CAPTURE_PROVED
+
+capture_start() {
+	local host=$1 dev=$2 tag=$3
+	shift 3
+	CAPTURE_HOST[$tag]=$host
+	CAPTURE_DEV[$tag]=$dev
+	CAPTURE_PROVED[$tag]=no
+	bg "$host" "capture-$tag" tcpdump -i "$dev" -n -s 0 -U --immediate-mode -Z root \
+		-w "/out/$tag.pcap" ${1:+"($*) or ether proto 0x88b5"}
+	wait_for 10 "the capture $tag runs" grep -q "listening on" "$OUT/$host.capture-$tag.log"
+}
+
+# Sent again and again, because the device may be one that loses packets.
+capture_marked() {
+	on "$1" inject marker "$2" "$3"
+	grep -qaF "$3" "$4"
+}
+
+capture_stop() {
+	local tag=$1 host=${CAPTURE_HOST[$1]:?no such capture} start=$SECONDS marker
+	marker="marker of $tag $(mono)"
+	until capture_marked "$host" "${CAPTURE_DEV[$tag]}" "$marker" "$OUT/$tag.pcap"; do
+		((SECONDS - start <= 5)) || break
+		sleep 0.05
+	done
+	grep -qaF "$marker" "$OUT/$tag.pcap" && CAPTURE_PROVED[$tag]=yes
+	bg_kill "$host" "capture-$tag"
+	[[ ${CAPTURE_PROVED[$tag]} == yes ]]
+}
+
+capture_count() {
+	local tag=$1
+	[[ ${CAPTURE_PROVED[$tag]:-no} == yes ]] ||
+		fail "capture $tag was not proved to be alive: its counts mean nothing"
+	tcpdump -n -Z root -r "$OUT/$tag.pcap" "not ether proto 0x88b5 and ($2)" \
+		>"$OUT/$tag.txt" 2>"$OUT/$tag.err" ||
+		fail "capture $tag cannot be read: $(tail -n 1 "$OUT/$tag.err")"
+	wc -l <"$OUT/$tag.txt"
+}
+
+capture_text() {
+	[[ ${CAPTURE_PROVED[$1]:-no} == yes ]] ||
+		fail "capture $1 was not proved to be alive: its contents mean nothing"
+	grep -qaF "$2" "$OUT/$1.pcap"
+}
+
+esp_packets() {
+	local host=$1 direction=$2 spi=${3:-}
+	on "$host" sh -c 'ip -o address; echo ==; ip -s xfrm state' |
+		awk -v want="$direction" -v spi="$spi" '
+			!sas && $3 ~ /^inet/ { sub(/\/.*/, "", $4); own[$4] = 1 }
+			/^==/ { sas = 1 }
+			/^src / { dir = ($2 in own) ? "out" : "in" }
+			$1 == "proto" { esp = $2 == "esp" && (spi == "" || $4 ~ "^" spi) }
+			/lifetime current:/ { getline; if (esp && dir == want) n += $2 }
+			END { print n + 0 }'
+}
+
+netem() {
+	local host=$1 dev=$2
+	shift 2
+	if [[ $1 == off ]]; then
+		on "$host" tc qdisc del dev "$dev" root
+	else
+		on "$host" tc qdisc replace dev "$dev" root netem "$@"
+	fi || fail "netem $* on $host $dev"
+}
+
+link_down() {
+	ip link set "${HOST_LINK[$1:$2]:?no such cable}" nomaster down
+}
+
+link_up() {
+	ip link set "${HOST_LINK[$1:$2]:?no such cable}" master "br-${HOST_NET[$1:$2]}" up
+}
+
+mac_of() {
+	on "$1" cat "/sys/class/net/$2/address"
+}
+
+move_address() {
+	local from=$1 to=$2 address=$3 dev
+	for dev in ${HOST_DEVS[$from]}; do
+		on "$from" ip address del "$address" dev "$dev" 2>/dev/null
+	done
+	dev=${HOST_DEVS[$to]%% *}
+	on "$to" ip address add "$address" dev "$dev" $([[ $address == *:* ]] && echo nodad) &&
+		on "$to" inject announce "$dev" "${address%/*}" || fail "cannot move $address to $to"
+}
+
+masquerade() {
+	on "$1" sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward
+		nft -f -" <<-END || fail "$1 cannot translate addresses"
+		table ip masquerade {
+			chain postrouting {
+				type nat hook postrouting priority 100
+				oifname "$2" masquerade
+			}
+		}
+	END
+}
+
+inject() {
+	local host=$1
+	shift
+	on "$host" inject "$@"
+}
