@@ -25,6 +25,7 @@
 #include <linux/tcp.h>
 #include <linux/xfrm.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,12 +44,13 @@ static const char usage[] =
 	"Receive the TCP stream that PEER sends to LOCAL without having the connection (IPv4),\n"
 	"and acknowledge it, until BYTES of lines \"secret N ...\" came (-n, default 4096), PEER\n"
 	"ended the connection, nothing came for some time after the first segment (-i, default\n"
-	"15), or the deadline passed (-t, default 60). -r: acknowledge under the tunnel-mode SA\n"
-	"that has this reqid. Prints when ready, after the first line, and at the end:\n"
+	"15), or the deadline passed (-t, default 60), or SIGTERM came. -r: acknowledge under\n"
+	"the tunnel-mode SA that has this reqid. Prints at the start, after the first\n"
+	"line, and at the end:\n"
 	"  ready\n"
 	"  sample LINE\n"
 	"  result stolen=BYTES lines=N first=NUMBER last=NUMBER distinct=BYTES duplicates=BYTES\n"
-	"         segments=N acks=N ended=bytes|peer|idle|deadline      (one line)\n"
+	"         segments=N acks=N ended=bytes|peer|idle|deadline|stopped   (one line)\n"
 	"\"first\" and \"last\" number the first and last line stolen, -1 if none.\n"
 	"Exit status: 0 when BYTES were stolen, 1 when not, 2 on a usage or system error.\n";
 
@@ -66,6 +68,14 @@ struct flow {
 	int fd;
 	struct sockaddr_in peer, local;
 };
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int sig)
+{
+	(void)sig;
+	stopped = 1;
+}
 
 static void die(const char *what)
 {
@@ -290,6 +300,8 @@ static const char *steal(const struct flow *flow, struct theft *theft, unsigned 
 			return "bytes";
 		if (theft->peer_ended)
 			return "peer";
+		if (stopped)
+			return "stopped";
 		if (now >= end)
 			return "deadline";
 		if (now >= idle_end)
@@ -304,6 +316,7 @@ int main(int argc, char **argv)
 {
 	struct theft theft = { .first = -1, .last = -1 };
 	long want = 4096, deadline = 60, idle = 15, reqid = 0;
+	struct sigaction sa = { .sa_handler = stop };
 	struct flow flow;
 	int opt;
 
@@ -327,6 +340,7 @@ int main(int argc, char **argv)
 		bad_usage("want two addresses and ports, last argument is", argv[argc - 1]);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigaction(SIGTERM, &sa, NULL);
 	flow.peer = endpoint(argv[optind], argv[optind + 1]);
 	flow.local = endpoint(argv[optind + 2], argv[optind + 3]);
 	open_flow(&flow, reqid);
