@@ -25,7 +25,7 @@ SEAM_CFLAGS = @$(LS_PLUTO)/latch.cflags @$(LS_PLUTO)/latch.includes -I$(LS)/prog
 	-I$(DAEMON_DIR) -MMD -MP -DHERE_FILENAME='"$<"'
 
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
-wraps = $(shell sed -n 's/^PL_WRAP[A-Z_]*(\([A-Za-z0-9_]*\),.*/-Wl,--wrap=\1/p' $(WRAP_TABLE))
+wraps = $(shell sed -n 's/^PL_WRAP[A-Z_]*.\([A-Za-z0-9_]*\),.*/-Wl,--wrap=\1/p' $(WRAP_TABLE))
 link = cd $(LS_PLUTO) && $(1) @latch.cflags -o $(abspath $@ $(filter %.o,$^)) $$(cat latch.objs) \
 	$(call wraps) @latch.ldflags $(OURS_LIBS)
 

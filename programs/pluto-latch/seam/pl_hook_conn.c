@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Connections come and go, and are routed or not. Told after pluto made them and before it unmakes
+ * them, so that the fact describes something complete.
+ */
+
+#include "seam/pl_wrap.h"
+#include "seam/pl_seam.h"
+
+static void note(enum pl_fact_kind kind, const struct connection *c)
+{
+	struct pl_fact fact = pl_seam_fact_of_conn(kind, c);
+
+	pl_seam_note(&fact);
+}
+
+void __wrap_connection_db_add(struct connection *c)
+{
+	__real_connection_db_add(c);
+	note(PL_FACT_CONN_ADD, c);
+}
+
+void __wrap_connection_db_del(struct connection *c)
+{
+	note(PL_FACT_CONN_DELETE, c);
+	__real_connection_db_del(c);
+}
+
+void __wrap_connection_route(struct connection *c, where_t where)
+{
+	note(PL_FACT_CONN_ROUTE, c);
+	__real_connection_route(c, where);
+}
+
+void __wrap_connection_unroute(struct connection *c, where_t where)
+{
+	note(PL_FACT_CONN_UNROUTE, c);
+	__real_connection_unroute(c, where);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Traffic selectors: pluto selects first, then the engine is asked with both what the peer proposed
+ * (read by ourselves, so that ranges stay ranges) and what pluto would do.
+ *
+ * Fail closed: no engine, a payload we cannot read, a NARROW that is not within both proposal and
+ * selection, or that pluto cannot hold exactly: the child SA is refused. In TS that is clean: the peer
+ * gets TS_UNACCEPTABLE and its IKE SA lives on. Refusing later makes a 5.2 initiator wait.
+ */
+
+#include "seam/pl_wrap.h"
+#include "seam/pl_seam.h"
+#include "seam/pl_upstream.h"
+
+#include "core/pl_ts_wire.h"
+
+static int read_payload(const struct msg_digest *md, enum next_payload_types_ikev2 type,
+			struct pl_ts_list *ret)
+{
+	return pl_ts_wire_parse(pl_upstream_ts_body(md->chain[type]), ret);
+}
+
+static void read_proposal(const struct msg_digest *md, struct pl_ts_facts *ts)
+{
+	int r = read_payload(md, ISAKMP_NEXT_v2TSi, &ts->tsi);
+
+	if (r == 0)
+		r = read_payload(md, ISAKMP_NEXT_v2TSr, &ts->tsr);
+	ts->proposed_error = r;
+	if (r != 0)
+		ts->tsi.len = ts->tsr.len = 0;
+}
+
+static struct pl_fact ts_fact(enum pl_fact_kind kind, const struct child_sa *child,
+			      const struct msg_digest *md, bool ok)
+{
+	struct pl_fact fact = pl_seam_fact_of_state(kind, &child->sa);
+	const struct connection *c = child->sa.st_connection;
+	struct pl_ts_facts *ts = &fact.u.ts;
+	bool is_initiator = child->sa.st_sa_role == SA_INITIATOR;
+
+	fact.is_ok = ok;
+	ts->is_accepted = ok;
+	ts->has_label = pl_upstream_has_label(c);
+	read_proposal(md, ts);
+	if (ok)
+		pl_upstream_installed(c, is_initiator ? &ts->selected_tsi : &ts->selected_tsr,
+				      is_initiator ? &ts->selected_tsr : &ts->selected_tsi);
+	return fact;
+}
+
+/* NULL, or why pluto did not follow. */
+static const char *apply_narrow(const struct child_sa *child, const struct pl_ts_facts *ts,
+				const struct pl_ts_verdict *verdict)
+{
+	if (!pl_ts_list_covers(&ts->tsi, &verdict->tsi) ||
+	    !pl_ts_list_covers(&ts->tsr, &verdict->tsr))
+		return "verdict is wider than the proposal";
+	if (!pl_ts_list_covers(&ts->selected_tsi, &verdict->tsi) ||
+	    !pl_ts_list_covers(&ts->selected_tsr, &verdict->tsr))
+		return "verdict is wider than the connection";
+	/* The responder's own side is TSr. */
+	return pl_upstream_narrow(child->sa.st_connection, &verdict->tsr, &verdict->tsi);
+}
+
+static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
+		     enum pl_verdict_kind given, const struct pl_ts_verdict *narrow)
+{
+	struct pl_fact fact = *asked;
+	struct pl_verdict_facts *verdict = &fact.u.verdict;
+	const struct pl_ts_facts *ts = &asked->u.ts;
+	const char *why_not = NULL;
+
+	fact.kind = PL_FACT_TS_VERDICT;
+	*verdict = (struct pl_verdict_facts) {
+		.about = asked->kind,
+		.given = given,
+		.applied = given,
+		.ts = { .tsi = ts->selected_tsi, .tsr = ts->selected_tsr },
+	};
+	if (given == PL_VERDICT_ACCEPT && ts->proposed_error != 0) {
+		why_not = "proposal cannot be read";
+	} else if (given == PL_VERDICT_NARROW) {
+		why_not = narrow == NULL ? "too late to narrow" : apply_narrow(child, ts, narrow);
+		if (why_not == NULL)
+			verdict->ts = *narrow;
+	}
+	if (why_not != NULL || (given != PL_VERDICT_ACCEPT && given != PL_VERDICT_NARROW))
+		verdict->applied = PL_VERDICT_REFUSE;
+	pl_seam_copy_text(verdict->why_not, why_not);
+	fact.is_ok = verdict->applied != PL_VERDICT_REFUSE;
+	if (!fact.is_ok)
+		llog(RC_LOG, child->sa.logger, "latch: refusing Traffic Selectors%s%s",
+		     why_not == NULL ? "" : ": ", why_not == NULL ? "" : why_not);
+	pl_seam_note(&fact);
+	return fact.is_ok;
+}
+
+bool __wrap_process_v2TS_request_payloads(struct child_sa *child, const struct msg_digest *md)
+{
+	bool ok = __real_process_v2TS_request_payloads(child, md);
+	struct pl_fact fact = ts_fact(PL_FACT_TS_REQUEST, child, md, ok);
+	struct pl_ts_verdict narrow = { .tsi = { .len = 0 } };
+	enum pl_verdict_kind given = PL_VERDICT_NONE;
+
+	if (pl_seam_engine() != NULL)
+		given = pl_engine_ts_request(pl_seam_engine(), &fact, &narrow);
+	return ok && conclude(child, &fact, given, &narrow);
+}
+
+static bool ask_other(enum pl_fact_kind kind, const struct child_sa *child,
+		      const struct msg_digest *md, bool ok)
+{
+	struct pl_fact fact = ts_fact(kind, child, md, ok);
+	enum pl_verdict_kind given = PL_VERDICT_NONE;
+
+	if (pl_seam_engine() != NULL)
+		given = pl_engine_ts_other(pl_seam_engine(), &fact);
+	return ok && conclude(child, &fact, given, NULL);
+}
+
+bool __wrap_verify_rekey_child_request_ts(struct child_sa *child, struct msg_digest *md)
+{
+	bool ok = __real_verify_rekey_child_request_ts(child, md);
+
+	return ask_other(PL_FACT_TS_REKEY, child, md, ok);
+}
+
+bool __wrap_process_v2TS_response_payloads(struct child_sa *child, struct msg_digest *md)
+{
+	bool ok = __real_process_v2TS_response_payloads(child, md);
+
+	return ask_other(PL_FACT_TS_RESPONSE, child, md, ok);
+}
+
+bool __wrap_emit_v2TS_request_payloads(struct pbs_out *outpbs, const struct child_sa *child)
+{
+	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_TS_OFFER, &child->sa);
+
+	pl_upstream_offered(child->sa.st_connection, &fact.u.ts.tsi, &fact.u.ts.tsr);
+	fact.is_ok = __real_emit_v2TS_request_payloads(outpbs, child);
+	pl_seam_note(&fact);
+	return fact.is_ok;
+}
+
+bool __wrap_emit_v2TS_response_payloads(struct pbs_out *outpbs, const struct child_sa *child)
+{
+	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_TS_ANSWER, &child->sa);
+
+	pl_upstream_answered(child->sa.st_connection, &fact.u.ts.tsr, &fact.u.ts.tsi);
+	fact.is_ok = __real_emit_v2TS_response_payloads(outpbs, child);
+	pl_seam_note(&fact);
+	return fact.is_ok;
+}

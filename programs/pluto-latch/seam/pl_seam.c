@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Pluto's objects as facts: copies only, no pointer of pluto's leaves this folder. Nothing is decided
+ * here; what cannot be found out stays empty.
+ */
+
+#include "seam/pl_seam.h"
+#include "seam/pl_ike.h"
+#include "seam/pl_upstream.h"
+#include "seam/pl_wrap.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "iface.h"
+#include "ike_alg.h"
+#include "ip_endpoint.h"
+#include "ip_protocol.h"
+#include "reqid.h"
+
+void pl_seam_copy_text(char ret[static PL_TEXT_MAX], const char *text)
+{
+	snprintf(ret, PL_TEXT_MAX, "%s", text == NULL ? "" : text);
+}
+
+struct pl_fact pl_seam_fact(enum pl_fact_kind kind)
+{
+	return (struct pl_fact) { .kind = kind, .is_ok = true };
+}
+
+struct pl_fact pl_seam_fact_of_conn(enum pl_fact_kind kind, const struct connection *c)
+{
+	struct pl_fact fact = pl_seam_fact(kind);
+
+	pl_upstream_conn(c, &fact.conn);
+	return fact;
+}
+
+struct pl_fact pl_seam_fact_of_state(enum pl_fact_kind kind, const struct state *st)
+{
+	struct pl_fact fact = pl_seam_fact_of_conn(kind, st->st_connection);
+	const struct pl_ike *note;
+
+	fact.role = st->st_sa_role == SA_INITIATOR ? PL_ROLE_INITIATOR :
+		    st->st_sa_role == SA_RESPONDER ? PL_ROLE_RESPONDER : PL_ROLE_NONE;
+	fact.ike = IS_CHILD_SA(st) ? st->st_clonedfrom : st->st_serialno;
+	fact.child = IS_CHILD_SA(st) ? st->st_serialno : 0;
+	note = pl_ike_find(fact.ike);
+	fact.identity = note == NULL ? NULL : note->identity;
+	return fact;
+}
+
+struct pl_fact pl_seam_fact_of_logger(enum pl_fact_kind kind, const struct logger *logger)
+{
+	if (logger->object_vec == &logger_state_vec)
+		return pl_seam_fact_of_state(kind, logger->object);
+	if (logger->object_vec == &logger_connection_vec)
+		return pl_seam_fact_of_conn(kind, logger->object);
+	return pl_seam_fact(kind);
+}
+
+static enum pl_mode mode_of(enum kernel_mode mode)
+{
+	switch (mode) {
+	case KERNEL_MODE_TUNNEL:
+		return PL_MODE_TUNNEL;
+	case KERNEL_MODE_TRANSPORT:
+		return PL_MODE_TRANSPORT;
+	case KERNEL_MODE_IPTFS:
+		return PL_MODE_IPTFS;
+	}
+	return PL_MODE_NONE;
+}
+
+void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *ret)
+{
+	const struct connection *c = child->sa.st_connection;
+	bool is_ah = child->sa.st_ah.protocol != NULL && child->sa.st_esp.protocol == NULL;
+	const struct ipsec_proto_info *sa = is_ah ? &child->sa.st_ah : &child->sa.st_esp;
+	const struct trans_attrs *ta = &sa->trans_attrs;
+	bool is_initiator = child->sa.st_sa_role == SA_INITIATOR;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->protocol = sa->protocol == NULL ? PL_PROTO_NONE : is_ah ? PL_PROTO_AH : PL_PROTO_ESP;
+	ret->mode = mode_of(child->sa.st_kernel_mode);
+	ret->spi_in = ntohl(sa->inbound.spi);
+	ret->spi_out = ntohl(sa->outbound.spi);
+	ret->reqid = is_ah ? reqid_ah(c->child.reqid) : reqid_esp(c->child.reqid);
+	ret->rekeys = child->sa.st_v2_rekey_pred;
+	pl_seam_copy_text(ret->encrypt, ta->ta_encrypt == NULL ? NULL : ta->ta_encrypt->common.fqn);
+	ret->key_bits = ta->enckeylen;
+	pl_seam_copy_text(ret->integ, ta->ta_integ == NULL ? NULL : ta->ta_integ->common.fqn);
+	pl_seam_copy_text(ret->dh, child->sa.st_pfs_group == NULL ? NULL :
+						child->sa.st_pfs_group->common.fqn);
+	ret->has_esn = ta->esn_enabled;
+	ret->has_ipcomp = child->sa.st_ipcomp.protocol != NULL;
+	ret->replay_window = c->config->child_sa.replay_window;
+	pl_upstream_installed(c, is_initiator ? &ret->tsi : &ret->tsr,
+			      is_initiator ? &ret->tsr : &ret->tsi);
+	ret->local = pl_upstream_address(c->local->host.addr);
+	ret->remote = pl_upstream_address(endpoint_address(child->sa.st_remote_endpoint));
+}

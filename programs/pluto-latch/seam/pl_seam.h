@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_SEAM_H
+#define PL_SEAM_H
+
+#include "core/pl_engine.h"
+#include "core/pl_facts.h"
+
+struct child_sa;
+struct connection;
+struct event_base;
+struct ike_sa;
+struct logger;
+struct state;
+
+/**
+ * pl_seam_engine() - the daemon's engine
+ *
+ * Return: NULL before init_kernel() and after the end; ask nothing then: refuse
+ */
+struct pl_engine *pl_seam_engine(void);
+
+/**
+ * pl_seam_identities() - where identities of this daemon are interned
+ *
+ * Return: NULL when pl_seam_engine() is
+ */
+struct pl_identity_pool *pl_seam_identities(void);
+
+/**
+ * pl_seam_note() - hand a fact that nobody can refuse to the engine
+ * @fact: the fact
+ */
+void pl_seam_note(const struct pl_fact *fact);
+
+/**
+ * pl_seam_fact() - an empty fact
+ * @kind: its kind
+ */
+struct pl_fact pl_seam_fact(enum pl_fact_kind kind);
+
+/**
+ * pl_seam_fact_of_conn() - a fact about a connection
+ * @kind: its kind
+ * @c:    the connection, not NULL
+ */
+struct pl_fact pl_seam_fact_of_conn(enum pl_fact_kind kind, const struct connection *c);
+
+/**
+ * pl_seam_fact_of_state() - a fact about an IKE or child SA; identity included
+ * @kind: its kind
+ * @st:   the SA; a larval successor in an IKE rekey counts as child of its predecessor
+ */
+struct pl_fact pl_seam_fact_of_state(enum pl_fact_kind kind, const struct state *st);
+
+/**
+ * pl_seam_fact_of_logger() - a fact for which pluto hands us nothing but a logger
+ * @kind:   its kind
+ * @logger: names the SA it belongs to, or none
+ */
+struct pl_fact pl_seam_fact_of_logger(enum pl_fact_kind kind, const struct logger *logger);
+
+/**
+ * pl_seam_child_facts() - a child SA's facts
+ * @child: the child SA
+ * @ret:   completely written
+ */
+void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *ret);
+
+/**
+ * pl_seam_copy_text() - text into a fact, cut where it does not fit
+ * @ret:  where to
+ * @text: NULL is the empty text
+ */
+void pl_seam_copy_text(char ret[static PL_TEXT_MAX], const char *text);
+
+/**
+ * pl_seam_shim_kernel() - put ours in front of pluto's kernel_ops
+ */
+void pl_seam_shim_kernel(void);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_UPSTREAM_H
+#define PL_UPSTREAM_H
+
+#include "core/pl_facts.h"
+
+#include "ip_address.h"
+#include "ip_selector.h"
+
+struct connection;
+struct payload_digest;
+
+/**
+ * pl_upstream_address() - pluto's address as ours
+ * @address: may be unset
+ */
+struct pl_address pl_upstream_address(ip_address address);
+
+/**
+ * pl_upstream_ts() - pluto's selector as ours
+ * @selector: may be unset: the result is then invalid
+ */
+struct pl_ts pl_upstream_ts(const ip_selector *selector);
+
+/**
+ * pl_upstream_installed() - what the connection's kernel policies select
+ * @c:          a connection
+ * @ret_local:  our side, in pluto's order, each once
+ * @ret_remote: the peer's
+ */
+void pl_upstream_installed(const struct connection *c, struct pl_ts_list *ret_local,
+			   struct pl_ts_list *ret_remote);
+
+/**
+ * pl_upstream_offered() - what a request made for this connection says
+ * @c:          a connection
+ * @ret_local:  our side
+ * @ret_remote: the peer's
+ */
+void pl_upstream_offered(const struct connection *c, struct pl_ts_list *ret_local,
+			 struct pl_ts_list *ret_remote);
+
+/**
+ * pl_upstream_answered() - what a response made for this connection says
+ * @c:          a connection
+ * @ret_local:  our side
+ * @ret_remote: the peer's
+ */
+void pl_upstream_answered(const struct connection *c, struct pl_ts_list *ret_local,
+			  struct pl_ts_list *ret_remote);
+
+/**
+ * pl_upstream_has_label() - a security label takes part in the negotiation
+ * @c: a connection
+ */
+bool pl_upstream_has_label(const struct connection *c);
+
+/**
+ * pl_upstream_narrow() - make kernel policy and response say exactly this
+ * @c:      the connection that pluto chose for the child SA
+ * @local:  our side
+ * @remote: the peer's
+ *
+ * On failure nothing was changed, and the caller must refuse the child.
+ *
+ * Return: NULL, or why pluto cannot hold these
+ */
+const char *pl_upstream_narrow(struct connection *c, const struct pl_ts_list *local,
+			       const struct pl_ts_list *remote);
+
+/**
+ * pl_upstream_conn() - the connection's facts
+ * @c:   a connection
+ * @ret: completely written
+ */
+void pl_upstream_conn(const struct connection *c, struct pl_conn_facts *ret);
+
+/**
+ * pl_upstream_ts_body() - the bytes of a TS payload after its generic header
+ * @payload: NULL when the message has none
+ *
+ * Pluto's own cursor into the payload stays where it is.
+ */
+struct pl_blob pl_upstream_ts_body(const struct payload_digest *payload);
+
+#endif
