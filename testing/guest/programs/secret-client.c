@@ -37,11 +37,14 @@ struct count {
 };
 
 static volatile sig_atomic_t stopped;
+static int connection = -1;
 
+/* What has arrived is still read; then the stream ends, also for a read that is about to begin. */
 static void stop(int sig)
 {
 	(void)sig;
 	stopped = 1;
+	shutdown(connection, SHUT_RD);
 }
 
 static void die(const char *what)
@@ -125,7 +128,7 @@ static void count_line(struct count *count, const char *line)
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_handler = stop };
+	struct sigaction sa = { .sa_handler = stop, .sa_flags = SA_RESTART };
 	struct count count = { .last = -1 };
 	long every = 50;
 	char line[4096];
@@ -144,15 +147,16 @@ int main(int argc, char **argv)
 		bad_usage("want two addresses and ports, last argument is", argv[argc - 1]);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	connection = connect_from(argv + optind);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 
-	FILE *stream = fdopen(connect_from(argv + optind), "r");
+	FILE *stream = fdopen(connection, "r");
 
 	if (stream == NULL)
 		die("fdopen");
 	errno = 0;
-	while (!stopped && fgets(line, sizeof(line), stream) != NULL) {
+	while (fgets(line, sizeof(line), stream) != NULL) {
 		if (strchr(line, '\n') == NULL)
 			break;	/* half a line: the connection ended inside it */
 		count_line(&count, line);

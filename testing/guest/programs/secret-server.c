@@ -31,7 +31,7 @@ static const char usage[] =
 	"usage: secret-server [-i INTERVAL_MS] [-l LINE_BYTES] ADDRESS PORT\n"
 	"Accept one TCP connection on ADDRESS PORT and send it a line \"secret NNNNNN ...\" of\n"
 	"LINE_BYTES (20 to 1024, default 64) every INTERVAL_MS (1 to 10000, default 5), until the\n"
-	"connection ends or SIGTERM or SIGINT arrives. Prints:\n"
+	"connection ends or, once it is accepted, SIGTERM or SIGINT arrives. Prints:\n"
 	"  listening ADDRESS PORT\n"
 	"  accepted ADDRESS PORT\n"
 	"  ended sent=BYTES acknowledged=BYTES lines=N reason=TEXT\n"
@@ -100,19 +100,20 @@ static int accept_one(int listener)
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 	char host[NI_MAXHOST], port[NI_MAXSERV];
+	struct timeval tick = { .tv_usec = 100000 };
 	int on = 1;
 	int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
 
-	if (fd < 0) {
-		if (errno == EINTR && stopped)
-			exit(2);
+	if (fd < 0)
 		die("accept");
-	}
 	if (getnameinfo((struct sockaddr *)&peer, len, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		die("getnameinfo");
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
 		die("TCP_NODELAY");
+	/* A full send queue must not keep us from noticing that we are to stop. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick)) != 0)
+		die("SO_SNDTIMEO");
 	printf("accepted %s %s\n", host, port);
 	return fd;
 }
@@ -127,13 +128,16 @@ static void fill_line(char *line, size_t len, unsigned long number_of_line)
 	line[len - 1] = '\n';
 }
 
-/* Returns 0, or the errno that ended the connection (EINTR: we were told to stop). */
+/* Returns 0, or the errno that ended the connection; EINTR when we were told to stop. */
 static int send_all(int fd, const char *data, size_t len, unsigned long *sent)
 {
 	while (len > 0) {
+		if (stopped)
+			return EINTR;
+
 		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
 
-		if (n < 0 && errno == EINTR && !stopped)
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0)
 			return errno;
@@ -191,13 +195,13 @@ int main(int argc, char **argv)
 		bad_usage("want ADDRESS and PORT, last argument is", argv[argc - 1]);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
 
 	int listener = listen_at(argv[optind], argv[optind + 1]);
 	int fd = accept_one(listener);
 
 	close(listener);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
 	serve(fd, interval_ms, line_bytes);
 	return 0;
 }

@@ -36,6 +36,7 @@
 
 #define LINE_MAX_BYTES 1024
 #define ACK_WINDOW 65535
+#define TICK_MS 100	/* so often we look whether we are to stop */
 #define MARKER "secret"
 
 static const char usage[] =
@@ -295,6 +296,7 @@ static const char *steal(const struct flow *flow, struct theft *theft, unsigned 
 	for (;;) {
 		struct pollfd pfd = { .fd = flow->fd, .events = POLLIN };
 		long now = now_ms();
+		long rest = (end < idle_end ? end : idle_end) - now;
 
 		if (theft->stolen >= want)
 			return "bytes";
@@ -306,7 +308,7 @@ static const char *steal(const struct flow *flow, struct theft *theft, unsigned 
 			return "deadline";
 		if (now >= idle_end)
 			return "idle";
-		if (poll(&pfd, 1, (end < idle_end ? end : idle_end) - now) > 0 &&
+		if (poll(&pfd, 1, rest < TICK_MS ? rest : TICK_MS) > 0 &&
 		    receive(flow, theft))
 			idle_end = now_ms() + idle_ms;
 	}
