@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What can go wrong, in the three languages in which we say it: a number inside the daemon, a D-Bus
- * error name, a liblatch constant. Programs decide by the name and people read the sentence, so both
- * stay as they are once released.
+/* What can go wrong, in the three languages in which we say it: a number inside the daemon, a
+ * D-Bus error name, a liblatch constant. Programs decide by the name and people read the sentence,
+ * so both stay as they are once released.
  *
  * Invariant: every error has exactly one name in each language, made from the same words
  * (PL_E_NO_SA, NoSa, LATCH_ERR_NO_SA), and no two errors share one. Who may not see a latch hears
@@ -30,20 +30,20 @@ static const struct pl_error_info table[PL_E_ROOF] = {
 	ROW(BROKEN, "Broken", "The latch is broken."),
 	ROW(CLOSED, "Closed", "The latch is closed."),
 
-	ROW(NOT_CONNECTED, "NotConnected", "The socket has no local or no remote address yet."),
+	ROW(NOT_CONNECTED, "NotConnected", "The socket has no local or remote address yet."),
 	ROW(NOT_INTERNET, "NotInternet", "This is not a TCP, UDP or SCTP socket over IP."),
 	ROW(ALREADY_USED, "AlreadyUsed", "The socket received data before it was latched."),
 	ROW(SOCKET_CHANGED, "SocketChanged", "The socket changed while it was being latched."),
 	ROW(OTHER_NETNS, "OtherNetns", "The socket belongs to another network namespace."),
 	ROW(MPTCP, "Mptcp", "The socket speaks MPTCP: one connection, many flows."),
-	ROW(TRANSLATED, "Translated", "Addresses or ports of the flow are translated on this host."),
+	ROW(TRANSLATED, "Translated", "The flow is translated (NAT) on this host."),
 	ROW(BOTH_ENDS_LOCAL, "BothEndsLocal", "Both ends of the flow are on this host."),
 	ROW(LINK_LOCAL, "LinkLocal", "A link-local address does not name one host."),
 	ROW(SOURCE_ROUTED, "SourceRouted", "The socket uses source routing."),
 	ROW(ENCAPSULATED, "Encapsulated", "The flow is encapsulated before IPsec can see it."),
 	ROW(VIRTUAL_INTERFACE, "VirtualInterface",
 	    "The flow leaves through an xfrm interface or a VRF."),
-	ROW(COMPRESSED, "Compressed", "The SA compresses (IPComp), and the guard cannot follow it."),
+	ROW(COMPRESSED, "Compressed", "The SA compresses (IPComp): the guard cannot follow."),
 	ROW(SHARED_REQID, "SharedReqid", "The SA shares its reqid with other peers."),
 
 	ROW(NOT_PROTECTED, "NotProtected", "No IPsec connection of this host covers the flow."),
@@ -57,7 +57,7 @@ static const struct pl_error_info table[PL_E_ROOF] = {
 
 	ROW(NOT_AVAILABLE, "NotAvailable",
 	    "The peer has none: no key of its own, no certificate or no trust anchor."),
-	ROW(EQUAL_KEYS, "EqualKeys", "Both ends use the same key: a channel binding means nothing."),
+	ROW(EQUAL_KEYS, "EqualKeys", "Both ends use one key: a binding would mean nothing."),
 
 	ROW(NOT_AUTHORIZED, "NotAuthorized", "The caller is not authorized to do this."),
 	ROW(FORBIDDEN, "Forbidden", "The policy of this host (latch.conf) does not allow this."),
