@@ -8,7 +8,8 @@
 #	ike_stop HOST			orderly end (tells the peers)
 #	ike_kill HOST			SIGKILL: tells nobody
 #	ike_restart HOST		ike_stop, ike_start
-#	ike_up HOST CONN; ike_down HOST CONN
+#	ike_up HOST CONN		succeeds when it has a child SA (whack alone says 0 too early)
+#	ike_down HOST CONN
 #	whack HOST ARG...		pluto's control program
 #	ike_log HOST			path of its log
 #	ike_established HOST CONN	is there a child SA of this connection?
@@ -60,7 +61,7 @@ ike_start() {
 		if [[ ${HOST_KIND[$host]} == strongswan ]]; then
 			charon_load "$host"
 		else
-			wait_for 20 "pluto of $host has loaded its connections" pluto_is_ready "$host"
+			wait_for 60 "pluto of $host has loaded its connections" pluto_is_ready "$host"
 		fi
 	done
 }
@@ -117,7 +118,7 @@ charon_launch() {
 
 charon_load() {
 	local host=$1
-	wait_for 20 "charon of $host is there" on "$host" test -S /run/charon.vici
+	wait_for 60 "charon of $host is there" on "$host" test -S /run/charon.vici
 	on "$host" swanctl --load-all >>"$OUT/$host.charon-setup.log" 2>&1 ||
 		fail "strongSwan of $host does not accept its configuration, see $host.charon-setup.log"
 }
@@ -144,7 +145,8 @@ ike_up() {
 	if [[ ${HOST_KIND[$1]} == strongswan ]]; then
 		on "$1" timeout 30 swanctl --initiate --child "$2"
 	else
-		on "$1" timeout 30 "$(ike_libexec "$1")/whack" --name "$2" --initiate
+		on "$1" timeout 30 "$(ike_libexec "$1")/whack" --name "$2" --initiate &&
+			ike_established "$1" "$2"
 	fi
 }
 

@@ -110,7 +110,7 @@ move_address() {
 masquerade() {
 	on "$1" sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward
 		nft -f -" <<-END || fail "$1 cannot translate addresses"
-		table ip masquerade {
+		table ip translate {
 			chain postrouting {
 				type nat hook postrouting priority 100
 				oifname "$2" masquerade

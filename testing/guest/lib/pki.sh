@@ -10,12 +10,20 @@
 #					dns name HOST.test, nickname HOST
 #	pki_trust HOST CA		make HOST trust a further root
 #
+# Names are written in the order of their encoding, as in ipsec.conf: "CN=a.test, O=latch". (certutil
+# itself wants them backwards. libreswan compares names in any order, strongSwan does not.)
+#
 # ike_start calls pki_host HOST by itself when the steps have not. In the guest, /run/pki/ca/NAME is
 # the CA's database, with `template`, an otherwise empty database that trusts it; /run/pki/hosts has
 # the finished databases. `pki.sh prepare` makes the default CA.
 
 PKI=/run/pki
 export NSS_SDB_USE_CACHE=no
+
+# certutil's notation of a name: the last component first.
+pki_dn() {
+	awk -v RS=', *' '{ sub(/\n$/, ""); dn = $0 (NR > 1 ? "," : "") dn } END { print dn }' <<<"$1"
+}
 
 pki_noise() {
 	head -c 64 /dev/urandom >"$1"
@@ -74,11 +82,11 @@ pki_ca_make() {
 	cp "$tmp"/*.{db,txt} "$tmp/template/"
 	# shellcheck disable=SC2046 # words on purpose
 	if [[ -z $issuer ]]; then
-		printf 'y\n\ny\n' | certutil -S -x -d "sql:$tmp" -n "$ca" -s "$dn" -t CT,C,C \
+		printf 'y\n\ny\n' | certutil -S -x -d "sql:$tmp" -n "$ca" -s "$(pki_dn "$dn")" -t CT,C,C \
 			$(pki_key ec) -z "$tmp/noise" -m 1 -v 120 -2 --keyUsage certSigning,crlSigning
 	else
 		echo "$issuer" >"$tmp/issuer"
-		certutil -R -a -d "sql:$tmp" -s "$dn" $(pki_key ec) -z "$tmp/noise" -o "$tmp/req" &&
+		certutil -R -a -d "sql:$tmp" -s "$(pki_dn "$dn")" $(pki_key ec) -z "$tmp/noise" -o "$tmp/req" &&
 			printf 'y\n\ny\n' | pki_sign "$issuer" "$tmp/req" "$tmp/cert.pem" -2 \
 				--keyUsage certSigning,crlSigning &&
 			certutil -A -d "sql:$tmp" -n "$ca" -t ,, -a -i "$tmp/cert.pem"
@@ -100,7 +108,7 @@ pki_db() {
 	mkdir "$tmp/work"
 	pki_noise "$tmp/work/noise"
 	# shellcheck disable=SC2046 # words on purpose
-	certutil -R -a -d "sql:$tmp" -s "$dn" $(pki_key "$type") -z "$tmp/work/noise" \
+	certutil -R -a -d "sql:$tmp" -s "$(pki_dn "$dn")" $(pki_key "$type") -z "$tmp/work/noise" \
 		-o "$tmp/work/req" &&
 		pki_sign "$ca" "$tmp/work/req" "$tmp/work/cert" -8 "$san" --keyUsage digitalSignature &&
 		certutil -A -d "sql:$tmp" -n "$nick" -t ,, -a -i "$tmp/work/cert" &&

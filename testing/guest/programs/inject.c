@@ -9,8 +9,8 @@
  *	inject DEV MAC tcp|udp|icmp|raw SRC DST [KEY=VALUE...]
  *		sport= dport= flags=SAFRPU seq= ack= window= type= code= proto= ttl= id=
  *		data=TEXT hex=BYTES badsum
- *		frag=OFFSET: a fragment, bytes (multiple of 8), whose payload is what would follow
- *			the IP header; with "+" at the end: more fragments come
+ *		cut=FROM:LEN: a fragment, these bytes of what would follow the IP header (FROM a
+ *			multiple of 8); all cuts of one packet with one id= make the whole
  *	inject marker DEV TEXT		frame of the local experimental ethertype 0x88b5
  *	inject announce DEV ADDRESS	gratuitous ARP, or unsolicited neighbour advertisement
  *	inject mono			print CLOCK_MONOTONIC in ns
@@ -49,7 +49,7 @@ struct packet {
 	uint32_t seq, ack, id;
 	uint16_t window;
 	bool is_fragment, more, badsum;
-	uint16_t frag_offset;		/* bytes */
+	uint16_t cut_from, cut_len;	/* bytes */
 	struct buf data;
 };
 
@@ -166,7 +166,7 @@ static void build_transport(const struct packet *p, struct buf *b)
 
 static void build_ipv4(const struct packet *p, const struct buf *payload, struct buf *b)
 {
-	uint16_t frag = p->frag_offset / 8 | (p->more ? 0x2000 : 0);
+	uint16_t frag = p->cut_from / 8 | (p->more ? 0x2000 : 0);
 	size_t start = b->len;
 	uint16_t v;
 
@@ -197,7 +197,7 @@ static void build_ipv6(const struct packet *p, const struct buf *payload, struct
 	if (p->is_fragment) {
 		put8(b, p->proto);
 		put8(b, 0);
-		put16(b, p->frag_offset | p->more);
+		put16(b, p->cut_from | p->more);
 		put32(b, p->id);
 	}
 	put(b, payload->bytes, payload->len);
@@ -342,17 +342,27 @@ static void hex_bytes(struct buf *b, const char *text)
 	}
 }
 
-static void set_fragment(struct packet *p, const char *text)
+static void set_cut(struct packet *p, const char *text)
 {
-	size_t len = strlen(text);
-	char digits[16];
+	unsigned int from, len;
 
-	p->more = len > 0 && text[len - 1] == '+';
-	snprintf(digits, sizeof(digits), "%.*s", (int)(len - p->more), text);
-	p->frag_offset = number(digits, 65528);
-	if (p->frag_offset % 8 != 0)
-		die("frag= is not a multiple of 8");
+	if (sscanf(text, "%u:%u", &from, &len) != 2 || from > 65528 || from % 8 != 0 || len > 65535)
+		die("bad cut=");
+	p->cut_from = from;
+	p->cut_len = len;
 	p->is_fragment = true;
+}
+
+/* Leaves of the payload what the fragment carries. */
+static void cut(struct packet *p, struct buf *payload)
+{
+	if (p->cut_from >= payload->len)
+		die("cut= begins behind the end");
+	p->more = p->cut_from + p->cut_len < (int)payload->len;
+	payload->len -= p->cut_from;
+	memmove(payload->bytes, payload->bytes + p->cut_from, payload->len);
+	if (payload->len > p->cut_len)
+		payload->len = p->cut_len;
 }
 
 static void set_word(struct packet *p, const char *word)
@@ -391,8 +401,8 @@ static void set_word(struct packet *p, const char *word)
 		put(&p->data, v, strlen(v));
 	else if (IS("hex"))
 		hex_bytes(&p->data, v);
-	else if (IS("frag"))
-		set_fragment(p, v);
+	else if (IS("cut"))
+		set_cut(p, v);
 	else
 		die(word);
 #undef IS
@@ -436,10 +446,9 @@ static int cmd_packet(char **argv)
 	p.proto = protocol(&p, argv[2]);
 	for (word = argv + 5; *word != NULL; word++)
 		set_word(&p, *word);
-	if (p.is_fragment && p.frag_offset != 0)
-		payload = p.data;	/* behind the first fragment there is no transport header */
-	else
-		build_transport(&p, &payload);
+	build_transport(&p, &payload);
+	if (p.is_fragment)
+		cut(&p, &payload);
 	ethernet(&frame, to, from, p.af == AF_INET ? ETHERTYPE_IP : ETHERTYPE_IPV6);
 	if (p.af == AF_INET)
 		build_ipv4(&p, &payload, &frame);
