@@ -201,6 +201,14 @@ static void put_identity(struct out *out, const struct pl_identity *identity)
 	put(out, "identity", both.object);
 }
 
+/* Certificates are long: where they matter, in full, else just the name. */
+static void put_peer(struct out *out, const struct pl_fact *fact)
+{
+	put_text(out, "peer", pl_identity_data(fact->identity)->peer.id);
+	if (fact->kind == PL_FACT_IKE_UP || fact->kind == PL_FACT_CHILD_UP)
+		put_identity(out, fact->identity);
+}
+
 static void put_conn(struct out *out, const struct pl_fact *fact)
 {
 	const struct pl_conn_facts *conn = &fact->conn;
@@ -433,7 +441,7 @@ int pl_fact_json(const struct pl_fact *fact, uint64_t mono_ns, char **ret)
 	put_bool(&out, "ok", fact->is_ok);
 	put_details(&out, fact);
 	if (fact->identity != NULL)
-		put_identity(&out, fact->identity);
+		put_peer(&out, fact);
 	if (!out.is_bad)
 		text = json_dumps(out.object, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(out.object);

@@ -17,7 +17,8 @@
  *   role          "initiator" | "responder"
  *   conn          name of the connection; instance: its number (absent for none);
  *                 conn_serial; ike_version (absent for 2)
- *   identity      { peer: END, own: END }; END: { id, id_type, id_wire, method, method_number,
+ *   peer          ID of the authenticated peer as text
+ *   identity      (ike-up, child-up) { peer: END, own: END }; END: { id, id_type, id_wire, method, method_number,
  *                 cert, anchor, spki }, the last three and id_wire in base64 of their bytes
  *   ok            pluto's own result (child-failed: false)
  * By kind:

@@ -62,7 +62,14 @@ static CERTCertificate *find_anchor(CERTCertificate *cert, struct logger *logger
 	CERTCertificate *anchor = NULL;
 
 	for (unsigned i = 0; i < elemsof(usages) && anchor == NULL; i++) {
+		PRUint64 leaf[2] = { 0, 0 }, chain[2] = { 0, 0 };
+		CERTRevocationFlags none = {
+			.leafTests = { .cert_rev_flags_per_method = leaf, },
+			.chainTests = { .cert_rev_flags_per_method = chain, },
+		};
 		CERTValInParam in[] = {
+			{ .type = cert_pi_revocationFlags, .value.pointer.revocation = &none, },
+			{ .type = cert_pi_date, .value.scalar.time = PR_Now(), },
 			{ .type = cert_pi_trustAnchors,
 			  .value.pointer.chain = roots->trustcl, },
 			{ .type = cert_pi_useOnlyTrustAnchors, .value.scalar.b = PR_TRUE, },
@@ -76,6 +83,8 @@ static CERTCertificate *find_anchor(CERTCertificate *cert, struct logger *logger
 		if (CERT_PKIXVerifyCert(cert, usages[i], in, out, NULL) == SECSuccess)
 			anchor = out[0].value.pointer.cert;
 	}
+	if (anchor == NULL)
+		llog_nss_error(RC_LOG, logger, "latch: no trust anchor for \"%s\"", cert->subjectName);
 	root_certs_delref(&roots, logger);
 	return anchor;
 }

@@ -97,6 +97,14 @@ static bool shim_policy_del(enum direction dir, enum expect_kernel_policy expect
 	return fact.is_ok;
 }
 
+/* Without the salt, which AEAD ciphers carry behind the key. */
+static uint32_t key_bits(const struct kernel_state *sa)
+{
+	size_t salt = sa->encrypt == NULL ? 0 : sa->encrypt->salt_size;
+
+	return sa->encrypt_key.len < salt ? 0 : (sa->encrypt_key.len - salt) * 8;
+}
+
 static bool shim_add_sa(const struct kernel_state *sa, bool replace, struct logger *logger)
 {
 	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_SA_ADD, logger);
@@ -109,7 +117,7 @@ static bool shim_add_sa(const struct kernel_state *sa, bool replace, struct logg
 		.reqid = sa->reqid,
 		.src = pl_upstream_address(sa->src.address),
 		.dst = pl_upstream_address(sa->dst.address),
-		.key_bits = sa->encrypt_key.len * 8,
+		.key_bits = key_bits(sa),
 		.is_replacing = replace,
 	};
 	pl_seam_copy_text(fact.u.sa.encrypt, sa->encrypt == NULL ? NULL : sa->encrypt->common.fqn);
