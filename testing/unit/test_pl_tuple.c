@@ -296,6 +296,36 @@ static void each_field_of_a_selector_counts(void **state)
 	assert_true(pl_tuple_is_touched(&back, PL_ROLE_INITIATOR, &there, &there));
 }
 
+static void a_list_ends_where_it_says_and_both_ends_must_match(void **state)
+{
+	struct pl_tuple conn = make("192.0.2.1", 4000, "192.0.2.2", 5000);
+	struct pl_ts_list here = one("192.0.2.1", "192.0.2.1", 6, 4000, 4000);
+	struct pl_ts_list there = one("192.0.2.2", "192.0.2.2", 6, 5000, 5000);
+	struct pl_ts_list other = one("198.51.100.1", "198.51.100.1", 6, 0, 65535);
+	struct pl_ts_list full = { .len = PL_TS_MAX };
+
+	(void)state;
+	assert_false(pl_tuple_is_covered(&conn, PL_ROLE_RESPONDER, &other, &here));
+	assert_false(pl_tuple_is_covered(&conn, PL_ROLE_RESPONDER, &there, &other));
+	assert_false(pl_tuple_is_covered(&conn, PL_ROLE_INITIATOR, &here, &other));
+	assert_false(pl_tuple_is_covered(&conn, PL_ROLE_INITIATOR, &other, &there));
+	assert_false(pl_tuple_is_touched(&conn, PL_ROLE_INITIATOR, &here, &other));
+	assert_false(pl_tuple_is_touched(&conn, PL_ROLE_INITIATOR, &other, &there));
+
+	for (unsigned i = 0; i < PL_TS_MAX; i++)
+		full.list[i] = other.list[0];
+	assert_false(pl_tuple_is_touched(&conn, PL_ROLE_INITIATOR, &full, &there));
+	full.list[PL_TS_MAX - 1] = here.list[0];
+	assert_true(pl_tuple_is_covered(&conn, PL_ROLE_INITIATOR, &full, &there));
+	assert_true(pl_tuple_is_touched(&conn, PL_ROLE_INITIATOR, &full, &there));
+	full.len--;	/* what lies behind the end does not count */
+	assert_false(pl_tuple_is_covered(&conn, PL_ROLE_INITIATOR, &full, &there));
+	assert_false(pl_tuple_is_touched(&conn, PL_ROLE_INITIATOR, &full, &there));
+	full.list[PL_TS_MAX - 1] = other.list[0];
+	full.len = PL_TS_MAX + 1;
+	assert_false(pl_tuple_is_covered(&conn, PL_ROLE_INITIATOR, &full, &there));
+}
+
 /* Points of a tiny space against the same questions asked one packet at a time. */
 static void coverage_agrees_with_a_naive_model(void **state)
 {
@@ -368,6 +398,7 @@ int main(void)
 		cmocka_unit_test(the_order_is_family_remote_local_protocol_ports),
 		cmocka_unit_test(an_sa_covers_a_connection_by_its_role),
 		cmocka_unit_test(each_field_of_a_selector_counts),
+		cmocka_unit_test(a_list_ends_where_it_says_and_both_ends_must_match),
 		cmocka_unit_test(coverage_agrees_with_a_naive_model),
 		cmocka_unit_test(the_selectors_of_a_connection_are_exactly_it_K20),
 	};
