@@ -8,6 +8,7 @@
 #	check_eq "SENTENCE" WANT GOT
 #	check_gt "SENTENCE" LEAST GOT	GOT is a number above LEAST
 #	wait_for SECONDS "WHAT" CMD...	poll CMD until it succeeds; fails when the time is over
+#	file_has FILE WORDS		for polling a log
 #	fail "REASON"; skip "REASON"
 #	mono				monotonic time in ns
 #
@@ -28,7 +29,7 @@ skip() {
 
 passed() {
 	printf '%s\n' "$*" >>"$OUT/checks"
-	echo "[$(($(mono) / 1000000)) ms] ok: $*"
+	log "ok: $*"
 }
 
 check() {
@@ -61,9 +62,28 @@ check_gt() {
 	passed "$1"
 }
 
-# /proc/uptime has steps of 10 ms; bash's EPOCHREALTIME could be set, so it is not the clock here.
 mono() {
 	/top/build/guest/bin/inject mono
+}
+
+# Time for the log: steps of 10 ms, and no process.
+log() {
+	local uptime
+	read -r uptime _ </proc/uptime
+	echo "[$uptime] $*"
+}
+
+# A twentieth of a second, without a process: a line that never comes.
+pause() {
+	local line
+	read -rt 0.05 line <>/run/scenario/never || true
+}
+
+# Does the file hold the words? Without a process, for polling.
+file_has() {
+	local text=
+	[[ -r $1 ]] && IFS= read -rd "" text <"$1"
+	[[ $text == *"$2"* ]]
 }
 
 wait_for() {
@@ -72,7 +92,7 @@ wait_for() {
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS - start <= seconds)) ||
 			fail "waited $seconds s for: $what ($*)"
-		sleep 0.05
+		pause
 	done
-	echo "[$(($(mono) / 1000000)) ms] there: $what"
+	log "there: $what"
 }

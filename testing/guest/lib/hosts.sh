@@ -15,6 +15,7 @@
 #	bg_wait HOST TAG		wait for its end; its exit code
 #	host_kind HOST; host_devices HOST; host_names
 
+CONTAINER=/top/build/guest/bin/container
 HOST_ENV=(
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/top/build/guest/bin
 	HOME=/root LC_ALL=C.UTF-8 TERM=dumb NSS_SDB_USE_CACHE=no
@@ -39,16 +40,11 @@ host_known() {
 	[[ -n ${HOST_PID[$1]:-} ]] || fail "the scenario has no host '$1'"
 }
 
-# Sets ENTER to the command that enters a host. Nothing of the caller's environment goes along.
+# host_enter HOST [USER]: sets ENTER to the command that enters a host. Nothing of the caller's environment goes along.
 host_enter() {
 	host_known "$1"
-	ENTER=(nsenter -t "${HOST_PID[$1]}" -m -u -n -i -p -W/ env -i "${HOST_ENV[@]}"
+	ENTER=("$CONTAINER" enter "${HOST_PID[$1]}" ${2:+-u "$2"} "${HOST_ENV[@]}"
 		"HOST=$1" OUT=/out "PLUTO_LATCH_TRACE=$TRACE_FILE")
-}
-
-host_enter_as() {
-	host_enter "$1"
-	ENTER+=(setpriv --reuid "$2" --regid "$2" --clear-groups env "HOME=/home/$2" "USER=$2")
 }
 
 on() {
@@ -60,12 +56,12 @@ on() {
 
 as() {
 	local ENTER
-	host_enter_as "$1" "$2"
+	host_enter "$1" "$2"
 	shift 2
 	"${ENTER[@]}" "$@"
 }
 
-# nsenter itself must be the child, see bg_child
+# the entering program itself must be the child, see bg_child
 bg() {
 	local ENTER host=$1 tag=$2
 	host_enter "$host"
@@ -76,13 +72,13 @@ bg() {
 
 bg_as() {
 	local ENTER host=$1 user=$2 tag=$3
-	host_enter_as "$host" "$user"
+	host_enter "$host" "$user"
 	shift 3
 	"${ENTER[@]}" "$@" >"$OUT/$host.$tag.log" 2>&1 </dev/null &
 	BG_PID[$host.$tag]=$!
 }
 
-# nsenter waits for the program it forked into the pid namespace; the program is its only child.
+# Who enters waits for the program forked into the pid namespace; it has no other child.
 bg_child() {
 	local pid=${BG_PID[$1.$2]:?no such background program}
 	pgrep -P "$pid"
@@ -153,8 +149,19 @@ host_addresses() {
 	done
 }
 
+host_create() {
+	local name=$1 kind=${HOST_KIND[$1]} lower=/host$PL_BASE
+	local -a binds=(/dev:/dev /host:/host /top:/top "$OUT:/out" /run/pki:/pki)
+	case $kind in
+	plain) ;;
+	ours | scripted | stock) binds+=("/top/build/$kind/usr/local:/usr/local") ;;
+	*) lower=/host$(sed -n "s/^$kind //p" "/out/$PL_RUN/layers"):$lower ;;
+	esac
+	"$CONTAINER" start "$name" "/run/scenario/$name" "$lower" "${binds[@]}" &
+}
+
 hosts_start() {
-	local name
+	local name line
 	declare -gA HOST_WORDS
 	: >/run/scenario/hosts
 	hosts_read "$1" || return 1
@@ -164,23 +171,20 @@ hosts_start() {
 			echo "$(kind_missing "${HOST_KIND[$name]}")"
 			return 1
 		}
-		mkdir -p "/run/scenario/$name"
-		unshare --net --mount --pid --uts --ipc --fork --kill-child --propagation private \
-			bash /top/testing/guest/inside-host "$name" "${HOST_KIND[$name]}" \
-			"/run/scenario/$name" &
+		host_create "$name"
 		[[ ${HOST_KIND[$name]} == plain ]] || pki_prefetch "$name"
 	done
 	for name in "${HOST_NAMES[@]}"; do
 		until [[ -s /run/scenario/$name/pid ]]; do
 			# only children that still run can write it
 			[[ -n $(jobs -r) ]] || return 1
-			sleep 0.01
+			read -rt 0.01 line <>/run/scenario/never
 		done
 		read -r "HOST_PID[$name]" <"/run/scenario/$name/pid"
 	done
 	hosts_cables | ip -batch - || return 1
 	for name in "${HOST_NAMES[@]}"; do
-		host_addresses "$name" | nsenter -t "${HOST_PID[$name]}" -n ip -batch - || return 1
+		host_addresses "$name" | on "$name" ip -batch - || return 1
 	done
 }
 
@@ -196,19 +200,19 @@ kind_missing() {
 
 # What is worth reading after a failure, per host.
 collect_logs() {
-	local name
+	local name what ENTER
 	for name in "${HOST_NAMES[@]}"; do
 		[[ -n ${HOST_PID[$name]:-} ]] || continue
+		host_enter "$name"
 		{
 			for what in "ip -d address" "ip route show table all" "ip -6 route" \
 				"ip neighbour" "ip -s xfrm state" "ip xfrm policy" "nft list ruleset" \
 				"ss -tuanp" "ps axf" "cat /proc/net/xfrm_stat" "cat /etc/ipsec.conf"; do
 				echo "== $what"
 				# shellcheck disable=SC2086 # words on purpose
-				timeout 5 nsenter -t "${HOST_PID[$name]}" -m -n -p -W/ $what
+				timeout 5 "${ENTER[@]}" $what
 			done
 		} >"$OUT/$name.state.log" 2>&1
-		timeout 5 nsenter -t "${HOST_PID[$name]}" -m -W/ \
-			sh -c "[ ! -e $TRACE_FILE ] || cp $TRACE_FILE /out/$name.trace.json"
+		timeout 5 "${ENTER[@]}" sh -c "[ ! -e $TRACE_FILE ] || cp $TRACE_FILE /out/$name.trace.json"
 	done
 }

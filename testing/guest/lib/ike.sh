@@ -77,8 +77,7 @@ pluto_launch() {
 
 # pluto starts addconn, which loads every connection and then says "listen".
 pluto_is_ready() {
-	grep -q "listening for IKE messages" "$(ike_log "$1")" &&
-		! on "$1" pgrep -x addconn && whack "$1" --status
+	file_has "$OUT/$1.ike.log" "listening for IKE messages" && ! on "$1" pgrep -x addconn
 }
 
 charon_launch() {

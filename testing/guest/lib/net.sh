@@ -5,7 +5,8 @@
 #
 #	capture_start HOST DEV TAG [FILTER]	tcpdump into $OUT/TAG.pcap
 #	capture_stop TAG		end it, after it has proved that it was alive: a marker frame
-#					sent through the same device must be in the file
+#					sent through the same device must be in the file, and tcpdump must
+#					have lost none: "no packet in clear" means nothing otherwise
 #	capture_count TAG FILTER	packets that match; refuses when the proof failed
 #	capture_text TAG WORD		does the capture hold these bytes?
 #	esp_packets HOST in|out [SPI]	packets counted by the kernel's ESP SAs
@@ -24,9 +25,9 @@ capture_start() {
 	CAPTURE_HOST[$tag]=$host
 	CAPTURE_DEV[$tag]=$dev
 	CAPTURE_PROVED[$tag]=no
-	bg "$host" "capture-$tag" tcpdump -i "$dev" -n -s 0 -U --immediate-mode -Z root \
-		-w "/out/$tag.pcap" ${1:+"($*) or ether proto 0x88b5"}
-	wait_for 10 "the capture $tag runs" grep -q "listening on" "$OUT/$host.capture-$tag.log"
+	bg "$host" "capture-$tag" tcpdump -i "$dev" -n -s 66000 -B 32768 -U --immediate-mode \
+		-Z root -w "/out/$tag.pcap" ${1:+"($*) or ether proto 0x88b5"}
+	wait_for 10 "the capture $tag runs" file_has "$OUT/$host.capture-$tag.log" "listening on"
 }
 
 # Sent again and again, because the device may be one that loses packets.
@@ -40,10 +41,12 @@ capture_stop() {
 	marker="marker of $tag $(mono)"
 	until capture_marked "$host" "${CAPTURE_DEV[$tag]}" "$marker" "$OUT/$tag.pcap"; do
 		((SECONDS - start <= 5)) || break
-		sleep 0.05
+		pause
 	done
 	grep -qaF "$marker" "$OUT/$tag.pcap" && CAPTURE_PROVED[$tag]=yes
 	bg_kill "$host" "capture-$tag"
+	grep -q "^0 packets dropped by kernel" "$OUT/$host.capture-$tag.log" ||
+		CAPTURE_PROVED[$tag]=no
 	[[ ${CAPTURE_PROVED[$tag]} == yes ]]
 }
 
