@@ -14,6 +14,9 @@ CLANG := clang
 JOBS := $(shell nproc)
 MAKEFLAGS += -j$(JOBS)
 
+# One short line for each command; V=1 shows the command itself.
+run = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)
+
 include mk/libreswan.mk
 include mk/daemon.mk
 include mk/test.mk

@@ -11,12 +11,14 @@ SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c
 DAEMON := $(BUILD)/bin/pluto-latch
 DAEMON_CLANG := $(BUILD)/bin/pluto-latch.clang
 SCRIPTED := $(BUILD)/bin/pluto-latch.scripted
-STAGES := $(BUILD)/stock/.staged $(BUILD)/ours/.staged $(BUILD)/scripted/.staged
+CHECKED := $(BUILD)/bin/pluto-latch.checked
+STAGES := $(patsubst %,$(BUILD)/%/.staged,stock ours scripted checked)
 
 WARN := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wundef -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wpointer-arith -Wvla
 OURS_CFLAGS := -std=gnu99 -g -O2 -fPIE $(WARN) -I$(DAEMON_DIR) -MMD -MP \
 	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fvisibility=hidden
+UBSAN := -fsanitize=undefined -fno-sanitize-recover=all
 OURS_LIBS := -ljansson
 
 # Upstream's flags for the only files that see upstream's headers. Its headers do not pass our own
@@ -31,16 +33,24 @@ link = cd $(LS_PLUTO) && $(1) @latch.cflags -o $(abspath $@ $(filter %.o,$^)) $$
 
 $(BUILD)/gcc/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
-	$(CC) $(OURS_CFLAGS) -c -o $@ $<
+	$(call run,CC)$(CC) $(OURS_CFLAGS) -c -o $@ $<
 $(BUILD)/clang/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
-	$(CLANG) $(OURS_CFLAGS) -c -o $@ $<
+	$(call run,CLANG)$(CLANG) $(OURS_CFLAGS) -c -o $@ $<
 $(BUILD)/gcc/$(DAEMON_DIR)/seam/%.o: $(DAEMON_DIR)/seam/%.c $(LS_PLUTO)/latch.flags
 	@mkdir -p $(@D)
-	$(CC) $(SEAM_CFLAGS) -c -o $@ $<
+	$(call run,CC)$(CC) $(SEAM_CFLAGS) -c -o $@ $<
 $(BUILD)/clang/$(DAEMON_DIR)/seam/%.o: $(DAEMON_DIR)/seam/%.c $(LS_PLUTO)/latch.flags
 	@mkdir -p $(@D)
-	$(CLANG) $(SEAM_CFLAGS) -c -o $@ $<
+	$(call run,CLANG)$(CLANG) $(SEAM_CFLAGS) -c -o $@ $<
+
+# With UBSAN in our own objects, which ends the daemon at once: unlike ASAN it runs in the guest.
+$(BUILD)/ubsan/%.o: %.c | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(OURS_CFLAGS) $(UBSAN) -c -o $@ $<
+$(BUILD)/ubsan/$(DAEMON_DIR)/seam/%.o: $(DAEMON_DIR)/seam/%.c $(LS_PLUTO)/latch.flags
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(SEAM_CFLAGS) $(UBSAN) -c -o $@ $<
 
 # A wrapped symbol that upstream no longer has, or that nobody calls across files, fails here.
 $(BUILD)/wraps.checked: $(WRAP_TABLE) mk/check-wraps $(LS_PLUTO)/latch.flags
@@ -49,16 +59,20 @@ $(BUILD)/wraps.checked: $(WRAP_TABLE) mk/check-wraps $(LS_PLUTO)/latch.flags
 
 $(DAEMON): $(call objects,gcc,$(CORE_SRC) $(SEAM_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
-	$(call link,$(CC))
+	$(call run,LINK)$(call link,$(CC))
 $(DAEMON_CLANG): $(call objects,clang,$(CORE_SRC) $(SEAM_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
-	$(call link,$(CLANG))
+	$(call run,LINK)$(call link,$(CLANG))
+
+$(CHECKED): $(call objects,ubsan,$(CORE_SRC) $(SEAM_SRC)) $(BUILD)/wraps.checked
+	@mkdir -p $(@D)
+	$(call run,LINK)$(call link,$(CC) $(UBSAN))
 
 # The same daemon with an engine that gives the verdicts a test asks for.
 $(SCRIPTED): $(call objects,gcc,$(filter-out %/core/pl_engine.c,$(CORE_SRC)) $(SEAM_SRC) \
 		$(SCRIPTED_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
-	$(call link,$(CC))
+	$(call run,LINK)$(call link,$(CC))
 
 stage = @rm -rf $(@D) && cp -a $(BUILD)/stock $(@D) && \
 	install -m 755 $< $(@D)/usr/local/libexec/ipsec/pluto && touch $@
@@ -66,6 +80,8 @@ $(BUILD)/ours/.staged: $(DAEMON) $(BUILD)/stock/.staged
 	$(stage)
 $(BUILD)/scripted/.staged: $(SCRIPTED) $(BUILD)/stock/.staged
 	$(stage)
+$(BUILD)/checked/.staged: $(CHECKED) $(BUILD)/stock/.staged
+	$(stage)
 
--include $(wildcard $(foreach how,gcc clang asan,$(foreach at,$(DAEMON_DIR)/*/ testing/*/ \
+-include $(wildcard $(foreach how,gcc clang asan ubsan,$(foreach at,$(DAEMON_DIR)/*/ testing/*/ \
 	testing/*/*/,$(BUILD)/$(how)/$(at)*.d)))

@@ -41,13 +41,13 @@ lint: $(LS_PLUTO)/latch.flags	## the rules of this tree
 
 $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
+	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
 
 .SECONDARY: $(call objects,asan,$(UNIT_SRC) $(CORE_SRC))
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(OURS_LIBS)
+	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(OURS_LIBS)
 
 $(BUILD)/guest/bin/%: testing/guest/programs/%.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
-	$(CC) -std=gnu99 -g -O2 -D_GNU_SOURCE $(WARN) -o $@ $<
+	$(call run,CC)$(CC) -std=gnu99 -g -O2 -D_GNU_SOURCE $(WARN) -o $@ $<
