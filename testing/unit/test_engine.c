@@ -21,7 +21,8 @@ static void count_calls(void *ctx, const struct pl_fact *fact)
 	calls[fact->kind]++;
 }
 
-static enum pl_verdict_kind ask(struct pl_engine *engine, unsigned which, const struct pl_fact *fact)
+static enum pl_verdict_kind ask(struct pl_engine *engine, unsigned which,
+				const struct pl_fact *fact)
 {
 	struct pl_ts_verdict untouched, narrow;
 	enum pl_verdict_kind given;
@@ -104,12 +105,14 @@ static void only_silence_to_are_you_there_is_a_lost_peer(void **state)
 		enum pl_ike_end_cause want;
 	} t[] = {
 		{ "no answer to a liveness check",
-		  { PL_REASON_TIMEOUT, PL_EXCHANGE_LIVENESS, true, false, 0 }, PL_IKE_END_PEER_LOST },
+		  { PL_REASON_TIMEOUT, PL_EXCHANGE_LIVENESS, true, false, 0 },
+		  PL_IKE_END_PEER_LOST },
 		{ "no answer to CREATE_CHILD_SA is packet loss",
 		  { PL_REASON_TIMEOUT, PL_EXCHANGE_CREATE_CHILD_SA, true, false, 0 },
 		  PL_IKE_END_UNANSWERED },
 		{ "no answer to a Delete is no news of the peer",
-		  { PL_REASON_TIMEOUT, PL_EXCHANGE_DELETE, true, false, 0 }, PL_IKE_END_UNANSWERED },
+		  { PL_REASON_TIMEOUT, PL_EXCHANGE_DELETE, true, false, 0 },
+		  PL_IKE_END_UNANSWERED },
 		{ "no answer to IKE_SA_INIT",
 		  { PL_REASON_TIMEOUT, PL_EXCHANGE_IKE_SA_INIT, false, false, 0 },
 		  PL_IKE_END_UNANSWERED },

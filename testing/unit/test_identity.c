@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Identities: equal data is one object, any difference is another one, and the last reference frees. */
+/* Identities: equal data is one object, any difference is another one, the last reference frees. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -22,10 +22,13 @@ static const struct pl_identity_data alice = {
 		.auth = PL_AUTH_SIGNATURE, .auth_wire = 14,
 		.cert = BLOB("leaf"), .anchor = BLOB("anchor"), .spki = BLOB("key"),
 	},
-	.own = { .id = "CN=us", .auth = PL_AUTH_SIGNATURE, .cert = BLOB("ours"), .spki = BLOB("k") },
+	.own = {
+		.id = "CN=us", .auth = PL_AUTH_SIGNATURE, .cert = BLOB("ours"), .spki = BLOB("k"),
+	},
 };
 
-static struct pl_identity *intern(struct pl_identity_pool *pool, const struct pl_identity_data *data)
+static struct pl_identity *intern(struct pl_identity_pool *pool,
+				  const struct pl_identity_data *data)
 {
 	struct pl_identity *identity = NULL;
 

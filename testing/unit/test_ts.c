@@ -147,7 +147,8 @@ static void equality_looks_at_every_field(void **state)
 static void text_names_ranges(void **state)
 {
 	struct pl_ts six = { .af = PL_AF_IP6, .proto = 132, .lo_port = 1, .hi_port = 9,
-			     .lo = { 0x20, 1, 0x0d, 0xb8 }, .hi = { 0x20, 1, 0x0d, 0xb8, [15] = 5 } };
+			     .lo = { 0x20, 1, 0x0d, 0xb8 },
+			     .hi = { 0x20, 1, 0x0d, 0xb8, [15] = 5 } };
 	struct pl_ts none = { .af = PL_AF_NONE };
 	char text[PL_TS_TEXT_MAX];
 

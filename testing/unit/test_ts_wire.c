@@ -59,7 +59,7 @@ static void payloads_are_judged_by_the_rfc(void **state)
 	} t[] = {
 		{ "one selector", 0, 20, 1, { HEAD(1), TCP4000 } },
 		{ "two selectors", 0, 36, 2, { HEAD(2), TCP4000, TCP4000 } },
-		{ "bytes behind the last one are nobody's", 0, 36, 1, { HEAD(1), TCP4000, TCP4000 } },
+		{ "bytes behind the last are nobody's", 0, 36, 1, { HEAD(1), TCP4000, TCP4000 } },
 		{ "nothing at all", PL_E_MALFORMED, 0, 0, { 0 } },
 		{ "a cut header", PL_E_MALFORMED, 3, 0, { 1, 0, 0 } },
 		{ "no selector", PL_E_MALFORMED, 4, 0, { HEAD(0) } },
@@ -183,7 +183,7 @@ static void any_bytes_are_survived_and_what_is_read_is_valid(void **state)
 		/* mostly plausible, or every one dies at its first byte */
 		if (len > 8 && rnd() % 4 != 0) {
 			bytes[0] = (uint8_t)(1 + rnd() % 3);
-			for (size_t at = 4; at + 4 <= len; at += bytes[at + 3] < 8 ? 8 : bytes[at + 3]) {
+			for (size_t at = 4; at + 4 <= len; at += bytes[at + 3]) {
 				bytes[at] = (uint8_t)(7 + rnd() % 2);
 				bytes[at + 2] = 0;
 				bytes[at + 3] = (uint8_t)(bytes[at] == 7 ? 16 : 40) +

@@ -2,8 +2,8 @@
 
 /* Facts as text: the trace that scenarios assert on and people read. The header lists the names.
  *
- * Invariant: one fact is one line. All that came from the peer (names, IDs) is encoded by jansson or
- * in base64, so that no byte of it can end the line or forge a field.
+ * Invariant: one fact is one line. All that came from the peer (names, IDs) is encoded by jansson
+ * or in base64, so that no byte of it can end the line or forge a field.
  */
 
 #include "core/pl_fact_json.h"
@@ -59,7 +59,10 @@ static json_t *text_json(const char *text)
 	while (left > 0) {
 		size_t len = utf8_length(p, left);
 
-		memcpy(clean + n, len == 0 ? (const uint8_t *)"\xef\xbf\xbd" : p, len == 0 ? 3 : len);
+		if (len == 0)
+			memcpy(clean + n, "\xef\xbf\xbd", 3);
+		else
+			memcpy(clean + n, p, len);
 		n += len == 0 ? 3 : len;
 		p += len == 0 ? 1 : len;
 		left -= len == 0 ? 1 : len;
@@ -114,7 +117,8 @@ static void put_address(struct out *out, const char *name, const struct pl_addre
 
 	if (address->af == PL_AF_NONE)
 		return;
-	inet_ntop(address->af == PL_AF_IP6 ? AF_INET6 : AF_INET, address->bytes, text, sizeof(text));
+	inet_ntop(address->af == PL_AF_IP6 ? AF_INET6 : AF_INET, address->bytes, text,
+		  sizeof(text));
 	put(out, name, json_string(text));
 }
 

@@ -18,8 +18,8 @@
  *   conn          name of the connection; instance: its number (absent for none);
  *                 conn_serial; ike_version (absent for 2)
  *   peer          ID of the authenticated peer as text
- *   identity      (ike-up, child-up) { peer: END, own: END }; END: { id, id_type, id_wire, method, method_number,
- *                 cert, anchor, spki }, the last three and id_wire in base64 of their bytes
+ *   identity      (ike-up, child-up) { peer: END, own: END }; END: { id, id_type, id_wire, method,
+ *                 method_number, cert, anchor, spki }, the last three and id_wire in base64
  *   ok            pluto's own result (child-failed: false)
  * By kind:
  *   stopping                leaves_state

@@ -12,7 +12,8 @@
 /**
  * enum pl_fact_kind - what pluto did, or is about to do
  *
- * The struct of each kind is named in struct pl_fact. "Asked" kinds take a verdict; the rest is told.
+ * The struct of each kind is named in struct pl_fact. "Asked" kinds take a verdict; the rest is
+ * told.
  */
 enum pl_fact_kind {
 	PL_FACT_NONE = 0,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Who is at the other end. An identity is copied once, at authentication, and never changes: a latch
- * compares pointers for "the same" and fields for "the same peer" (RFC 5660 section 2.3: the latched
- * parameters include both identities).
+/* Who is at the other end. An identity is copied once, at authentication, and never changes: a
+ * latch compares pointers for "the same" and fields for "the same peer" (RFC 5660 section 2.3:
+ * the latched parameters include both identities).
  *
  * Invariant: in one pool, equal data is one object. Equality covers every field, so two peers that
  * differ in anything that was authenticated are two objects.

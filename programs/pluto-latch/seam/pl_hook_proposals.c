@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Which suites we propose for a child SA, and what became of a peer's proposal. Told only: the suite
- * itself is in the facts of the child SA when it is to be installed.
+/* Which suites we propose for a child SA, and what became of a peer's proposal. Told only: the
+ * suite itself is in the facts of the child SA when it is to be installed.
  */
 
 #include "seam/pl_wrap.h"
@@ -15,12 +15,11 @@ static void note(struct pl_fact *fact, const char *what, v2_notification_t n)
 	pl_seam_note(fact);
 }
 
-v2_notification_t __wrap_process_v2SA_payload(const char *what, struct pbs_in *sa_payload,
-					      bool expect_ike, bool expect_spi, bool expect_accepted,
-					      bool opportunistic,
-					      struct ikev2_proposal **chosen_proposal,
-					      const struct ikev2_proposals *local_proposals,
-					      struct logger *logger)
+v2_notification_t
+__wrap_process_v2SA_payload(const char *what, struct pbs_in *sa_payload, bool expect_ike,
+			    bool expect_spi, bool expect_accepted, bool opportunistic,
+			    struct ikev2_proposal **chosen_proposal,
+			    const struct ikev2_proposals *local_proposals, struct logger *logger)
 {
 	v2_notification_t n = __real_process_v2SA_payload(what, sa_payload, expect_ike, expect_spi,
 							  expect_accepted, opportunistic,

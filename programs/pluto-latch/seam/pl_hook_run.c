@@ -3,8 +3,8 @@
 /* Birth and end of our part of the daemon, and our place in pluto's event loop.
  *
  * Order: the engine exists before pluto first touches the kernel (its start removes every SA and
- * policy, and what must survive that has to be known before), and it goes after the last connection,
- * but before the event base.
+ * policy, and what must survive that has to be known before), and it goes after the last
+ * connection, but before the event base.
  */
 
 #include "seam/pl_wrap.h"

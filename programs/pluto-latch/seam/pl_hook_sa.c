@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* SAs are established and end. Pluto has many ways to end one, and the reason is known only on the
- * outer of several nested calls, while delete_ike_sa() and delete_child_sa() are the one place through
- * which each end comes. So the outer hooks leave the reason on a stack, and the inner ones tell the
- * fact: exactly one for each SA.
+/* SAs are established and end. Pluto has many ways to end one, and the reason is known only on
+ * the outer of several nested calls, while delete_ike_sa() and delete_child_sa() are the one
+ * place through which each end comes. So the outer hooks leave the reason on a stack, and the
+ * inner ones tell the fact: exactly one for each SA.
  *
  *    terminate_ike_family(reason)          -> for each child: connection_teardown_child(reason)
  *      -> connection_teardown_ike(reason)       -> delete_child_sa()
@@ -201,7 +201,8 @@ void __wrap_terminate_ike_family(struct ike_sa **ike, enum terminate_reason reas
 	endings = ending.outer;
 }
 
-void __wrap_connection_teardown_ike(struct ike_sa **ike, enum terminate_reason reason, where_t where)
+void __wrap_connection_teardown_ike(struct ike_sa **ike, enum terminate_reason reason,
+				    where_t where)
 {
 	struct ending ending = {
 		.serial = (*ike)->sa.st_serialno, .reason = reason, .outer = endings,
@@ -275,7 +276,8 @@ static void child_end_facts(const struct child_sa *child, struct pl_child_end_fa
 	};
 	if (ike == NULL)
 		return;
-	ret->is_by_peer = ike->sa.st_v2_msgid_windows.responder.wip != -1;
+	ret->is_by_peer = ike->sa.st_ike_version == IKEv2 &&
+			  ike->sa.st_v2_msgid_windows.responder.wip != -1;
 	if (find_ending(ike->sa.st_serialno) != NULL) {
 		struct pl_ike_end_facts end;
 

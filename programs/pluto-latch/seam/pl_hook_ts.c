@@ -4,8 +4,8 @@
  * (read by ourselves, so that ranges stay ranges) and what pluto would do.
  *
  * Fail closed: no engine, a payload we cannot read, a NARROW that is not within both proposal and
- * selection, or that pluto cannot hold exactly: the child SA is refused. In TS that is clean: the peer
- * gets TS_UNACCEPTABLE and its IKE SA lives on. Refusing later makes a 5.2 initiator wait.
+ * selection, or that pluto cannot hold exactly: the child SA is refused. In TS that is clean: the
+ * peer gets TS_UNACCEPTABLE and its IKE SA lives on. Refusing later makes a 5.2 initiator wait.
  */
 
 #include "seam/pl_wrap.h"
@@ -78,7 +78,9 @@ static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 		.applied = given,
 		.ts = { .tsi = ts->selected_tsi, .tsr = ts->selected_tsr },
 	};
-	if (given == PL_VERDICT_ACCEPT && ts->proposed_error != 0) {
+	/* A security label is a selector of its own kind; the engine was told of it. */
+	if (given == PL_VERDICT_ACCEPT && ts->proposed_error != 0 &&
+	    !(ts->has_label && ts->proposed_error == PL_E_UNSUPPORTED)) {
 		why_not = "proposal cannot be read";
 	} else if (given == PL_VERDICT_NARROW) {
 		why_not = narrow == NULL ? "too late to narrow" : apply_narrow(child, ts, narrow);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The identity of a peer, copied at authentication from the IKE SA alone (the child's connection may
- * carry a template's wildcard instead of the peer's ID).
+/* The identity of a peer, copied at authentication from the IKE SA alone (the child's connection
+ * may carry a template's wildcard instead of the peer's ID).
  *
  * Nothing is invented. Key and certificate are those that made the peer's signature: a peer that
- * authenticates by PSK or NULL may send certificates, and they prove nothing. The trust anchor is the
- * one NSS ends at when it verifies the certificate against pluto's own root certificates: a chain
- * that is merely put together by names could be steered by certificates the peer sent along.
+ * authenticates by PSK or NULL may send certificates, and they prove nothing. The trust anchor is
+ * the one NSS ends at when it verifies the certificate against pluto's own root certificates: a
+ * chain that is merely put together by names could be steered by certificates the peer sent
+ * along.
  */
 
 #include "seam/pl_wrap.h"
@@ -84,7 +85,8 @@ static CERTCertificate *find_anchor(CERTCertificate *cert, struct logger *logger
 			anchor = out[0].value.pointer.cert;
 	}
 	if (anchor == NULL)
-		llog_nss_error(RC_LOG, logger, "latch: no trust anchor for \"%s\"", cert->subjectName);
+		llog_nss_error(RC_LOG, logger, "latch: no trust anchor for \"%s\"",
+			       cert->subjectName);
 	root_certs_delref(&roots, logger);
 	return anchor;
 }

@@ -42,7 +42,8 @@ static bool is_approved(const struct pl_fact *fact, struct logger *logger)
 	if (pl_seam_engine() != NULL &&
 	    pl_engine_kernel_change(pl_seam_engine(), fact) == PL_VERDICT_ACCEPT)
 		return true;
-	llog(RC_LOG, logger, "latch: refusing a change of the kernel (%s)", pl_fact_name(fact->kind));
+	llog(RC_LOG, logger, "latch: refusing a change of the kernel (%s)",
+	     pl_fact_name(fact->kind));
 	return false;
 }
 
@@ -129,8 +130,8 @@ static bool shim_add_sa(const struct kernel_state *sa, bool replace, struct logg
 
 static ipsec_spi_t shim_get_ipsec_spi(ipsec_spi_t avoid, const ip_address *src,
 				      const ip_address *dst, const struct ip_protocol *proto,
-				      reqid_t reqid, uintmax_t min, uintmax_t max, const char *story,
-				      struct logger *logger)
+				      reqid_t reqid, uintmax_t min, uintmax_t max,
+				      const char *story, struct logger *logger)
 {
 	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_SPI_GET, logger);
 	ipsec_spi_t spi = upstream->get_ipsec_spi(avoid, src, dst, proto, reqid, min, max, story,

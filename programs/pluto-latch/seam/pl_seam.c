@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Pluto's objects as facts: copies only, no pointer of pluto's leaves this folder. Nothing is decided
- * here; what cannot be found out stays empty.
+/* Pluto's objects as facts: copies only, no pointer of pluto's leaves this folder. Nothing is
+ * decided here; what cannot be found out stays empty.
  */
 
 #include "seam/pl_seam.h"

@@ -4,9 +4,10 @@
  * policies of a connection and its selectors. This is the 5.2 one; another version is a second file
  * like this, and the hooks stay as they are.
  *
- * Narrowing must reach three places that stock pluto keeps apart, or they contradict each other: the
- * SPD entry (the kernel's policy), .accepted (the response), and .proposed (against which the rekey of
- * this child is checked; stock leaves it wide and then refuses to rekey what it narrowed itself).
+ * Narrowing must reach three places that stock pluto keeps apart, or they contradict each other:
+ * the SPD entry (the kernel's policy), .accepted (the response), and .proposed (against which the
+ * rekey of this child is checked; stock leaves it wide and then refuses to rekey what it narrowed
+ * itself).
  */
 
 #include "seam/pl_wrap.h"
