@@ -48,7 +48,7 @@ ike_start() {
 	local host
 	for host in "$@"; do
 		host_known "$host"
-		on "$host" test -e /run/nick || pki_host "$host"
+		[[ -n ${HOST_HAS_PKI[$host]:-} ]] || pki_host "$host"
 		[[ -n ${BG_PID[$host.ike]:-} ]] && cat "$(ike_log "$host")" >>"$OUT/$host.ike.old.log"
 		: >"$(ike_log "$host")"
 		case ${HOST_KIND[$host]} in

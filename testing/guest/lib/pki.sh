@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# Certificates, made when first wanted and kept for the life of the guest (all scenarios of a boot).
+# Certificates, made when first wanted and kept for the life of the guest (all scenarios of a boot);
+# those of the default CA are kept in build/guest/out/.pki-* for the next guests, too.
 #
 #	pki_ca CA "DN" [ISSUER]		a further root, or an intermediate CA below ISSUER
 #	pki_host HOST [ca=CA] [key=rsa] [dn="DN"] [san=NAME] [nick=NICK]
@@ -15,8 +16,9 @@
 #
 # ike_start calls pki_host HOST by itself when the steps have not. In the guest, /run/pki/ca/NAME is
 # the CA's database, with `template`, an otherwise empty database that trusts it; /run/pki/hosts has
-# the finished databases. `pki.sh prepare` makes the default CA.
+# the finished databases. `pki.sh prepare` fetches or makes the default CA, `pki.sh keep` stores what is new.
 
+declare -A HOST_HAS_PKI
 PKI=/run/pki
 export NSS_SDB_USE_CACHE=no
 
@@ -36,12 +38,9 @@ pki_key() {
 	esac
 }
 
-# One serial number per certificate; the caller holds the lock of the CA.
+# Random, because guests side by side make certificates of one authority.
 pki_serial() {
-	local serial=10
-	[[ -s $PKI/serial ]] && read -r serial <"$PKI/serial"
-	echo $((serial + 1)) >"$PKI/serial"
-	echo "$serial"
+	echo $((0x$(od -An -N4 -tx4 /dev/urandom | tr -d " ") & 0x7fffffff | 1))
 }
 
 pki_locked() {
@@ -67,13 +66,27 @@ pki_import_chain() {
 pki_sign() {
 	local ca=$1 request=$2 cert=$3 serial
 	shift 3
-	serial=$(pki_locked serial pki_serial)
+	serial=$(pki_serial)
 	certutil -C -d "sql:$PKI/ca/$ca" -c "$ca" -a -i "$request" -o "$cert" -m "$serial" -v 120 "$@"
+}
+
+# Where certificates of the default CA outlive the guest; another pki.sh starts anew.
+pki_store() {
+	echo "/out/.pki-$(cksum </top/testing/guest/lib/pki.sh | cut -d " " -f 1)"
+}
+
+# The default CA of an earlier guest, and the hosts that have a certificate from it.
+pki_fetch() {
+	local store
+	store=$(pki_store)
+	[[ -d $store/ca ]] && cp -a "$store/hosts/." "$PKI/hosts/" &&
+		cp -a "$store/ca" "$PKI/ca/testca.new" && mv "$PKI/ca/testca.new" "$PKI/ca/testca"
 }
 
 pki_ca_make() {
 	local ca=$1 dn=$2 issuer=${3:-} dir=$PKI/ca/$1 tmp=$PKI/ca/$1.new
 	[[ -e $dir ]] && return 0
+	[[ $ca == testca ]] && pki_fetch && return 0
 	rm -rf "$tmp"
 	mkdir -p "$tmp"
 	pki_noise "$tmp/noise"
@@ -130,7 +143,7 @@ pki_words() {
 		esac
 	done
 	PKI_ARGS=("$ca" "$key" "$dn" "$san" "$nick")
-	PKI_ID=$host-$(printf '%s\n' "${PKI_ARGS[@]}" | cksum | cut -d ' ' -f 1)
+	PKI_ID=$ca-$host-$(printf '%s\n' "${PKI_ARGS[@]}" | cksum | cut -d ' ' -f 1)
 }
 
 # Starts to make the default certificate of a host, as long as the steps do not ask for another.
@@ -150,6 +163,7 @@ pki_host() {
 	pki_locked "host-$PKI_ID" pki_db "$PKI_ID" "${PKI_ARGS[@]}" >>"$OUT/pki.log" 2>&1 ||
 		fail "no certificate for $host, see pki.log"
 	on "$host" sh -c "cp /pki/hosts/$PKI_ID/* /var/lib/ipsec/nss/ && echo ${PKI_ARGS[4]} >/run/nick"
+	HOST_HAS_PKI[$host]=yes
 }
 
 pki_trust() {
@@ -157,10 +171,31 @@ pki_trust() {
 		fail "$1 cannot be made to trust $2"
 }
 
-if [[ ${1:-} == prepare && ${BASH_SOURCE[0]} == "$0" ]]; then
-	fail() {
-		echo "$*"
-		exit 1
-	}
-	pki_ca testca "CN=Test CA,O=latch"
+# A directory appears in the store at once and whole, or not at all: mv -T refuses to replace one.
+pki_keep_dir() {
+	local new
+	new=$(mktemp -d "${2%/*}/.new.XXXXXX") && cp -a "$1" "$new/dir" || return
+	mv -T "$new/dir" "$2" 2>/dev/null
+	rm -rf "$new"
+}
+
+pki_keep() {
+	local store dir
+	store=$(pki_store)
+	[[ -d $PKI/ca/testca ]] || return
+	mkdir -p "$store/hosts"
+	[[ -d $store/ca ]] || pki_keep_dir "$PKI/ca/testca" "$store/ca"
+	# another guest's CA may have been faster
+	cmp -s "$PKI/ca/testca/cert.pem" "$store/ca/cert.pem" || return
+	for dir in "$PKI"/hosts/testca-*; do
+		[[ $dir == *.new || ! -d $dir || -d $store/hosts/${dir##*/} ]] ||
+			pki_keep_dir "$dir" "$store/hosts/${dir##*/}"
+	done
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+	case ${1:-} in
+	prepare) pki_locked ca-testca pki_ca_make testca "CN=Test CA,O=latch" ;;
+	keep) pki_keep ;;
+	esac
 fi
