@@ -107,6 +107,20 @@ static void a_suite_is_known_by_its_names_and_the_rest_is_unsupported(void **sta
 	}
 }
 
+static void a_suite_nobody_made_promises_only_what_its_numbers_say(void **state)
+{
+	struct pl_suite s = { .encrypt = 12, .key_bits = 128, .protocol = PL_PROTO_ESP };
+
+	(void)state;
+	assert_int_equal(pl_suite_protection(&s), PL_PROTECT_CONFIDENTIALITY);
+	s.integ = 999;
+	assert_int_equal(pl_suite_protection(&s), PL_PROTECT_CONFIDENTIALITY);
+	s.encrypt = 999;
+	assert_int_equal(pl_suite_protection(&s), 0);
+	s.integ = 12;
+	assert_int_equal(pl_suite_protection(&s), PL_PROTECT_INTEGRITY);
+}
+
 static void parameters_come_from_the_child_sa_K1(void **state)
 {
 	struct pl_child_facts child = {
@@ -242,6 +256,10 @@ static void a_set_of_suites_is_bounded_and_does_not_depend_on_the_order(void **s
 			assert_int_equal(pl_params_allow(&b, &all[random() % PL_SUITES_MAX]), 0);
 		assert_memory_equal(&a, &b, sizeof(a));
 	}
+	/* What lies behind the end of the set is not in it. */
+	b.nr_suites--;
+	assert_int_equal(pl_params_allow(&b, &a.suites[PL_SUITES_MAX - 1]), 0);
+	assert_memory_equal(&a, &b, sizeof(a));
 	assert_int_equal(pl_params_allow(&a, &all[PL_SUITES_MAX]), PL_E_TOO_MANY);
 	assert_memory_equal(&a, &b, sizeof(a));
 }
@@ -329,6 +347,8 @@ static void who_is_the_same_peer_is_decided_by_what_was_proved(void **state)
 		{ "nobody", end(NULL, SIG, "cert", "ca", "key"),
 		  end(NULL, SIG, "cert", "ca", "key"), PL_DIFF_PEER_ID,
 		  PL_DIFF_PEER_ID },
+		{ "nobody, once", b, end(NULL, SIG, "cert", "ca", "key"), PL_DIFF_PEER_ID,
+		  PL_DIFF_PEER_ID },
 	};
 
 	(void)state;
@@ -345,6 +365,13 @@ static void who_is_the_same_peer_is_decided_by_what_was_proved(void **state)
 		/* One IKE SA and its rekeys are one peer, whatever he proved with. */
 		y.lineage = 1;
 		assert_int_equal(pl_peer_diff(&x, &y, PL_PEER_MATCH_KEY), 0);
+		/* Somebody and nobody are not the same, whatever the lineage says. */
+		struct pl_peer foreign = { .lineage = 1 };
+
+		assert_int_equal(pl_peer_diff(&x, &foreign, PL_PEER_MATCH_KEY),
+				 PL_DIFF_PEER_UNKNOWN);
+		assert_int_equal(pl_peer_diff(&foreign, &x, PL_PEER_MATCH_KEY),
+				 PL_DIFF_PEER_UNKNOWN);
 		/* An unknown lineage is not a common one. */
 		x.lineage = y.lineage = 0;
 		assert_int_equal(pl_peer_diff(&x, &y, PL_PEER_MATCH_KEY), t[i].by_key);
@@ -439,6 +466,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_suite_is_known_by_its_names_and_the_rest_is_unsupported),
+		cmocka_unit_test(a_suite_nobody_made_promises_only_what_its_numbers_say),
 		cmocka_unit_test(parameters_come_from_the_child_sa_K1),
 		cmocka_unit_test(each_single_field_of_the_protection_is_a_difference_K1),
 		cmocka_unit_test(a_suite_of_a_wide_latch_is_no_difference_K22),

@@ -21,7 +21,7 @@
 
 enum { ID_DER_ASN1_DN = 9 };	/* RFC 7296 section 3.5 */
 
-/* RFC 7296 section 3.3.2 and its registry. tag_bits: AEAD brings its own integrity. strength: of a
+/* RFC 7296 section 3.3.2, IANA numbers. tag_bits: AEAD brings its own integrity. strength: of a
  * cipher whose strength is not the length of its key. */
 static const struct cipher {
 	const char *name;

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The Latch Database (RFC 5660 section 2.3): every latch, found in four ways.
+ *
+ * - by tuple: a hash table (pl_table), for what sockets and clients name;
+ * - by id: a tree, for calls and for List, whose cursor is the last id seen;
+ * - by owner: a tree of (kind, number, id), for the end of a session;
+ * - by place: a tree in the order of pl_tuple_compare(), connections and listeners apart, for
+ *   "which latches does this SA touch". A search walks the box that the selectors span, and jumps
+ *   over what lies outside of it, so it looks at the hits and at one latch per gap (design D17).
+ *
+ * Invariants: a latch is in all four or in none; no two latches have one tuple (K29); an id is
+ * given out once. Nothing here decides anything, and nothing is kept over a restart (L12, K18).
+ */
+
+#include "core/pl_db.h"
+
+#include "core/pl_table.h"
+
+#include <bsd/sys/tree.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The table knows a latch by its tuple, so the node must be found from there. */
+struct node {
+	struct pl_latch latch;
+	RB_ENTRY(node) by_id;
+	RB_ENTRY(node) by_owner;
+	RB_ENTRY(node) by_place;
+};
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_id(const struct node *a, const struct node *b)
+{
+	return compare_u64(a->latch.id, b->latch.id);
+}
+
+static int compare_owner(const struct node *a, const struct node *b)
+{
+	int order = compare_u64(a->latch.owner.kind, b->latch.owner.kind);
+
+	if (order == 0)
+		order = compare_u64(a->latch.owner.number, b->latch.owner.number);
+	return order == 0 ? compare_id(a, b) : order;
+}
+
+static int compare_place(const struct node *a, const struct node *b)
+{
+	return pl_tuple_compare(&a->latch.tuple, &b->latch.tuple);
+}
+
+RB_HEAD(by_id, node);
+RB_HEAD(by_owner, node);
+RB_HEAD(by_place, node);
+
+struct pl_db {
+	struct pl_table *table;
+	struct by_id by_id;
+	struct by_owner by_owner;
+	struct by_place connections;
+	struct by_place listeners;
+	uint64_t next_id;
+};
+
+/* The macros make functions that nobody calls. */
+#define OURS __attribute__((unused)) static
+RB_GENERATE_INTERNAL(by_id, node, by_id, compare_id, OURS)
+RB_GENERATE_INTERNAL(by_owner, node, by_owner, compare_owner, OURS)
+RB_GENERATE_INTERNAL(by_place, node, by_place, compare_place, OURS)
+
+static struct node *node_of(const struct pl_latch *latch)
+{
+	return (struct node *)latch;
+}
+
+static struct pl_latch *latch_of(const struct pl_tuple *tuple)
+{
+	if (tuple == NULL)
+		return NULL;
+	return (struct pl_latch *)((const char *)tuple - offsetof(struct pl_latch, tuple));
+}
+
+static struct by_place *place_of(struct pl_db *db, const struct pl_tuple *tuple)
+{
+	return pl_tuple_is_listener(tuple) ? &db->listeners : &db->connections;
+}
+
+struct pl_db *pl_db_new(const uint8_t key[static 16], uint64_t first_id)
+{
+	struct pl_db *db = calloc(1, sizeof(*db));
+
+	if (db == NULL)
+		return NULL;
+	db->table = pl_table_new(key);
+	if (db->table == NULL)
+		return pl_db_free(db);
+	RB_INIT(&db->by_id);
+	RB_INIT(&db->by_owner);
+	RB_INIT(&db->connections);
+	RB_INIT(&db->listeners);
+	db->next_id = first_id == 0 ? 1 : first_id;
+	return db;
+}
+
+struct pl_db *pl_db_free(struct pl_db *db)
+{
+	struct node *node;
+
+	if (db == NULL)
+		return NULL;
+	while ((node = RB_MIN(by_id, &db->by_id)) != NULL)
+		pl_db_remove(db, &node->latch);
+	pl_table_free(db->table);
+	free(db);
+	return NULL;
+}
+
+static int add(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
+	       const struct pl_owner *owner, struct pl_latch **ret)
+{
+	struct node *node;
+	int r;
+
+	if (pl_table_find(db->table, tuple) != NULL)
+		return PL_E_ALREADY_LATCHED;
+	node = calloc(1, sizeof(*node));
+	if (node == NULL)
+		return -ENOMEM;
+	node->latch.id = id;
+	node->latch.tuple = *tuple;
+	node->latch.owner = *owner;
+	node->latch.state = PL_STATE_UNBORN;
+	r = pl_table_put(db->table, &node->latch.tuple);
+	if (r != 0) {
+		free(node);
+		return r;
+	}
+	RB_INSERT(by_id, &db->by_id, node);
+	RB_INSERT(by_owner, &db->by_owner, node);
+	RB_INSERT(by_place, place_of(db, tuple), node);
+	*ret = &node->latch;
+	return 0;
+}
+
+int pl_db_insert(struct pl_db *db, const struct pl_tuple *tuple, const struct pl_owner *owner,
+		 struct pl_latch **ret)
+{
+	int r;
+
+	if (db->next_id == UINT64_MAX)
+		return PL_E_LIMIT_EXCEEDED;
+	r = add(db, db->next_id, tuple, owner, ret);
+	if (r == 0)
+		db->next_id++;
+	return r;
+}
+
+int pl_db_restore(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
+		  const struct pl_owner *owner, struct pl_latch **ret)
+{
+	int r;
+
+	if (id == 0 || id == UINT64_MAX || pl_db_find_id(db, id) != NULL)
+		return PL_E_MALFORMED;
+	r = add(db, id, tuple, owner, ret);
+	if (r == 0 && db->next_id <= id)
+		db->next_id = id + 1;
+	return r;
+}
+
+struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
+{
+	struct node *node = node_of(latch);
+
+	if (latch == NULL)
+		return NULL;
+	RB_REMOVE(by_place, place_of(db, &latch->tuple), node);
+	RB_REMOVE(by_owner, &db->by_owner, node);
+	RB_REMOVE(by_id, &db->by_id, node);
+	(void)pl_table_take(db->table, &latch->tuple);
+	pl_identity_unref(latch->params.peer.identity);
+	free(latch->reason);
+	free(node);
+	return NULL;
+}
+
+void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner *owner)
+{
+	RB_REMOVE(by_owner, &db->by_owner, node_of(latch));
+	latch->owner = *owner;
+	RB_INSERT(by_owner, &db->by_owner, node_of(latch));
+}
+
+int pl_latch_set_params(struct pl_latch *latch, const struct pl_params *params)
+{
+	struct pl_identity *old = latch->params.peer.identity;
+
+	if (latch->state != PL_STATE_UNBORN && latch->state != PL_STATE_LARVAL)
+		return PL_E_WRONG_STATE;
+	latch->params = *params;
+	pl_identity_ref(latch->params.peer.identity);
+	pl_identity_unref(old);
+	return 0;
+}
+
+struct pl_latch *pl_db_find(const struct pl_db *db, const struct pl_tuple *tuple)
+{
+	return latch_of(pl_table_find(db->table, tuple));
+}
+
+struct pl_latch *pl_db_find_listener(const struct pl_db *db, const struct pl_tuple *connection)
+{
+	struct pl_tuple tuple;
+	struct pl_latch *latch;
+
+	pl_tuple_listener_of(connection, false, &tuple);
+	latch = pl_db_find(db, &tuple);
+	if (latch != NULL)
+		return latch;
+	pl_tuple_listener_of(connection, true, &tuple);
+	return pl_db_find(db, &tuple);
+}
+
+struct pl_latch *pl_db_find_id(const struct pl_db *db, uint64_t id)
+{
+	struct node key = { .latch = { .id = id } };
+	struct node *node = RB_FIND(by_id, (struct by_id *)&db->by_id, &key);
+
+	return node == NULL ? NULL : &node->latch;
+}
+
+struct pl_latch *pl_db_next(const struct pl_db *db, uint64_t cursor)
+{
+	struct node key = { .latch = { .id = cursor + 1 } };
+	struct node *node;
+
+	if (cursor == UINT64_MAX)
+		return NULL;
+	node = RB_NFIND(by_id, (struct by_id *)&db->by_id, &key);
+	return node == NULL ? NULL : &node->latch;
+}
+
+struct pl_latch *pl_db_next_of(const struct pl_db *db, enum pl_owner_kind kind, uint64_t number,
+			       uint64_t cursor)
+{
+	struct node key = {
+		.latch = { .id = cursor + 1, .owner = { .kind = kind, .number = number } },
+	};
+	struct node *node;
+
+	if (cursor == UINT64_MAX)
+		return NULL;
+	node = RB_NFIND(by_owner, (struct by_owner *)&db->by_owner, &key);
+	if (node == NULL || node->latch.owner.kind != kind || node->latch.owner.number != number)
+		return NULL;
+	return &node->latch;
+}
+
+/* A box: every field of a tuple lies between that of .lo and that of .hi. */
+struct box {
+	struct pl_tuple lo, hi;
+};
+
+/* One end of a box. What cannot be judged selects everything. */
+struct range {
+	uint8_t lo[16], hi[16];
+	uint8_t lo_af, hi_af, lo_proto, hi_proto;
+	uint16_t lo_port, hi_port;
+};
+
+static void range_of(const struct pl_ts *ts, struct range *ret)
+{
+	*ret = (struct range) { .hi_af = UINT8_MAX, .hi_proto = UINT8_MAX, .hi_port = UINT16_MAX };
+	if (ts == NULL || !pl_ts_is_valid(ts)) {
+		memset(ret->hi, 0xff, sizeof(ret->hi));
+		return;
+	}
+	ret->lo_af = ret->hi_af = ts->af;
+	memcpy(ret->lo, ts->lo, pl_ts_size(ts->af));
+	memcpy(ret->hi, ts->hi, pl_ts_size(ts->af));
+	if (ts->proto != 0)
+		ret->lo_proto = ret->hi_proto = ts->proto;
+	if (!pl_ts_is_opaque(ts)) {
+		ret->lo_port = ts->lo_port;
+		ret->hi_port = ts->hi_port;
+	}
+}
+
+enum kind { CONNECTIONS, LISTENERS, WILDCARDS };
+
+static uint8_t larger(uint8_t a, uint8_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint8_t smaller(uint8_t a, uint8_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Return: false when the box is empty. */
+static bool box_of(const struct pl_ts *local, const struct pl_ts *remote, enum kind kind,
+		   struct box *ret)
+{
+	struct range here, there;
+
+	range_of(local, &here);
+	range_of(remote, &there);
+	memset(ret, 0, sizeof(*ret));
+	ret->lo.af = larger(here.lo_af, there.lo_af);
+	ret->hi.af = smaller(here.hi_af, there.hi_af);
+	ret->lo.proto = larger(here.lo_proto, there.lo_proto);
+	ret->hi.proto = smaller(here.hi_proto, there.hi_proto);
+	ret->lo.local_port = here.lo_port;
+	ret->hi.local_port = here.hi_port;
+	if (kind != WILDCARDS) {
+		memcpy(ret->lo.local, here.lo, sizeof(here.lo));
+		memcpy(ret->hi.local, here.hi, sizeof(here.hi));
+	}
+	if (kind == CONNECTIONS) {
+		memcpy(ret->lo.remote, there.lo, sizeof(there.lo));
+		memcpy(ret->hi.remote, there.hi, sizeof(there.hi));
+		ret->lo.remote_port = there.lo_port;
+		ret->hi.remote_port = there.hi_port;
+	}
+	return ret->lo.af <= ret->hi.af && ret->lo.proto <= ret->hi.proto;
+}
+
+/* The fields of a tuple in the order of pl_tuple_compare(). */
+enum { F_AF, F_REMOTE, F_LOCAL, F_PROTO, F_LOCAL_PORT, F_REMOTE_PORT, F_ROOF };
+
+static int compare_field(unsigned field, const struct pl_tuple *a, const struct pl_tuple *b)
+{
+	switch (field) {
+	case F_AF:
+		return a->af - b->af;
+	case F_REMOTE:
+		return memcmp(a->remote, b->remote, sizeof(a->remote));
+	case F_LOCAL:
+		return memcmp(a->local, b->local, sizeof(a->local));
+	case F_PROTO:
+		return a->proto - b->proto;
+	case F_LOCAL_PORT:
+		return a->local_port - b->local_port;
+	default:
+		return a->remote_port - b->remote_port;
+	}
+}
+
+static void copy_field(unsigned field, const struct pl_tuple *from, struct pl_tuple *to)
+{
+	switch (field) {
+	case F_AF:
+		to->af = from->af;
+		break;
+	case F_REMOTE:
+		memcpy(to->remote, from->remote, sizeof(to->remote));
+		break;
+	case F_LOCAL:
+		memcpy(to->local, from->local, sizeof(to->local));
+		break;
+	case F_PROTO:
+		to->proto = from->proto;
+		break;
+	case F_LOCAL_PORT:
+		to->local_port = from->local_port;
+		break;
+	default:
+		to->remote_port = from->remote_port;
+		break;
+	}
+}
+
+/* The caller has seen that the field is below its end, so that nothing runs over. Bytes behind an
+ * IPv4 address count too: the next tuple then has zeros there and a greater address. */
+static void raise_field(unsigned field, struct pl_tuple *t)
+{
+	uint8_t *addr = field == F_REMOTE ? t->remote : t->local;
+
+	switch (field) {
+	case F_AF:
+		t->af++;
+		break;
+	case F_PROTO:
+		t->proto++;
+		break;
+	case F_LOCAL_PORT:
+		t->local_port++;
+		break;
+	case F_REMOTE:
+	case F_LOCAL:
+		for (int i = 15; i >= 0 && ++addr[i] == 0; i--)
+			;
+		break;
+	}
+}
+
+/* Return: the first field outside of the box, or F_ROOF. */
+static unsigned outside(const struct box *box, const struct pl_tuple *t)
+{
+	for (unsigned f = 0; f < F_ROOF; f++) {
+		if (compare_field(f, t, &box->lo) < 0 || compare_field(f, t, &box->hi) > 0)
+			return f;
+	}
+	return F_ROOF;
+}
+
+/* The first tuple after @t that may lie in the box. Return: false at its end. */
+static bool jump(const struct box *box, unsigned field, struct pl_tuple *t)
+{
+	if (compare_field(field, t, &box->lo) > 0) {
+		do {
+			if (field == 0)
+				return false;
+			field--;
+		} while (compare_field(field, t, &box->hi) >= 0);
+		raise_field(field, t);
+		field++;
+	}
+	for (; field < F_ROOF; field++)
+		copy_field(field, &box->lo, t);
+	return true;
+}
+
+/* The boxes of a query, numbered: each pair of selectors; for listeners also the wildcards. */
+struct boxes {
+	const struct pl_ts_list *local, *remote;
+	unsigned nr_local, nr_remote;	/* 0 selectors: the one that selects everything */
+	bool is_listeners;
+	bool is_everything;
+};
+
+static void boxes_of(const struct pl_db_query *query, bool is_listeners, struct boxes *ret)
+{
+	bool is_initiator = query->role == PL_ROLE_INITIATOR;
+
+	*ret = (struct boxes) {
+		.local = is_initiator ? query->tsi : query->tsr,
+		.remote = is_initiator ? query->tsr : query->tsi,
+		.is_listeners = is_listeners,
+	};
+	ret->is_everything = !is_initiator && query->role != PL_ROLE_RESPONDER;
+	ret->nr_local = ret->is_everything || ret->local->len > PL_TS_MAX ? 1 : ret->local->len;
+	ret->nr_remote = ret->is_everything || ret->remote->len > PL_TS_MAX ? 1 : ret->remote->len;
+}
+
+static unsigned nr_boxes(const struct boxes *boxes)
+{
+	return boxes->nr_local * boxes->nr_remote * (boxes->is_listeners ? 2 : 1);
+}
+
+static bool box_at(const struct boxes *boxes, unsigned at, struct box *ret)
+{
+	const struct pl_ts *local = NULL, *remote = NULL;
+	enum kind kind = CONNECTIONS;
+
+	if (boxes->is_listeners) {
+		kind = at % 2 == 0 ? LISTENERS : WILDCARDS;
+		at /= 2;
+	}
+	if (!boxes->is_everything && boxes->local->len <= PL_TS_MAX)
+		local = &boxes->local->list[at / boxes->nr_remote];
+	if (!boxes->is_everything && boxes->remote->len <= PL_TS_MAX)
+		remote = &boxes->remote->list[at % boxes->nr_remote];
+	return box_of(local, remote, kind, ret);
+}
+
+static bool is_in_earlier_box(const struct boxes *boxes, unsigned at, const struct pl_tuple *t)
+{
+	struct box box;
+
+	for (unsigned i = 0; i < at; i++) {
+		if (box_at(boxes, i, &box) && outside(&box, t) == F_ROOF)
+			return true;
+	}
+	return false;
+}
+
+static int walk(struct by_place *places, const struct boxes *boxes, pl_db_visit *visit, void *ctx,
+		size_t *steps)
+{
+	for (unsigned at = 0; at < nr_boxes(boxes); at++) {
+		struct node key, *node;
+		struct box box;
+
+		if (!box_at(boxes, at, &box))
+			continue;
+		key.latch.tuple = box.lo;
+		node = RB_NFIND(by_place, places, &key);
+		while (node != NULL) {
+			unsigned field = outside(&box, &node->latch.tuple);
+			int r;
+
+			++*steps;
+			if (field < F_ROOF) {
+				key.latch.tuple = node->latch.tuple;
+				if (!jump(&box, field, &key.latch.tuple))
+					break;
+				node = RB_NFIND(by_place, places, &key);
+				continue;
+			}
+			if (!is_in_earlier_box(boxes, at, &node->latch.tuple)) {
+				r = visit(ctx, &node->latch);
+				if (r != 0)
+					return r;
+			}
+			node = RB_NEXT(by_place, places, node);
+		}
+	}
+	return 0;
+}
+
+int pl_db_touch(const struct pl_db *db, const struct pl_db_query *query, pl_db_visit *visit,
+		void *ctx, size_t *ret_steps)
+{
+	struct boxes boxes;
+	size_t steps = 0;
+	int r;
+
+	boxes_of(query, false, &boxes);
+	r = walk((struct by_place *)&db->connections, &boxes, visit, ctx, &steps);
+	if (ret_steps != NULL)
+		*ret_steps = steps;
+	return r;
+}
+
+int pl_db_touch_listeners(const struct pl_db *db, const struct pl_db_query *query,
+			  pl_db_visit *visit, void *ctx, size_t *ret_steps)
+{
+	struct boxes boxes;
+	size_t steps = 0;
+	int r;
+
+	boxes_of(query, true, &boxes);
+	r = walk((struct by_place *)&db->listeners, &boxes, visit, ctx, &steps);
+	if (ret_steps != NULL)
+		*ret_steps = steps;
+	return r;
+}
+
+size_t pl_db_count(const struct pl_db *db)
+{
+	return pl_table_count(db->table);
+}
+
+size_t pl_db_table_bytes(const struct pl_db *db)
+{
+	return pl_table_bytes(db->table);
+}
+
+size_t pl_db_latch_bytes(void)
+{
+	return sizeof(struct node);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_DB_H
+#define PL_DB_H
+
+#include "core/pl_fsm.h"
+#include "core/pl_params.h"
+#include "core/pl_tuple.h"
+
+/* What happens to the socket on a break (K59); zero: what latch.conf says for the protocol. */
+enum pl_disposition {
+	PL_DISPOSITION_DEFAULT = 0,
+	PL_DISPOSITION_RESET,	/* as if the peer had reset it */
+	PL_DISPOSITION_UNREACHABLE, /* as if ICMP said so: another path may be tried */
+	PL_DISPOSITION_WAIT,	/* as if packets were lost */
+	PL_DISPOSITION_ROOF,
+};
+
+enum pl_owner_kind {
+	PL_OWNER_NONE = 0,
+	PL_OWNER_SESSION,	/* .number: of the bus session */
+	PL_OWNER_SOCKET,	/* .number: socket cookie; its session is gone */
+	PL_OWNER_ADMIN,		/* made without anybody asking (K12) */
+	PL_OWNER_ROOF,
+};
+
+/**
+ * struct pl_owner - to whom a latch belongs (L8); a value
+ * @uid: counted against its limits, whoever holds it now
+ */
+struct pl_owner {
+	enum pl_owner_kind kind;
+	uint32_t uid;
+	uint64_t number;
+};
+
+/**
+ * struct pl_latch - one latch; lives in the database
+ * @id:          never reused; 0 is none
+ * @tuple:       normal; a listener's or a connection's
+ * @owner:       change it with pl_db_give()
+ * @state:       set to what pl_fsm_step() says
+ * @params:      change it with pl_latch_set_params(); all zero before that
+ * @disposition: chosen by the owner
+ * @generation:  of the database when the latch last changed; the engine's to set
+ * @mono_ns:     CLOCK_MONOTONIC of the last change; the engine's to set
+ * @cause:       event of the last change of state
+ * @diff:        set of enum pl_diff that @cause is about, or 0
+ * @reason:      text for people, malloc()ed; freed with the latch; may be NULL
+ */
+struct pl_latch {
+	uint64_t id;
+	struct pl_tuple tuple;
+	struct pl_owner owner;
+	enum pl_state state;
+	struct pl_params params;
+	enum pl_disposition disposition;
+	uint64_t generation;
+	uint64_t mono_ns;
+	enum pl_event cause;
+	unsigned diff;
+	char *reason;
+};
+
+struct pl_db;
+
+/**
+ * struct pl_db_query - the selectors of an SA, for "which latches does it touch"
+ * @role: ours in the exchange that made the SA
+ * @tsi:  borrowed
+ * @tsr:  borrowed
+ */
+struct pl_db_query {
+	enum pl_role role;
+	const struct pl_ts_list *tsi;
+	const struct pl_ts_list *tsr;
+};
+
+/**
+ * typedef pl_db_visit - one latch that was found
+ * @ctx:   of the caller
+ * @latch: may be changed; must not be removed during the call, nor any other
+ *
+ * Return: 0 to go on; anything else ends the search and is handed up
+ */
+typedef int pl_db_visit(void *ctx, struct pl_latch *latch);
+
+/**
+ * pl_db_new() - an empty database
+ * @key:      random and secret; of the hash table
+ * @first_id: the first id to give out; more than any before
+ *
+ * Return: the database, or NULL without memory
+ */
+struct pl_db *pl_db_new(const uint8_t key[static 16], uint64_t first_id) PL_MUST_USE;
+
+/**
+ * pl_db_free() - with every latch in it
+ * @db: NULL is fine
+ *
+ * Return: NULL
+ */
+struct pl_db *pl_db_free(struct pl_db *db);
+
+/**
+ * pl_db_insert() - a new latch in PL_STATE_UNBORN
+ * @db:    the database
+ * @tuple: normal; copied
+ * @owner: copied
+ * @ret:   the latch; belongs to the database
+ *
+ * Return: 0; PL_E_ALREADY_LATCHED when any latch, in whatever state, has this tuple (K29);
+ * PL_E_LIMIT_EXCEEDED when the ids are used up; -ENOMEM
+ */
+int pl_db_insert(struct pl_db *db, const struct pl_tuple *tuple, const struct pl_owner *owner,
+		 struct pl_latch **ret) PL_MUST_USE;
+
+/**
+ * pl_db_restore() - the same for a latch of the journal, whose id is known
+ * @db:    the database; later ids will be greater than @id
+ * @id:    as it was
+ * @tuple: as above
+ * @owner: as above
+ * @ret:   as above
+ *
+ * Return: as above; PL_E_MALFORMED for an id that is 0, the last possible one, or in use
+ */
+int pl_db_restore(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
+		  const struct pl_owner *owner, struct pl_latch **ret) PL_MUST_USE;
+
+/**
+ * pl_db_remove() - delete a latch
+ * @db:    the database
+ * @latch: of it; NULL is fine
+ *
+ * Return: NULL
+ */
+struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch);
+
+/**
+ * pl_db_give() - another owner
+ * @db:    the database
+ * @latch: of it
+ * @owner: copied
+ */
+void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner *owner);
+
+/**
+ * pl_latch_set_params() - latch these parameters
+ * @latch:  takes a reference to the identity
+ * @params: copied
+ *
+ * Return: 0, or PL_E_WRONG_STATE once the latch was ESTABLISHED or BROKEN (K14)
+ */
+int pl_latch_set_params(struct pl_latch *latch, const struct pl_params *params) PL_MUST_USE;
+
+/**
+ * pl_db_find() - the latch of exactly this tuple
+ * @db:    the database
+ * @tuple: normal
+ *
+ * Return: NULL if there is none
+ */
+struct pl_latch *pl_db_find(const struct pl_db *db, const struct pl_tuple *tuple);
+
+/**
+ * pl_db_find_listener() - the listener that would accept this connection
+ * @db:         the database
+ * @connection: normal
+ *
+ * One of the exact local address goes before one of every address.
+ *
+ * Return: NULL if there is none
+ */
+struct pl_latch *pl_db_find_listener(const struct pl_db *db, const struct pl_tuple *connection);
+
+/**
+ * pl_db_find_id() - by id
+ * @db: the database
+ * @id: any
+ *
+ * Return: NULL if there is none
+ */
+struct pl_latch *pl_db_find_id(const struct pl_db *db, uint64_t id);
+
+/**
+ * pl_db_next() - the next latch in the order of ids
+ * @db:     the database
+ * @cursor: an id, of a latch that may be gone; 0 begins
+ *
+ * Return: NULL at the end
+ */
+struct pl_latch *pl_db_next(const struct pl_db *db, uint64_t cursor);
+
+/**
+ * pl_db_next_of() - the next latch of one owner, in the order of ids
+ * @db:     the database
+ * @kind:   of the owner
+ * @number: of the owner
+ * @cursor: as above
+ *
+ * Return: NULL at the end
+ */
+struct pl_latch *pl_db_next_of(const struct pl_db *db, enum pl_owner_kind kind, uint64_t number,
+			       uint64_t cursor);
+
+/**
+ * pl_db_touch() - every connection of which this SA may carry a packet (K31)
+ * @db:        the database
+ * @query:     the SA
+ * @visit:     called once for each, in no useful order
+ * @ctx:       for @visit
+ * @ret_steps: how many latches were looked at; may be NULL
+ *
+ * Agrees with pl_tuple_is_touched(): a selector that is invalid selects everything.
+ *
+ * Return: 0, or what @visit returned
+ */
+int pl_db_touch(const struct pl_db *db, const struct pl_db_query *query, pl_db_visit *visit,
+		void *ctx, size_t *ret_steps);
+
+/**
+ * pl_db_touch_listeners() - every listener for which this SA may carry a packet (L14)
+ * @db:        the database
+ * @query:     the SA
+ * @visit:     as above
+ * @ctx:       as above
+ * @ret_steps: as above
+ *
+ * Return: as above
+ */
+int pl_db_touch_listeners(const struct pl_db *db, const struct pl_db_query *query,
+			  pl_db_visit *visit, void *ctx, size_t *ret_steps);
+
+/**
+ * pl_db_count() - latches in the database
+ * @db: the database
+ */
+size_t pl_db_count(const struct pl_db *db);
+
+/**
+ * pl_db_table_bytes() - memory of the hash table, beside the latches
+ * @db: the database
+ */
+size_t pl_db_table_bytes(const struct pl_db *db);
+
+/**
+ * pl_db_latch_bytes() - memory of one latch with its places in the indexes, beside the hash table,
+ * the reason and the identity
+ */
+size_t pl_db_latch_bytes(void);
+
+#endif
