@@ -80,6 +80,7 @@ static void payloads_are_judged_by_the_rfc(void **state)
 		  { HEAD(1), 7, 6, 0, 16, 255, 255, 0, 0, 10, 0, 0, 1, 10, 0, 0, 1 } },
 		{ "a security label", PL_E_UNSUPPORTED, 16, 0, { HEAD(1), 10, 0, 0, 12 } },
 		{ "Fibre Channel", PL_E_UNSUPPORTED, 16, 0, { HEAD(1), 9, 0, 0, 12 } },
+		{ "an unknown type without contents", PL_E_UNSUPPORTED, 12, 0, { HEAD(1), 99, 0, 0, 8 } },
 	};
 
 	(void)state;
@@ -161,6 +162,7 @@ static void what_is_written_is_read_back(void **state)
 		assert_int_equal(again.len, list.len);
 		for (unsigned i = 0; i < list.len; i++)
 			assert_memory_equal(&again.list[i], &list.list[i], sizeof(list.list[i]));
+		assert_int_equal(pl_ts_wire_write(&list, bytes, len, &len), 0);
 		/* one byte less is always noticed, on both ways */
 		assert_int_equal(parse_bytes(bytes, len - 1, &again), PL_E_MALFORMED);
 		assert_int_equal(pl_ts_wire_write(&list, bytes, len - 1, &len), PL_E_NO_SPACE);
