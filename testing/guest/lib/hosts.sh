@@ -167,10 +167,7 @@ hosts_start() {
 	hosts_read "$1" || return 1
 	echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
 	for name in "${HOST_NAMES[@]}"; do
-		[[ -z $(kind_missing "${HOST_KIND[$name]}") ]] || {
-			echo "$(kind_missing "${HOST_KIND[$name]}")"
-			return 1
-		}
+		kind_usable "${HOST_KIND[$name]}" || return 1
 		host_create "$name"
 		[[ ${HOST_KIND[$name]} == plain ]] || pki_prefetch "$name"
 	done
@@ -189,12 +186,19 @@ hosts_start() {
 }
 
 # Says what is missing to have hosts of this kind.
-kind_missing() {
+kind_usable() {
 	case $1 in
 	plain) ;;
-	ours | scripted | stock) [[ -x /top/build/$1/usr/local/libexec/ipsec/pluto ]] ||
-		echo "build/$1 is not staged" ;;
-	*) grep -q "^$1 " "/out/$PL_RUN/layers" || echo "no host kind '$1'" ;;
+	ours | scripted | stock)
+		[[ -x /top/build/$1/usr/local/libexec/ipsec/pluto ]] && return
+		echo "build/$1 is not staged: run make"
+		return 1
+		;;
+	*)
+		grep -q "^$1 " "/out/$PL_RUN/layers" && return
+		echo "there is no host kind '$1'"
+		return 1
+		;;
 	esac
 }
 

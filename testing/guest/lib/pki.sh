@@ -143,7 +143,8 @@ pki_words() {
 		esac
 	done
 	PKI_ARGS=("$ca" "$key" "$dn" "$san" "$nick")
-	PKI_ID=$ca-$host-$(printf '%s\n' "${PKI_ARGS[@]}" | cksum | cut -d ' ' -f 1)
+	PKI_ID=$ca-$host-${PKI_ARGS[*]:1}
+	PKI_ID=${PKI_ID//[^A-Za-z0-9.=-]/_}
 }
 
 # Starts to make the default certificate of a host, as long as the steps do not ask for another.
@@ -159,9 +160,11 @@ pki_prefetch() {
 pki_host() {
 	local host=$1
 	pki_words "$@"
-	pki_ca testca "CN=Test CA,O=latch" >>"$OUT/pki.log" 2>&1
-	pki_locked "host-$PKI_ID" pki_db "$PKI_ID" "${PKI_ARGS[@]}" >>"$OUT/pki.log" 2>&1 ||
-		fail "no certificate for $host, see pki.log"
+	if [[ ! -e $PKI/hosts/$PKI_ID ]]; then
+		pki_ca testca "CN=Test CA,O=latch"
+		pki_locked "host-$PKI_ID" pki_db "$PKI_ID" "${PKI_ARGS[@]}" ||
+			fail "no certificate for $host, see pki.log"
+	fi >>"$OUT/pki.log" 2>&1
 	on "$host" sh -c "cp /pki/hosts/$PKI_ID/* /var/lib/ipsec/nss/ && echo ${PKI_ARGS[4]} >/run/nick"
 	HOST_HAS_PKI[$host]=yes
 }
