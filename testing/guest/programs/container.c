@@ -7,14 +7,14 @@
  * commands; in user-mode-linux every fork and exec costs, and tests do this thousands of times.
  *
  *	container start NAME DIR LOWER [SOURCE:TARGET...]
- *		New namespaces; root: overlay of LOWER (colon separated) and DIR, with the binds
- *		given. Writes to DIR/pid, as soon as the host can be entered, the pid of its first
- *		process as the caller sees it, and lives as long as the host. DIR/../hosts becomes a
- *		part of its /etc/hosts. The first process only reaps; when `start` is killed, the
- *		kernel ends everything in the host.
+ *		New namespaces; the root is an overlay of LOWER (colon separated) and DIR, with
+ *		the binds given. As soon as the host can be entered, DIR/pid holds the pid of its
+ *		first process as the caller sees it; `start` lives as long as the host.
+ *		DIR/../hosts becomes a part of /etc/hosts. The first process only reaps; when
+ *		`start` is killed, the kernel ends everything in the host.
  *	container enter PID [-u USER] [NAME=VALUE...] COMMAND [ARG...]
- *		Runs the command in the host, with no other environment than the one given. Its exit
- *		code is the command's, or 128 + signal; the command dies with `enter`.
+ *		Runs the command in the host, with no other environment than the one given. Its
+ *		exit code is the command's, or 128 + signal; the command dies with `enter`.
  */
 
 #include <errno.h>
