@@ -154,7 +154,7 @@ host_create() {
 	local -a binds=(/dev:/dev /host:/host /top:/top "$OUT:/out" /run/pki:/pki)
 	case $kind in
 	plain) ;;
-	ours | scripted | stock) binds+=("/top/build/$kind/usr/local:/usr/local") ;;
+	ours | scripted | checked | stock) binds+=("/top/build/$kind/usr/local:/usr/local") ;;
 	*) lower=/host$(sed -n "s/^$kind //p" "/out/$PL_RUN/layers"):$lower ;;
 	esac
 	"$CONTAINER" start "$name" "/run/scenario/$name" "$lower" "${binds[@]}" &
@@ -189,7 +189,7 @@ hosts_start() {
 kind_usable() {
 	case $1 in
 	plain) ;;
-	ours | scripted | stock)
+	ours | scripted | checked | stock)
 		[[ -x /top/build/$1/usr/local/libexec/ipsec/pluto ]] && return
 		echo "build/$1 is not staged: run make"
 		return 1

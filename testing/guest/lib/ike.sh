@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# IKE daemons of the hosts: pluto (ours, scripted, stock, libreswan410) and charon (strongswan).
+# IKE daemons of the hosts: pluto (ours, scripted, checked, stock, libreswan410) and charon (strongswan).
 #
 #	ike_start HOST...		start, side by side; returns when all connections are loaded
 #					(PLUTO_OPTIONS: further options of pluto)
