@@ -19,7 +19,7 @@ WARN := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wundef -Wstrict-prototypes \
 OURS_CFLAGS := -std=gnu99 -g -O2 -fPIE $(WARN) -I$(DAEMON_DIR) -MMD -MP \
 	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fvisibility=hidden
 UBSAN := -fsanitize=undefined -fno-sanitize-recover=all
-OURS_LIBS := -ljansson
+OURS_LIBS := -ljansson -linih
 
 # Upstream's flags for the only files that see upstream's headers. Its headers do not pass our own
 # extra warnings, so theirs apply, as errors.
