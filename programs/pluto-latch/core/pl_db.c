@@ -22,12 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The table knows a latch by its tuple, so the node must be found from there. */
+/* The place goes next to the latch, which begins with its tuple: a search reads these two of every
+ * node on its way, and at a million latches each cache line counts. */
 struct node {
+	RB_ENTRY(node) by_place;
 	struct pl_latch latch;
 	RB_ENTRY(node) by_id;
 	RB_ENTRY(node) by_owner;
-	RB_ENTRY(node) by_place;
 };
 
 static int compare_u64(uint64_t a, uint64_t b)
@@ -75,9 +76,10 @@ RB_GENERATE_INTERNAL(by_place, node, by_place, compare_place, OURS)
 
 static struct node *node_of(const struct pl_latch *latch)
 {
-	return (struct node *)latch;
+	return (struct node *)((const char *)latch - offsetof(struct node, latch));
 }
 
+/* The table knows a latch by its tuple. */
 static struct pl_latch *latch_of(const struct pl_tuple *tuple)
 {
 	if (tuple == NULL)
@@ -175,10 +177,11 @@ int pl_db_restore(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 
 struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 {
-	struct node *node = node_of(latch);
+	struct node *node;
 
 	if (latch == NULL)
 		return NULL;
+	node = node_of(latch);
 	RB_REMOVE(by_place, place_of(db, &latch->tuple), node);
 	RB_REMOVE(by_owner, &db->by_owner, node);
 	RB_REMOVE(by_id, &db->by_id, node);

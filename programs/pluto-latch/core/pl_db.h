@@ -36,8 +36,8 @@ struct pl_owner {
 
 /**
  * struct pl_latch - one latch; lives in the database
- * @id:          never reused; 0 is none
  * @tuple:       normal; a listener's or a connection's
+ * @id:          never reused; 0 is none
  * @owner:       change it with pl_db_give()
  * @state:       set to what pl_fsm_step() says
  * @params:      change it with pl_latch_set_params(); all zero before that
@@ -49,8 +49,8 @@ struct pl_owner {
  * @reason:      text for people, malloc()ed; freed with the latch; may be NULL
  */
 struct pl_latch {
-	uint64_t id;
 	struct pl_tuple tuple;
+	uint64_t id;
 	struct pl_owner owner;
 	enum pl_state state;
 	struct pl_params params;
