@@ -4,7 +4,8 @@
 # IKE daemons of the hosts: pluto (ours, scripted, checked, stock, libreswan410) and charon (strongswan).
 #
 #	ike_start HOST...		start, side by side; returns when all connections are loaded
-#					(PLUTO_OPTIONS: further options of pluto)
+#					(PLUTO_OPTIONS: further options of pluto; PLUTO_UNDER: a
+#					command to run it with, such as valgrind)
 #	ike_stop HOST			orderly end (tells the peers)
 #	ike_kill HOST			SIGKILL: tells nobody
 #	ike_restart HOST		ike_stop, ike_start
@@ -71,7 +72,7 @@ pluto_launch() {
 	on "$host" sh -c ": >>/etc/ipsec.secrets; cp $(ike_conf "$host.conf") /etc/ipsec.conf" ||
 		fail "no $host.conf"
 	# shellcheck disable=SC2086 # words on purpose
-	bg "$host" ike "$(ike_libexec "$host")/pluto" --config /etc/ipsec.conf --nofork \
+	bg "$host" ike ${PLUTO_UNDER:-} "$(ike_libexec "$host")/pluto" --config /etc/ipsec.conf --nofork \
 		--logfile "/out/$host.ike.log" ${PLUTO_OPTIONS:-}
 }
 

@@ -36,9 +36,9 @@ peer_part() {
 	esac
 }
 
-# "192.0.2.2/32/TCP/4000" as a fact writes it
+# "192.0.2.2/32/TCP/4000", or the same with an IPv6 host, as a fact writes it
 range() {
-	awk -F/ '$2 == 32 { proto = $3 == "" ? 0 : $3 == "TCP" ? 6 : "?" $3
+	awk -F/ '$2 == 32 || $2 == 128 { proto = $3 == "" ? 0 : $3 == "TCP" ? 6 : "?" $3
 		print $1 "-" $1 "/" proto "/" ($4 == "" ? "0-65535" : $4 "-" $4) }' <<<"$1"
 }
 
@@ -68,7 +68,6 @@ child_agrees() {
 	check_eq "$what: the kernel was told the same SPI" "$spi" "$(fact \
 		'.fact == "sa-add" and .direction == "in" and .conn == "'"$conn"'"' .spi)"
 }
-
 
 # gone CHILD-SPI: facts of the end of the child with this inbound SPI
 ended() {
