@@ -310,7 +310,7 @@ static void compare_search(struct pl_db *db, const struct naive *naive, bool of_
 				     &tsi, &tsr };
 	struct hits hits = { .len = 0 };
 	unsigned want = 0;
-	size_t steps;
+	size_t steps = SIZE_MAX;
 
 	for (unsigned i = 0; i < 3; i++) {
 		tsi.list[i] = some_ts(!of_listeners);
@@ -335,6 +335,7 @@ static void compare_search(struct pl_db *db, const struct naive *naive, bool of_
 				 pl_tuple_is_touched(&naive->tuple[i], query.role, &tsi, &tsr));
 	}
 	assert_int_equal(want, hits.len);
+	assert_true(steps >= hits.len && steps < SIZE_MAX);
 }
 
 static void change(struct pl_db *db, struct naive *naive, struct pl_tuple t)
@@ -458,6 +459,59 @@ static void a_search_looks_only_at_candidates_D17(void **state)
 	pl_db_free(db);
 }
 
+/* A jump carries from one byte or field into the next, and never runs over the last one. */
+static void a_search_ends_at_the_largest_values(void **state)
+{
+	struct pl_db *db = pl_db_new(key, 1);
+	struct pl_ts_list here = { .len = 1 }, there = { .len = 1 };
+	struct pl_db_query query = { PL_ROLE_INITIATOR, &here, &there };
+	struct pl_tuple t = { .af = PL_AF_IP6, .proto = PL_TUPLE_SCTP, .local_port = UINT16_MAX,
+			      .remote_port = 9, .local = { 1 } };
+	unsigned hits = 0;
+
+	(void)state;
+	here.list[0] = (struct pl_ts) { .af = PL_AF_IP6, .hi_port = UINT16_MAX, .hi = { 0xff } };
+	there.list[0] = (struct pl_ts) { .af = PL_AF_IP6, .lo_port = 1, .hi_port = 5 };
+	memset(here.list[0].hi, 0xff, 16);
+	memset(there.list[0].hi, 0xff, 16);
+	memset(t.remote, 0xff, 16);
+	insert(db, t);			/* the last address of all */
+	memset(t.local, 0xff, 16);
+	insert(db, t);
+	t.remote[0] = 0x20;		/* then a carry through fifteen bytes */
+	insert(db, t);
+	memset(t.remote, 0, 16);
+	t.remote[0] = 0x21;
+	t.remote_port = 5;
+	insert(db, t);
+	assert_int_equal(pl_db_touch(db, &query, count, &hits, NULL), 0);
+	assert_int_equal(hits, 1);
+	pl_db_free(db);
+}
+
+static void a_full_list_of_selectors_is_looked_at_one_by_one(void **state)
+{
+	struct pl_db *db = pl_db_new(key, 1);
+	struct pl_ts_list one = { .len = 1 }, full = { .len = PL_TS_MAX };
+	struct pl_db_query query = { PL_ROLE_INITIATOR, &full, &one };
+	unsigned hits = 0;
+
+	(void)state;
+	insert(db, flow(1, 1000, 2, 443));
+	one.list[0] = (struct pl_ts) { .af = 4, .hi_port = UINT16_MAX,
+				       .hi = { 255, 255, 255, 255 } };
+	for (unsigned i = 0; i < PL_TS_MAX; i++)
+		full.list[i] = (struct pl_ts) { .af = 4, .hi_port = UINT16_MAX };
+	assert_int_equal(pl_db_touch(db, &query, count, &hits, NULL), 0);
+	query.role = PL_ROLE_RESPONDER;
+	assert_int_equal(pl_db_touch(db, &query, count, &hits, NULL), 0);
+	assert_int_equal(hits, 0);
+	full.list[PL_TS_MAX - 1] = one.list[0];
+	assert_int_equal(pl_db_touch(db, &query, count, &hits, NULL), 0);
+	assert_int_equal(hits, 1);
+	pl_db_free(db);
+}
+
 static void a_latch_takes_few_hundred_bytes_D17_G11(void **state)
 {
 	(void)state;
@@ -475,6 +529,8 @@ int main(void)
 		cmocka_unit_test(latched_parameters_never_change_after_establishment_K14),
 		cmocka_unit_test(the_database_agrees_with_a_naive_array_over_40000_operations),
 		cmocka_unit_test(a_search_looks_only_at_candidates_D17),
+		cmocka_unit_test(a_search_ends_at_the_largest_values),
+		cmocka_unit_test(a_full_list_of_selectors_is_looked_at_one_by_one),
 		cmocka_unit_test(a_latch_takes_few_hundred_bytes_D17_G11),
 	};
 
