@@ -63,6 +63,17 @@ static void every_key_is_documented_and_its_initial_value_is_the_default(void **
 		assert_memory_equal(&conf, &none, sizeof(conf));
 	}
 	assert_true(n > 30 && flows > 12);
+	assert_true(pl_conf_key(0, &key));
+	assert_string_equal(key.values, "key|id");
+	assert_true(pl_conf_key(6, &key));
+	assert_string_equal(key.name, "restart-wait");
+	assert_string_equal(key.values, "NUMBER");
+	/* Some groups are never no groups, at either end of their numbers. */
+	conf = good("[flow a]\ngid = 0-5\n[flow b]\ngid = 5-4294967295\n[flow c]\n"
+		    "local = 192.0.2.1/32\n");
+	assert_ptr_equal(pl_conf_match(&conf, 1, NULL, 0, &(struct pl_tuple) { .af = 4 }),
+			 &conf.other);
+	pl_conf_clear(&conf);
 	assert_memory_equal((conf = good(""), &conf), &none, sizeof(conf));
 	assert_int_equal(none.other.is_auto, 1);	/* K12 */
 	assert_int_equal(none.other.is_allowed, 1);
@@ -263,6 +274,7 @@ static void the_first_rule_that_matches_holds_K11(void **state)
 #define IS(uid, nr, want) assert_ptr_equal(pl_conf_match(&c, uid, gids, nr, &t), want)
 	IS(1, 1, &c.other);
 	IS(5, 2, &c.rules[0]);
+	IS(5, 0, &c.rules[0]);	/* any group: none as well */
 	IS(1, 2, &c.rules[1]);
 	IS(1, 0, &c.other);
 	IS(0, 1, &c.rules[7]);
