@@ -80,7 +80,8 @@ static void payloads_are_judged_by_the_rfc(void **state)
 		  { HEAD(1), 7, 6, 0, 16, 255, 255, 0, 0, 10, 0, 0, 1, 10, 0, 0, 1 } },
 		{ "a security label", PL_E_UNSUPPORTED, 16, 0, { HEAD(1), 10, 0, 0, 12 } },
 		{ "Fibre Channel", PL_E_UNSUPPORTED, 16, 0, { HEAD(1), 9, 0, 0, 12 } },
-		{ "an unknown type without contents", PL_E_UNSUPPORTED, 12, 0, { HEAD(1), 99, 0, 0, 8 } },
+		{ "an unknown type without contents", PL_E_UNSUPPORTED, 12, 0,
+		  { HEAD(1), 99, 0, 0, 8 } },
 	};
 
 	(void)state;
