@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_OPS_H
+#define PL_OPS_H
+
+#include "core/pl_base.h"
+#include "core/pl_db.h"
+#include "core/pl_facts.h"
+#include "core/pl_tuple.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Everything the engine reaches outside of itself. It calls from one thread, in the order of enum
+ * pl_effect: the guard, then the store, then the socket, then the owner; its verdict goes back
+ * only after the last of them has returned (K34).
+ *
+ * Rules for every member: return when the effect is in force, or certainly is not; keep no pointer
+ * after the return; never call into the engine (report later, from the event loop). The context is
+ * the one given beside the ops. Unless said otherwise: 0; a positive enum pl_error; or a negative
+ * errno. Whatever is not 0 counts as "not in force".
+ */
+
+/* One thing that the guard holds. */
+enum pl_guard_kind {
+	PL_GUARD_NONE = 0,
+	PL_GUARD_FLOW,		/* a connection in `flows` */
+	PL_GUARD_LISTENER,	/* a 3-tuple */
+	PL_GUARD_PIN,		/* a connection in `pins` */
+	PL_GUARD_ROOF,
+};
+
+/**
+ * struct pl_pin - packets of one direction may use SAs of this reqid
+ * @direction: PL_DIR_IN or PL_DIR_OUT
+ * @reqid:     never 0
+ */
+struct pl_pin {
+	enum pl_direction direction;
+	uint32_t reqid;
+};
+
+/**
+ * struct pl_guard_item - an element of the guard
+ * @kind:  of it
+ * @tuple: normal, seen from this host in both directions
+ * @pin:   of PL_GUARD_PIN; all zero otherwise
+ */
+struct pl_guard_item {
+	enum pl_guard_kind kind;
+	struct pl_tuple tuple;
+	struct pl_pin pin;
+};
+
+/**
+ * typedef pl_guard_visit - sees one element
+ *
+ * Return: 0 to go on; anything else ends the walk and is handed up
+ */
+typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
+
+/**
+ * struct pl_guard_ops - the guard in the kernel (design D3)
+ *
+ * Each member is one transaction with acknowledgement: all of it is in force, or nothing changed.
+ * Adding what is there, and removing what is not, is no error.
+ *
+ * @guard: a connection's packets are dropped, both ways, unless pinned. Pins that are there stay.
+ *         The first thing done for a connection, before anybody asks which SAs it has.
+ * @permit: add these pins, at least one, to a connection that is guarded. Never called while a
+ *         break is in force. Refuses reqid 0 and a connection that is not guarded
+ *         (PL_E_WRONG_STATE).
+ * @retire: remove these pins and no others: the last SA of a reqid is gone.
+ * @block: remove every pin of both directions of a connection, in one batch, the ones that this
+ *         process does not remember included; its flow stays guarded. Of a listener: births end.
+ *         After an error the engine goes on as if it had worked (BROKEN) and calls again before
+ *         it ever permits.
+ * @unguard: flow and pins, or the listener, leave in one batch, births of it included. The packets
+ *         of a connection pass as if there were no latch; so the engine only calls it when socket
+ *         and TIME_WAIT are gone, or on unprotect.
+ * @listen: a 3-tuple is guarded: packets to it start a connection only under an SA, and that is
+ *         remembered as a birth; everything else for it is dropped. Connections that are guarded
+ *         are not concerned.
+ * @born:  the reqids under which packets of this connection came in before it was guarded, in any
+ *         order, each once: up to two are written, and there may be more only when two were. Called
+ *         after @guard, when no more can be added. 0 with *@ret_nr 0 when there was no birth. The
+ *         birth may be forgotten by the call.
+ * @rebuild: in one batch the table, its rules and exactly these items; what was there is replaced.
+ *         Every flow comes before its pins. Called at start, and after somebody removed or changed
+ *         the table.
+ * @walk:  what is in force now, as read from the kernel, not from memory; in any order. For
+ *         comparison with the database; nothing is changed.
+ */
+struct pl_guard_ops {
+	int (*guard)(void *ctx, const struct pl_tuple *tuple);
+	int (*permit)(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
+		      unsigned nr_pins);
+	int (*retire)(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
+		      unsigned nr_pins);
+	int (*block)(void *ctx, const struct pl_tuple *tuple);
+	int (*unguard)(void *ctx, const struct pl_tuple *tuple);
+	int (*listen)(void *ctx, const struct pl_tuple *tuple);
+	int (*born)(void *ctx, const struct pl_tuple *tuple, uint32_t ret_reqids[static 2],
+		    unsigned *ret_nr);
+	int (*rebuild)(void *ctx, const struct pl_guard_item *items, size_t nr_items);
+	int (*walk)(void *ctx, pl_guard_visit *visit, void *visit_ctx);
+};
+
+/**
+ * struct pl_store_ops - the journal (design D11); either member may be NULL
+ *
+ * @save:   this latch is as it says from now on. Called after the guard, before socket and owner.
+ *          @latch is read during the call only. An error on the way up means no latch; on the way
+ *          down it changes nothing else.
+ * @forget: there is no such latch any more
+ */
+struct pl_store_ops {
+	int (*save)(void *ctx, const struct pl_latch *latch);
+	int (*forget)(void *ctx, uint64_t id);
+};
+
+/* What became of an alert (design D2, Told). */
+enum pl_told {
+	PL_TOLD_NOT = 0,	/* neither of the two below: there is no such session */
+	PL_TOLD_RECORD,		/* the kernel took the record for the owner's fd */
+	PL_TOLD_EOF,		/* it could not, and the session was closed: EOF is the alert */
+};
+
+/**
+ * struct pl_alert - ALERT of RFC 5660 section 2.3
+ * @id:       of the latch
+ * @listener: of the latch it was born from, or 0
+ * @tuple:    of the latch
+ * @event:    what happened
+ * @from:     state before
+ * @to:       state now
+ * @diff:     set of enum pl_diff, of a conflict
+ * @mono_ns:  CLOCK_MONOTONIC when the guard was in force
+ * @reason:   text for people; may be NULL; may hold names that peers chose, made printable
+ * @generation: of the database, after the change
+ */
+struct pl_alert {
+	uint64_t id;
+	uint64_t listener;
+	struct pl_tuple tuple;
+	enum pl_event event;
+	enum pl_state from;
+	enum pl_state to;
+	unsigned diff;
+	uint64_t mono_ns;
+	uint64_t generation;
+	const char *reason;
+};
+
+/**
+ * struct pl_owner_ops - whom to tell
+ *
+ * @alert: tell a session (PL_OWNER_SESSION) before returning. Never waits for the reader: a full
+ *         session is closed. Its end is reported later by pl_engine_owner_gone(), not from here.
+ * @watch: may be NULL: the same for those who merely watch; called after @alert, for every change
+ */
+struct pl_owner_ops {
+	enum pl_told (*alert)(void *ctx, const struct pl_owner *owner,
+			      const struct pl_alert *alert);
+	void (*watch)(void *ctx, const struct pl_alert *alert);
+};
+
+/**
+ * struct pl_socket_ops - sockets of latched connections
+ *
+ * @dispose: do to the socket of this tuple what was chosen (design D9). @cookie tells it from a
+ *         later one of the same tuple; 0 is unknown. @disposition is never PL_DISPOSITION_DEFAULT
+ *         or _ROOF; with _WAIT there is nothing to do, and it is not called. PL_E_NOT_FOUND when
+ *         there is no such socket. An error changes nothing else: the guard drops already.
+ * @is_gone: *@ret says that neither a socket nor TIME_WAIT holds the tuple, nor anybody the
+ *         listener's port. Any doubt is an error, and the flow stays guarded.
+ */
+struct pl_socket_ops {
+	int (*dispose)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
+		       enum pl_disposition disposition);
+	int (*is_gone)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, bool *ret);
+};
+
+/**
+ * struct pl_ike_ops - what the engine wants from pluto; a member may be NULL
+ *
+ * @initiate: set up SAs for this connection (K25), with selectors of just it if @is_narrow (K20).
+ *         Returns at once; what comes of it arrives as facts. PL_E_NOT_PROTECTED when no connection
+ *         of the configuration covers it.
+ */
+struct pl_ike_ops {
+	int (*initiate)(void *ctx, const struct pl_tuple *tuple, bool is_narrow);
+};
+
+/**
+ * struct pl_clock_ops - time
+ *
+ * @now_ns: CLOCK_MONOTONIC
+ * @wake_at: call pl_engine_tick() at this time or soon after, once. A later call replaces an
+ *         earlier one; 0 cancels. May be NULL when the caller ticks by himself.
+ */
+struct pl_clock_ops {
+	uint64_t (*now_ns)(void *ctx);
+	int (*wake_at)(void *ctx, uint64_t mono_ns);
+};
+
+/**
+ * struct pl_ops - all of them; a value, what it points to must outlive the engine
+ *
+ * @guard, @owner, @socket and @clock are needed; @store and @ike may be NULL.
+ */
+struct pl_ops {
+	const struct pl_guard_ops *guard;
+	void *guard_ctx;
+	const struct pl_store_ops *store;
+	void *store_ctx;
+	const struct pl_owner_ops *owner;
+	void *owner_ctx;
+	const struct pl_socket_ops *socket;
+	void *socket_ctx;
+	const struct pl_ike_ops *ike;
+	void *ike_ctx;
+	const struct pl_clock_ops *clock;
+	void *clock_ctx;
+};
+
+#endif
