@@ -4,6 +4,7 @@
 # `make help` lists the targets. Everything is made below build/ and in the user's cache.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
@@ -13,6 +14,11 @@ CC := gcc
 CLANG := clang
 JOBS := $(shell nproc)
 MAKEFLAGS += -j$(JOBS)
+
+# Several targets on one command line are for one after the other.
+ifneq ($(word 2,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
 
 # One short line for each command; V=1 shows the command itself.
 run = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)

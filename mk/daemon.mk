@@ -74,7 +74,7 @@ $(SCRIPTED): $(call objects,gcc,$(filter-out %/core/pl_engine.c,$(CORE_SRC)) $(S
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CC))
 
-stage = @rm -rf $(@D) && cp -a $(BUILD)/stock $(@D) && \
+stage = @rm -rf $(@D) && mkdir -p $(@D) && cp -a $(BUILD)/stock/usr $(@D)/ && \
 	install -m 755 $< $(@D)/usr/local/libexec/ipsec/pluto && touch $@
 $(BUILD)/ours/.staged: $(DAEMON) $(BUILD)/stock/.staged
 	$(stage)

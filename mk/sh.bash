@@ -15,13 +15,17 @@ die() {
 	exit 1
 }
 
-# quietly WHAT LOG COMMAND...: run the command with its output in LOG; while it runs, say every 4
+# quietly WHAT LOG COMMAND...: run the command with its output in LOG, in a process group of its own
+# that ends with us; while it runs, say every 4
 # seconds how long it has taken. When it fails, show the end of LOG.
 quietly() {
 	local what=$1 log=$2 start=$SECONDS said=0 pid rc
 	shift 2
+	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
+	set +m
+	trap 'kill -- "-$pid" 2>/dev/null; exit 130' INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		((SECONDS - start >= 4 * (said + 1))) || continue
@@ -30,6 +34,7 @@ quietly() {
 	done
 	wait "$pid"
 	rc=$?
+	trap - INT TERM
 	if ((rc != 0)); then
 		say "  $what: failed; the end of its output:"
 		tail -n 25 "$log" >&2

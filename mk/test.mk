@@ -6,6 +6,10 @@ UNIT_SRC := $(wildcard testing/unit/test_*.c)
 UNIT_TESTS := $(patsubst testing/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 GUEST_PROGRAMS := $(patsubst testing/guest/programs/%.c,$(BUILD)/guest/bin/%, \
 	$(wildcard testing/guest/programs/*.c))
+# kernel/ is not part of the daemon yet; its tests and guest programs are linked with it.
+KERNEL_SRC := $(wildcard $(DAEMON_DIR)/kernel/*.c)
+KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,error siphash table ts ts_wire tuple)
+KERNEL_LIBS := -lnftnl -lmnl
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 
@@ -36,18 +40,28 @@ unit: $(UNIT_TESTS)	## unit tests under ASAN and UBSAN
 
 clang: $(DAEMON_CLANG)	## the daemon once more, with clang
 
-lint: $(LS_PLUTO)/latch.flags	## the rules of this tree
+lint: $(DAEMON)	## the rules of this tree
 	@testing/lint/run
 
 $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
 
-.SECONDARY: $(call objects,asan,$(UNIT_SRC) $(CORE_SRC))
+.SECONDARY: $(call objects,asan,$(UNIT_SRC) $(CORE_SRC) $(KERNEL_SRC))
+KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror,$(UNIT_TESTS))
+$(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
+$(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))
 	@mkdir -p $(@D)
-	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(OURS_LIBS)
+	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(UNIT_LIBS) $(OURS_LIBS)
+
+# A guest program is one file, unless it lists further objects and libraries here.
+GUARD_PROGRAM := $(BUILD)/guest/bin/guard
+$(GUARD_PROGRAM): $(call objects,gcc,$(KERNEL_SRC) $(KERNEL_CORE))
+$(GUARD_PROGRAM): GUEST_CFLAGS := -I$(DAEMON_DIR)
+$(GUARD_PROGRAM): GUEST_LIBS := $(KERNEL_LIBS) $(OURS_LIBS)
 
 $(BUILD)/guest/bin/%: testing/guest/programs/%.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) -std=gnu99 -g -O2 -D_GNU_SOURCE $(WARN) -o $@ $<
+	$(call run,CC)$(CC) -std=gnu99 -g -O2 -D_GNU_SOURCE $(WARN) $(GUEST_CFLAGS) -o $@ $< \
+		$(filter %.o,$^) $(GUEST_LIBS)

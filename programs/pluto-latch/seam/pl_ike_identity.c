@@ -136,7 +136,8 @@ static void fill_peer(const struct ike_sa *ike, const struct pl_ike *note,
 	peer->id_wire = (struct pl_blob) { .ptr = note->id, .len = note->id_len };
 	peer->auth_wire = note->auth_wire;
 	peer->auth = ike->sa.st_v2_resume_session != NULL ? PL_AUTH_RESUME :
-		     ike->sa.st_eap != NULL ? PL_AUTH_EAP : auth_of_wire(note->auth_wire);
+		     ike->sa.st_eap != NULL || ike->sa.st_eap_sa_md != NULL ? PL_AUTH_EAP :
+		     auth_of_wire(note->auth_wire);
 	if (peer->auth != PL_AUTH_SIGNATURE || ike->sa.st_peer_pubkey == NULL)
 		return;
 	borrowed->peer_spki = SECKEY_EncodeDERSubjectPublicKeyInfo(
@@ -171,6 +172,18 @@ static void fill_own(struct ike_sa *ike, struct borrowed *borrowed, struct pl_id
 	own->spki = blob_of_item(&cert->nss_cert->derPublicKey);
 }
 
+/* With a part missing that must be there, two peers could look alike: better none known. */
+static bool is_complete(const struct pl_identity_end *peer)
+{
+	if (peer->auth == PL_AUTH_NONE || peer->id_type == 0)
+		return false;
+	if (peer->id_wire.len == 0 && peer->id_type != ID_NULL)
+		return false;
+	if (peer->auth != PL_AUTH_SIGNATURE)
+		return true;
+	return peer->spki.len > 0 && (peer->cert.len == 0 || peer->anchor.len > 0);
+}
+
 void pl_ike_authenticated(const struct ike_sa *ike, struct pl_ike *note)
 {
 	struct borrowed borrowed = { .anchor = NULL };
@@ -179,8 +192,9 @@ void pl_ike_authenticated(const struct ike_sa *ike, struct pl_ike *note)
 
 	fill_peer(ike, note, &borrowed, &data.peer);
 	fill_own((struct ike_sa *)ike, &borrowed, &data.own);
-	if (data.peer.auth != PL_AUTH_NONE &&
-	    pl_identity_intern(pl_seam_identities(), &data, &identity) == 0) {
+	if (!is_complete(&data.peer))
+		llog(RC_LOG, ike->sa.logger, "latch: the peer's identity is not completely known");
+	else if (pl_identity_intern(pl_seam_identities(), &data, &identity) == 0) {
 		pl_identity_unref(note->identity);
 		note->identity = identity;
 	}

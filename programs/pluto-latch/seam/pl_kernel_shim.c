@@ -172,6 +172,13 @@ static bool shim_migrate_ipsec_sa(struct child_sa *child)
 	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_SA_MIGRATE, &child->sa);
 
 	pl_seam_child_facts(child, &fact.u.child);
+	/* Pluto moves its own notes of the addresses only when the kernel has followed. */
+	if (endpoint_is_specified(child->sa.st_v2_mobike.local_endpoint))
+		fact.u.child.local = pl_upstream_address(
+			endpoint_address(child->sa.st_v2_mobike.local_endpoint));
+	else if (endpoint_is_specified(child->sa.st_v2_mobike.remote_endpoint))
+		fact.u.child.remote = pl_upstream_address(
+			endpoint_address(child->sa.st_v2_mobike.remote_endpoint));
 	return is_approved(&fact, child->sa.logger) && upstream->migrate_ipsec_sa(child);
 }
 

@@ -12,12 +12,15 @@
 #	ike_up HOST CONN		succeeds when it has a child SA (whack alone says 0 too early)
 #	ike_down HOST CONN
 #	whack HOST ARG...		pluto's control program
+#	ike_verdict			after the steps: no pluto died unasked, ours found nothing odd
 #	ike_log HOST			path of its log
 #	ike_established HOST CONN	is there a child SA of this connection?
 #	facts HOST [JQ-FILTER]		trace of our daemon, JSON lines
 #
 # The configuration is HOST.conf (or HOST.swanctl) of the scenario; if $OUT/HOST.conf exists, which
 # steps may write before ike_start, that one counts.
+
+declare -A IKE_RUNS
 
 ike_log() {
 	echo "$OUT/$1.ike.log"
@@ -52,6 +55,7 @@ ike_start() {
 		[[ -n ${HOST_HAS_PKI[$host]:-} ]] || pki_host "$host"
 		[[ -n ${BG_PID[$host.ike]:-} ]] && cat "$(ike_log "$host")" >>"$OUT/$host.ike.old.log"
 		: >"$(ike_log "$host")"
+		IKE_RUNS[$host]=1
 		case ${HOST_KIND[$host]} in
 		strongswan) charon_launch "$host" ;;
 		plain) fail "$host has no IKE daemon" ;;
@@ -124,15 +128,33 @@ charon_load() {
 }
 
 ike_stop() {
+	local rc=0
+	unset "IKE_RUNS[$1]"
 	if [[ ${HOST_KIND[$1]} == strongswan ]]; then
 		bg_kill "$1" ike TERM
 	else
 		whack "$1" --shutdown
-		bg_wait "$1" ike || true
+		bg_wait "$1" ike || rc=$?
+		((rc == 0)) || fail "pluto of $1 ended with $rc"
 	fi
 }
 
+# Every scenario ends here. What pluto itself calls unexpected counts where our code is in it.
+ike_verdict() {
+	local host odd
+	for host in "${!IKE_RUNS[@]}"; do
+		kill -0 "${BG_PID[$host.ike]}" 2>/dev/null || fail "the IKE daemon of $host died"
+	done
+	for host in "${HOST_NAMES[@]}"; do
+		[[ ${HOST_KIND[$host]} =~ ^(ours|scripted|checked)$ ]] || continue
+		odd=$(cat "$OUT/$host.ike.log" "$OUT/$host.ike.old.log" 2>/dev/null |
+			grep -m 1 "EXPECTATION FAILED\|ASSERTION FAILED\|runtime error")
+		[[ -z $odd ]] || fail "pluto of $host: $odd"
+	done
+}
+
 ike_kill() {
+	unset "IKE_RUNS[$1]"
 	bg_kill "$1" ike KILL
 }
 

@@ -149,6 +149,9 @@ deletes() {
 	fi
 	wait_for 5 "we have recorded the end of the IKE SA" ike_ended "$ike"
 	check_eq "it was deleted by $host" "$cause" "$(ike_end "$ike" cause)"
+	# by name, this way leads past terminate_ike_family()
+	[[ $host$OURS == easteast ]] &&
+		check_eq "and we know why" deleted "$(ike_end "$ike" reason)"
 	check_eq "its end is told once" 1 "$(facts_that '.fact == "ike-down" and .ike == '"$ike")"
 	check_eq "its child went with it, once" 1 \
 		"$(facts_that '.fact == "child-down" and .spi_in == "'"$spi"'"')"
