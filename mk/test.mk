@@ -15,16 +15,16 @@ SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SA
 
 .PHONY: quick check check-full soak demo guest guest-kernel unit lint clang
 quick: all	## build, lint, unit tests under sanitizers: no guest, at most 3 minutes
-	@testing/tier quick
+	+@testing/tier quick
 
 check: all	## what CI runs: quick, and every scenario in a guest kernel
-	@testing/tier check
+	+@testing/tier check
 
 check-full: all	## check in both guests (user-mode-linux and QEMU), 100 repeats
-	@testing/tier check-full
+	+@testing/tier check-full
 
 soak: all	## scenarios again and again for SOAK_MINUTES (480)
-	@testing/tier soak
+	+@testing/tier soak
 
 demo: all	## the attack that connection latching is for, in a guest kernel
 	@testing/guest/demo
@@ -47,10 +47,12 @@ $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
 
-.SECONDARY: $(call objects,asan,$(UNIT_SRC) $(CORE_SRC) $(KERNEL_SRC))
+.SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c $(CORE_SRC) $(KERNEL_SRC))
 KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror,$(UNIT_TESTS))
 $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
+ENGINE_TESTS := $(filter %/test_engine_latch %/test_engine_faults,$(UNIT_TESTS))
+$(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c)
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))
 	@mkdir -p $(@D)
 	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(UNIT_LIBS) $(OURS_LIBS)

@@ -8,6 +8,7 @@
  *                    "narrow-range PROTO LO-HI" what pluto cannot hold
  *                    "widen"                    more than was proposed
  *                    "refuse"
+ *   PL_SCRIPT_TS_FROM  number of the first request that PL_SCRIPT_TS is for; those before pass
  *   PL_SCRIPT_REKEY  "refuse": child rekeys
  *   PL_SCRIPT_CHILD  "refuse": at installation
  *   PL_SCRIPT_SA     "refuse": at the kernel
@@ -95,10 +96,13 @@ enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct
 					  struct pl_ts_verdict *ret)
 {
 	const char *script = getenv("PL_SCRIPT_TS");
+	const char *from = getenv("PL_SCRIPT_TS_FROM");
 	char proto[16];
 	unsigned lo, hi;
 
 	pl_engine_note(engine, fact);
+	if (from != NULL && engine->count[PL_FACT_TS_REQUEST] < strtoull(from, NULL, 10))
+		return PL_VERDICT_ACCEPT;
 	if (script == NULL || script[0] == '\0')
 		return PL_VERDICT_ACCEPT;
 	if (sscanf(script, "narrow %15s %u", proto, &lo) == 2) {
