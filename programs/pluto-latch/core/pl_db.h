@@ -42,6 +42,9 @@ struct pl_owner {
  * @state:       set to what pl_fsm_step() says
  * @params:      change it with pl_latch_set_params(); all zero before that
  * @disposition: chosen by the owner
+ * @cookie:      of its socket; 0 is unknown
+ * @require:     what its owner asked for; of a listener, for each connection (K40)
+ * @is_unsure:   the guard refused to block: it is asked again before it ever permits
  * @generation:  of the database when the latch last changed; the engine's to set
  * @mono_ns:     CLOCK_MONOTONIC of the last change; the engine's to set
  * @cause:       event of the last change of state
@@ -52,13 +55,16 @@ struct pl_latch {
 	struct pl_tuple tuple;
 	uint64_t id;
 	struct pl_owner owner;
-	enum pl_state state;
+	enum pl_state state : 8;
+	enum pl_event cause : 8;
+	enum pl_disposition disposition : 8;
+	bool is_unsure : 1;
+	unsigned diff;
 	struct pl_params params;
-	enum pl_disposition disposition;
+	uint64_t cookie;
+	struct pl_require require;
 	uint64_t generation;
 	uint64_t mono_ns;
-	enum pl_event cause;
-	unsigned diff;
 	char *reason;
 };
 

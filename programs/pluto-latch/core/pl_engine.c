@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The engine without a Latch Database: it sees everything, counts it, and lets everything pass, so
- * that the daemon behaves exactly as stock pluto.
+/* The engine's ear for pluto: each fact updates a mirror, and what it means for latches happens
+ * before the verdict goes back (design, "One path for every change"). Until pl_engine_start() it
+ * sees everything, counts it, and lets everything pass: the daemon is then stock pluto.
  *
- * Invariant: a fact of an asked kind that is not what its function expects is refused. "I do not
- * know" must never install anything.
+ * Invariants:
+ * - A fact of an asked kind that is not what its function expects is refused. "I do not know" must
+ *   never install anything.
+ * - An SA is judged at child-install, against every latch that it touches; breaks are complete,
+ *   the owner's alert included, when ACCEPT is returned (K33, K34). Its pins are there by then too.
+ * - The kernel gets only SAs that were judged, whichever path of pluto leads there (design D2).
+ * - The end of an SA, or of an IKE SA, breaks nothing by itself (K15, L5); only silence to "are you
+ *   there?" does (K19).
  */
 
 #include "core/pl_engine.h"
 
-#include <stdlib.h>
+#include "core/pl_engine_impl.h"
 
-struct pl_engine {
-	pl_engine_observer *observer;
-	void *observer_ctx;
-	uint64_t count[PL_FACT_ROOF];
-};
+#include <errno.h>
+#include <stdlib.h>
 
 struct pl_engine *pl_engine_new(pl_engine_observer *observer, void *ctx)
 {
@@ -28,10 +32,59 @@ struct pl_engine *pl_engine_new(pl_engine_observer *observer, void *ctx)
 	return engine;
 }
 
+static void forget_world(struct pl_world *world)
+{
+	world->db = pl_db_free(world->db);
+	world->sad = pl_sad_free(world->sad);
+	world->spd = pl_spd_free(world->spd);
+	world->usage = pl_usage_free(world->usage);
+}
+
 struct pl_engine *pl_engine_free(struct pl_engine *engine)
 {
+	if (engine == NULL)
+		return NULL;
+	forget_world(&engine->world);
 	free(engine);
 	return NULL;
+}
+
+static bool is_complete(const struct pl_ops *ops)
+{
+	const struct pl_guard_ops *guard = ops->guard;
+
+	return guard != NULL && guard->guard != NULL && guard->permit != NULL &&
+	       guard->retire != NULL && guard->block != NULL && guard->unguard != NULL &&
+	       guard->listen != NULL && guard->born != NULL && guard->rebuild != NULL &&
+	       guard->walk != NULL && ops->owner != NULL && ops->owner->alert != NULL &&
+	       ops->socket != NULL && ops->socket->dispose != NULL &&
+	       ops->socket->is_gone != NULL && ops->clock != NULL && ops->clock->now_ns != NULL;
+}
+
+int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
+		    const struct pl_engine_settings *settings)
+{
+	struct pl_world *world = &engine->world;
+	int r;
+
+	if (engine->is_latching)
+		return PL_E_WRONG_STATE;
+	if (!is_complete(ops))
+		return PL_E_UNSUPPORTED;
+	*world = (struct pl_world) {
+		.ops = *ops, .rules = settings->rules, .limits = settings->limits,
+		.db = pl_db_new(settings->hash_key, settings->first_id),
+		.sad = pl_sad_new(), .spd = pl_spd_new(), .usage = pl_usage_new(),
+	};
+	r = world->db == NULL || world->sad == NULL || world->spd == NULL || world->usage == NULL ?
+	    -ENOMEM : ops->guard->rebuild(ops->guard_ctx, NULL, 0);
+	if (r != 0) {
+		forget_world(world);
+		return r;
+	}
+	world->is_guarding = true;
+	engine->is_latching = true;
+	return 0;
 }
 
 static bool see(struct pl_engine *engine, const struct pl_fact *fact)
@@ -61,11 +114,168 @@ enum pl_verdict_kind pl_engine_ts_other(struct pl_engine *engine, const struct p
 	return PL_VERDICT_ACCEPT;
 }
 
+/* Latches that an SA touches */
+
+static int recheck(void *ctx, struct pl_latch *latch)
+{
+	pl_step_recheck(ctx, latch, false);
+	return 0;
+}
+
+static void recheck_touched(struct pl_world *world, const struct pl_sa *sa)
+{
+	struct pl_db_query query = { sa->role, &sa->tsi, &sa->tsr };
+
+	(void)pl_db_touch(world->db, &query, recheck, world, NULL);
+}
+
+struct about_sa {
+	struct pl_world *world;
+	const struct pl_sa *sa;
+};
+
+static int recheck_and_pin(void *ctx, struct pl_latch *latch)
+{
+	struct about_sa *about = ctx;
+
+	pl_step_recheck(about->world, latch, false);
+	pl_step_pin(about->world, latch, about->sa);
+	return 0;
+}
+
+static int retire(void *ctx, struct pl_latch *latch)
+{
+	struct about_sa *about = ctx;
+
+	pl_step_retire(about->world, latch, about->sa);
+	return 0;
+}
+
+/* A pin names every SA of its reqid, so another one of the number concerns the latches of both. */
+static int recheck_namesake(void *ctx, const struct pl_sa *sa)
+{
+	struct about_sa *about = ctx;
+
+	if (sa != about->sa && sa->reqid == about->sa->reqid &&
+	    (!sa->is_known || !about->sa->is_known ||
+	     pl_params_diff(&sa->params, &about->sa->params, about->world->rules.match) != 0))
+		recheck_touched(about->world, sa);
+	return 0;
+}
+
 enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const struct pl_fact *fact)
 {
+	struct pl_world *world = &engine->world;
+	struct about_sa about = { .world = world };
+	struct pl_db_query query;
+	struct pl_sa *sa;
+
 	if (!see(engine, fact) || fact->kind != PL_FACT_CHILD_INSTALL)
 		return PL_VERDICT_REFUSE;
+	if (!engine->is_latching)
+		return PL_VERDICT_ACCEPT;
+	if (!world->is_guarding || pl_sad_add(world->sad, fact, &sa) != 0)
+		return PL_VERDICT_REFUSE;
+	about.sa = sa;
+	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
+	(void)pl_db_touch(world->db, &query, recheck_and_pin, &about, NULL);
+	(void)pl_sad_walk(world->sad, recheck_namesake, &about);
 	return PL_VERDICT_ACCEPT;
+}
+
+static void sa_gone(struct pl_world *world, uint64_t child)
+{
+	struct pl_sa *sa = pl_sad_find(world->sad, child);
+	struct about_sa about = { world, sa };
+	struct pl_db_query query;
+
+	if (sa == NULL)
+		return;
+	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
+	pl_sad_take(world->sad, sa);
+	(void)pl_db_touch(world->db, &query, retire, &about, NULL);
+	recheck_touched(world, sa);
+	(void)pl_sad_walk(world->sad, recheck_namesake, &about);
+	pl_sa_free(sa);
+}
+
+static void sa_up(struct pl_world *world, uint64_t child)
+{
+	struct pl_sa *sa = pl_sad_find(world->sad, child);
+
+	if (sa == NULL)
+		return;
+	sa->is_up = true;
+	recheck_touched(world, sa);
+}
+
+/* The gate of last resort */
+
+static bool is_approved_sa(const struct pl_world *world, const struct pl_fact *fact)
+{
+	const struct pl_sa *sa = pl_sad_find(world->sad, fact->child);
+	const struct pl_sa_facts *asked = &fact->u.sa;
+
+	if (fact->child == 0 || sa == NULL)
+		return false;
+	if (asked->protocol == PL_PROTO_IPCOMP)
+		return sa->has_ipcomp;
+	return asked->protocol == sa->protocol && asked->reqid == sa->reqid &&
+	       ((asked->direction == PL_DIR_IN && asked->spi == sa->spi_in) ||
+		(asked->direction == PL_DIR_OUT && asked->spi == sa->spi_out));
+}
+
+static bool is_approved_migration(const struct pl_world *world, const struct pl_fact *fact)
+{
+	const struct pl_sa *sa = pl_sad_find(world->sad, fact->child);
+	const struct pl_child_facts *asked = &fact->u.child;
+
+	return fact->child != 0 && sa != NULL && asked->protocol == sa->protocol &&
+	       asked->reqid == sa->reqid && asked->spi_in == sa->spi_in &&
+	       asked->spi_out == sa->spi_out && pl_ts_list_covers(&sa->tsi, &asked->tsi) &&
+	       pl_ts_list_covers(&sa->tsr, &asked->tsr);
+}
+
+struct about_policy {
+	struct pl_world *world;
+	bool is_absent;
+};
+
+static int recheck_policy(void *ctx, struct pl_latch *latch)
+{
+	struct about_policy *about = ctx;
+
+	pl_step_recheck(about->world, latch, about->is_absent);
+	return 0;
+}
+
+static void policy_changed(struct pl_world *world, const struct pl_policy_facts *policy,
+			   bool is_absent)
+{
+	struct about_policy about = { world, is_absent };
+	bool is_out = policy->direction == PL_DIR_OUT;
+	struct pl_ts_list local = { .len = 1, .list = { is_out ? policy->src : policy->dst } };
+	struct pl_ts_list remote = { .len = 1, .list = { is_out ? policy->dst : policy->src } };
+	struct pl_db_query query = { PL_ROLE_INITIATOR, &local, &remote };
+
+	(void)pl_db_touch(world->db, &query, recheck_policy, &about, NULL);
+}
+
+static bool is_approved(struct pl_world *world, const struct pl_fact *fact)
+{
+	if (!world->is_guarding)
+		return false;
+	switch (fact->kind) {
+	case PL_FACT_SA_ADD:
+		return is_approved_sa(world, fact);
+	case PL_FACT_SA_MIGRATE:
+		return is_approved_migration(world, fact);
+	default:
+		if (pl_spd_add(world->spd, &fact->u.policy) != 0)
+			return false;
+		policy_changed(world, &fact->u.policy, false);
+		return true;
+	}
 }
 
 enum pl_verdict_kind pl_engine_kernel_change(struct pl_engine *engine, const struct pl_fact *fact)
@@ -76,15 +286,115 @@ enum pl_verdict_kind pl_engine_kernel_change(struct pl_engine *engine, const str
 	case PL_FACT_SA_ADD:
 	case PL_FACT_SA_MIGRATE:
 	case PL_FACT_POLICY_ADD:
-		return PL_VERDICT_ACCEPT;
+		break;
 	default:
 		return PL_VERDICT_REFUSE;
 	}
+	return !engine->is_latching || is_approved(&engine->world, fact) ? PL_VERDICT_ACCEPT :
+									  PL_VERDICT_REFUSE;
+}
+
+/* What nobody can refuse */
+
+static void recheck_all(struct pl_world *world, bool is_absent)
+{
+	struct pl_latch *latch;
+
+	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
+		at = latch->id;
+		pl_step_recheck(world, latch, is_absent);
+	}
+}
+
+static void peer_dead(struct pl_world *world, const struct pl_fact *fact)
+{
+	struct pl_why why = { .text = "the peer does not answer any more" };
+	struct pl_peer peer = {
+		.identity = fact->identity, .lineage = pl_sad_lineage(world->sad, fact->ike),
+		.is_id_fixed = fact->conn.is_peer_id_fixed,
+	};
+	struct pl_latch *latch;
+
+	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
+		at = latch->id;
+		if (!pl_tuple_is_listener(&latch->tuple) &&
+		    pl_peer_diff(&latch->params.peer, &peer, world->rules.match) == 0)
+			(void)!pl_step_take(world, latch, PL_EVENT_PEER_DEAD, &why);
+	}
+}
+
+/* Before the SAs go, so that nothing is mended on the way. */
+static void child_down(struct pl_world *world, const struct pl_fact *fact)
+{
+	if (fact->u.child_end.ike_cause == PL_IKE_END_PEER_LOST)
+		peer_dead(world, fact);
+	sa_gone(world, fact->child);
+}
+
+static void ike_down(struct pl_world *world, const struct pl_fact *fact)
+{
+	if (pl_ike_end_cause(&fact->u.ike_end) == PL_IKE_END_PEER_LOST)
+		peer_dead(world, fact);
+	pl_sad_ike_down(world->sad, fact->ike);
+}
+
+static void policy_deleted(struct pl_engine *engine, const struct pl_fact *fact)
+{
+	pl_spd_remove(engine->world.spd, &fact->u.policy);
+	policy_changed(&engine->world, &fact->u.policy,
+		       engine->unrouting != 0 && fact->conn.serial == engine->unrouting);
+}
+
+static void flushed(struct pl_world *world)
+{
+	pl_sad_clear(world->sad);
+	pl_spd_clear(world->spd);
+	recheck_all(world, true);
 }
 
 void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 {
-	(void)see(engine, fact);
+	struct pl_world *world = &engine->world;
+
+	if (!see(engine, fact) || !engine->is_latching)
+		return;
+	switch (fact->kind) {
+	case PL_FACT_CHILD_UP:
+		sa_up(world, fact->child);
+		break;
+	case PL_FACT_CHILD_FAILED:
+		sa_gone(world, fact->child);
+		break;
+	case PL_FACT_CHILD_DOWN:
+		child_down(world, fact);
+		break;
+	case PL_FACT_IKE_UP:
+		/* Without memory the successor counts as another peer's. */
+		(void)!pl_sad_ike_up(world->sad, fact->ike, fact->u.ike.rekeys);
+		break;
+	case PL_FACT_IKE_DOWN:
+		ike_down(world, fact);
+		break;
+	case PL_FACT_POLICY_DELETE:
+		policy_deleted(engine, fact);
+		break;
+	case PL_FACT_CONN_UNROUTE:
+		engine->unrouting = fact->conn.serial;
+		break;
+	case PL_FACT_CONN_ROUTE:
+		engine->unrouting = 0;
+		break;
+	case PL_FACT_CONN_DELETE:
+		/* Instances come and go with their SAs; a connection goes by somebody's will. */
+		if (fact->conn.instance == 0)
+			recheck_all(world, true);
+		break;
+	case PL_FACT_FLUSH:
+		flushed(world);
+		break;
+	default:
+		break;
+	}
 }
 
 uint64_t pl_engine_count(const struct pl_engine *engine, enum pl_fact_kind kind)

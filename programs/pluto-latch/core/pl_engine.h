@@ -4,10 +4,14 @@
 #define PL_ENGINE_H
 
 #include "core/pl_base.h"
+#include "core/pl_conflict.h"
 #include "core/pl_facts.h"
+#include "core/pl_limits.h"
+#include "core/pl_ops.h"
 
 /*
- * The engine: every fact of the seam enters here, and every verdict comes from here.
+ * The engine: every fact of the seam enters here, and every verdict comes from here; so do calls
+ * of owners and administrators. Nothing here may be called from within one of its ops.
  */
 struct pl_engine;
 
@@ -19,7 +23,21 @@ struct pl_engine;
 typedef void pl_engine_observer(void *ctx, const struct pl_fact *fact);
 
 /**
- * pl_engine_new() - an engine without any latch
+ * struct pl_engine_settings - of one life of the daemon
+ * @hash_key: random and secret
+ * @first_id: of latches; more than any before
+ * @rules:    what conflicts
+ * @limits:   in force
+ */
+struct pl_engine_settings {
+	uint8_t hash_key[16];
+	uint64_t first_id;
+	struct pl_conflict_rules rules;
+	struct pl_limits limits;
+};
+
+/**
+ * pl_engine_new() - an engine that lets everything pass and latches nothing
  * @observer: may be NULL
  * @ctx:      for @observer
  *
@@ -34,6 +52,21 @@ struct pl_engine *pl_engine_new(pl_engine_observer *observer, void *ctx) PL_MUST
  * Return: NULL
  */
 struct pl_engine *pl_engine_free(struct pl_engine *engine);
+
+/**
+ * pl_engine_start() - latch from now on; before the first SA and policy are installed
+ * @engine:   the engine
+ * @ops:      copied; what they point to must outlive the engine
+ * @settings: copied
+ *
+ * Brings the guard into force, empty.
+ *
+ * Return: 0; PL_E_WRONG_STATE when it was called before; -ENOMEM; PL_E_UNSUPPORTED when an
+ * operation is missing; what the guard said. Unless 0, everything passes as before: the daemon must
+ * not run like that if it was meant to latch.
+ */
+int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
+		    const struct pl_engine_settings *settings) PL_MUST_USE;
 
 /**
  * pl_engine_ts_request() - a peer proposes selectors to us as responder
@@ -89,5 +122,203 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact);
  * @kind:   a kind
  */
 uint64_t pl_engine_count(const struct pl_engine *engine, enum pl_fact_kind kind);
+
+/* Calls: who asks is NULL for the administrator; latches of another uid are PL_E_NOT_FOUND. */
+
+/**
+ * struct pl_engine_ask - a latch is asked for
+ * @tuple:       as a socket or a client says it; will be normalised
+ * @is_v6_only:  of a listener on every IPv6 address: IPv4 is not meant
+ * @owner:       counted against the limits of its uid
+ * @cookie:      of the socket; 0 is unknown
+ * @require:     the least protection (K11, K40)
+ * @allowed:     suites that a wide latch may have beside the one it finds (K22); may be NULL
+ * @nr_allowed:  how many
+ * @disposition: on a break
+ * @may_be_broken: with a conflict, an object that passes nothing instead of an error (T3)
+ */
+struct pl_engine_ask {
+	struct pl_tuple tuple;
+	bool is_v6_only;
+	struct pl_owner owner;
+	uint64_t cookie;
+	struct pl_require require;
+	const struct pl_suite *allowed;
+	unsigned nr_allowed;
+	enum pl_disposition disposition;
+	bool may_be_broken;
+};
+
+/**
+ * pl_engine_latch() - CREATE_CONNECTION_LATCH (T2, T3)
+ * @engine:     the engine
+ * @ask:        copied
+ * @ret_id:     of the latch
+ * @ret_report: written with PL_E_CONFLICT; may be NULL
+ *
+ * The flow is guarded before anybody looks for its SAs, and pinned to them at the end. After an
+ * error the flow is as free as it was before; if the guard refuses that, it stays blocked, and
+ * pl_engine_tick() tries again. A latch of the same tuple that was released, or whose owner knows
+ * that it is closed, is taken over.
+ *
+ * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_connection(); PL_E_ALREADY_LATCHED;
+ * PL_E_LIMIT_EXCEEDED; PL_E_NO_SA; PL_E_NOT_PROTECTED when SAs are there and no policy;
+ * PL_E_CONFLICT; PL_E_WEAK; PL_E_SHARED_REQID; PL_E_TOO_MANY; -ENOMEM; what guard or store said
+ */
+int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, uint64_t *ret_id,
+		    struct pl_conflict_report *ret_report) PL_MUST_USE;
+
+/**
+ * pl_engine_listen() - CREATE_LISTENER_LATCH (T1): all of its 3-tuples or none
+ * @engine: the engine
+ * @ask:    copied
+ * @ret:    ids: one, or two of a dual-stack listener
+ * @ret_nr: how many
+ *
+ * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_listener(); PL_E_ALREADY_LATCHED;
+ * PL_E_LIMIT_EXCEEDED; -ENOMEM; what guard or store said
+ */
+int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
+		     uint64_t ret[static 2], unsigned *ret_nr) PL_MUST_USE;
+
+/**
+ * pl_engine_accept() - a connection came to a latched listener (T4, T5)
+ * @engine: the engine
+ * @tuple:  of the connection
+ * @reqid:  of the SA that its first packet came under, as the guard saw it; 0 is unknown
+ * @cookie: of its socket; 0 is unknown
+ * @ret_id: of the latch, also when it is BROKEN
+ *
+ * The listener's owner owns it and is told, before this returns (K24). With anything in doubt (a
+ * conflict, two reqids, none, an SA that is gone, too little protection) the latch is BROKEN.
+ *
+ * Return: 0 also for a BROKEN latch; PL_E_UNAVAILABLE; errors of pl_tuple_connection();
+ * PL_E_NOT_FOUND without a listener; PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; -ENOMEM; what guard
+ * or store said
+ */
+int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *tuple, uint32_t reqid,
+		     uint64_t cookie, uint64_t *ret_id) PL_MUST_USE;
+
+/**
+ * pl_engine_find() - FIND_LATCH
+ * @engine: the engine
+ * @who:    asks
+ * @tuple:  of a connection, or normal of a listener
+ * @ret:    valid until the next call
+ *
+ * Return: 0; PL_E_NOT_FOUND; errors of pl_tuple_connection()
+ */
+int pl_engine_find(const struct pl_engine *engine, const struct pl_owner *who,
+		   const struct pl_tuple *tuple, const struct pl_latch **ret) PL_MUST_USE;
+
+/**
+ * pl_engine_inquire() - INQUIRE_LATCH
+ * @engine: the engine
+ * @who:    asks
+ * @id:     of the latch
+ * @ret:    valid until the next call
+ *
+ * Return: 0 or PL_E_NOT_FOUND
+ */
+int pl_engine_inquire(const struct pl_engine *engine, const struct pl_owner *who, uint64_t id,
+		      const struct pl_latch **ret) PL_MUST_USE;
+
+/**
+ * pl_engine_next() - the next latch that the asker may see, in the order of ids
+ * @engine: the engine
+ * @who:    asks
+ * @cursor: the last id seen; 0 begins
+ *
+ * Return: NULL at the end; else valid until the next call
+ */
+const struct pl_latch *pl_engine_next(const struct pl_engine *engine, const struct pl_owner *who,
+				      uint64_t cursor);
+
+/**
+ * pl_engine_release() - RELEASE_LATCH (T10 to T12): the flow stays guarded until its socket is gone
+ * @engine: the engine
+ * @who:    asks
+ * @id:     of the latch
+ *
+ * Return: 0; PL_E_NOT_FOUND; PL_E_WRONG_STATE; what the guard said, and nothing changed
+ */
+int pl_engine_release(struct pl_engine *engine, const struct pl_owner *who,
+		      uint64_t id) PL_MUST_USE;
+
+/**
+ * pl_engine_unprotect() - release, and the flow goes on without its latch
+ * @engine: the engine
+ * @who:    asks; whether he may is for the caller to know (latch.conf)
+ * @id:     of the latch
+ *
+ * Return: as above; PL_E_WRONG_STATE for a latch that is not intact
+ */
+int pl_engine_unprotect(struct pl_engine *engine, const struct pl_owner *who,
+			uint64_t id) PL_MUST_USE;
+
+/**
+ * pl_engine_admin_break() - break a latch for good (K62)
+ * @engine: the engine
+ * @id:     of the latch
+ * @text:   for its owner
+ *
+ * Return: 0, PL_E_NOT_FOUND or PL_E_WRONG_STATE
+ */
+int pl_engine_admin_break(struct pl_engine *engine, uint64_t id, const char *text) PL_MUST_USE;
+
+/**
+ * pl_engine_admin_close() - close a latch (K23): its socket is reset
+ * @engine: the engine
+ * @id:     of the latch
+ * @text:   for its owner
+ *
+ * Return: 0, PL_E_NOT_FOUND or PL_E_WRONG_STATE
+ */
+int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *text) PL_MUST_USE;
+
+/**
+ * pl_engine_owner_gone() - a session ended: the sockets own its latches
+ * @engine:  the engine
+ * @session: its number
+ */
+void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session);
+
+/**
+ * pl_engine_flow_gone() - somebody says that a socket is gone; it is looked up, TIME_WAIT included
+ * @engine: the engine
+ * @tuple:  normal
+ *
+ * Return: 0 also when it is not gone yet; PL_E_NOT_FOUND; what guard or socket_ops said
+ */
+int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple) PL_MUST_USE;
+
+/**
+ * pl_engine_tick() - time went by: flows that end, and what the guard refused earlier
+ * @engine: the engine
+ *
+ * Asks for the next one by itself (struct pl_clock_ops) while there is something to wait for.
+ */
+void pl_engine_tick(struct pl_engine *engine);
+
+/**
+ * pl_engine_guard_lost() - somebody changed the guard's table: build it anew
+ * @engine: the engine
+ *
+ * Until that works no SA is installed and no latch is ESTABLISHED; pl_engine_tick() tries again.
+ *
+ * Return: 0, or what the guard said
+ */
+int pl_engine_guard_lost(struct pl_engine *engine) PL_MUST_USE;
+
+/**
+ * pl_engine_compare() - is in the kernel's guard what the database says
+ * @engine:      the engine
+ * @ret_missing: elements that are not in force
+ * @ret_extra:   elements that nobody asked for
+ *
+ * Return: 0; PL_E_UNAVAILABLE; -ENOMEM; what the guard said
+ */
+int pl_engine_compare(struct pl_engine *engine, size_t *ret_missing,
+		      size_t *ret_extra) PL_MUST_USE;
 
 #endif

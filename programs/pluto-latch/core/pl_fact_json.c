@@ -358,6 +358,7 @@ static void put_policy(struct out *out, const struct pl_policy_facts *policy)
 static void put_conn_facts(struct out *out, const struct pl_conn_facts *conn)
 {
 	put_bool(out, "template", conn->is_template);
+	put_bool(out, "peer_id_fixed", conn->is_peer_id_fixed);
 	put_serial(out, "reqid", conn->reqid);
 }
 

@@ -118,6 +118,7 @@ struct pl_address {
  * @is_template: other connections are made from it
  * @ike_version: 1 or 2
  * @reqid:       of its ESP or AH SAs, 0 before it is known
+ * @is_peer_id_fixed: it admits exactly one peer ID: no wildcard, no %fromcert
  */
 struct pl_conn_facts {
 	uint64_t serial;
@@ -126,6 +127,7 @@ struct pl_conn_facts {
 	bool is_template;
 	uint8_t ike_version;
 	uint32_t reqid;
+	bool is_peer_id_fixed;
 };
 
 struct pl_stop_facts {

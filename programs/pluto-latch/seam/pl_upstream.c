@@ -196,6 +196,17 @@ const char *pl_upstream_narrow(struct connection *c, const struct pl_ts_list *lo
 	return NULL;
 }
 
+/* An instance may have its peer's ID from authentication alone: its template admits many. */
+static bool is_peer_id_fixed(const struct connection *c)
+{
+	const struct id *now = &c->remote->host.id, *configured = &c->remote->host.config->id;
+
+	if (now->kind == ID_FROMCERT || id_has_wildcards(now) || configured->kind == ID_FROMCERT)
+		return false;
+	return configured->kind == ID_NONE ? c->instance_serial == 0 :
+					     !id_has_wildcards(configured);
+}
+
 void pl_upstream_conn(const struct connection *c, struct pl_conn_facts *ret)
 {
 	*ret = (struct pl_conn_facts) {
@@ -204,6 +215,7 @@ void pl_upstream_conn(const struct connection *c, struct pl_conn_facts *ret)
 		.is_template = is_template(c) || is_group(c),
 		.ike_version = c->config->ike_version == IKEv1 ? 1 : 2,
 		.reqid = c->child.reqid == 0 ? 0 : reqid_esp(c->child.reqid),
+		.is_peer_id_fixed = is_peer_id_fixed(c),
 	};
 	pl_seam_copy_text(ret->name, c->name);
 }

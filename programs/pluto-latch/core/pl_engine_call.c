@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Calls of those who own latches, and of administrators: creating, asking, letting go.
+ *
+ * Birth (K31, L15): first the flow enters the guard, then its SAs are looked at, then it is pinned
+ * to them. So nothing passes between the look and the latch (K2, K3), and an SA that arrives
+ * meanwhile is judged like any other. A listener's connection takes the reqid that the guard saw
+ * in the packet's path, never one that a lookup would find now.
+ *
+ * Invariant: a call that fails leaves no latch, or one that passes nothing. Somebody else's latch
+ * is not there (design D12).
+ */
+
+#include "core/pl_engine.h"
+
+#include "core/pl_engine_impl.h"
+#include "core/pl_error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Making room and objects */
+
+static bool is_replaceable(const struct pl_latch *latch)
+{
+	return latch == NULL || latch->state == PL_STATE_LINGERING ||
+	       latch->state == PL_STATE_CLOSED_TOLD;
+}
+
+/* An object in PL_STATE_UNBORN; what was there before gives way, its flow still guarded. */
+static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
+		    const struct pl_owner *owner, struct pl_latch **ret)
+{
+	struct pl_latch *old = pl_db_find(world->db, tuple);
+	int r;
+
+	if (!is_replaceable(old))
+		return PL_E_ALREADY_LATCHED;
+	r = pl_usage_take(world->usage, &world->limits, owner->uid, PL_LIMIT_LATCHES);
+	if (r != 0)
+		return r;
+	if (old != NULL)
+		r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
+	if (r == 0)
+		r = pl_db_insert(world->db, tuple, owner, ret);
+	if (r != 0)
+		pl_usage_give_back(world->usage, owner->uid, PL_LIMIT_LATCHES);
+	return r;
+}
+
+static void miscarry(struct pl_world *world, struct pl_latch *latch)
+{
+	/* One that could not leave the guard stays in mind, and owner and tick know it. */
+	if (latch->state != PL_STATE_UNBORN) {
+		pl_step_wake(world);
+		return;
+	}
+	pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
+	pl_db_remove(world->db, latch);
+}
+
+static void take_wishes(struct pl_latch *latch, const struct pl_engine_ask *ask)
+{
+	latch->cookie = ask->cookie;
+	latch->require = ask->require;
+	latch->disposition = ask->disposition;
+}
+
+static const struct pl_params *carrier_params(const struct pl_world *world,
+					      const struct pl_tuple *tuple, uint32_t reqid,
+					      const struct pl_sa_view *views, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		const struct pl_sa *sa = pl_sad_find(world->sad, views[i].child);
+
+		if (views[i].params != NULL && (reqid == 0 || sa->reqid == reqid) &&
+		    pl_tuple_is_covered(tuple, views[i].role, views[i].tsi, views[i].tsr))
+			return views[i].params;
+	}
+	return NULL;
+}
+
+static int judge_spd(const struct pl_world *world, const struct pl_tuple *tuple,
+		     struct pl_conflict_report *report)
+{
+	enum pl_direction way;
+
+	switch (pl_spd_judge(world->spd, tuple, &way)) {
+	case PL_SPD_PROTECTS:
+		return 0;
+	case PL_SPD_ABSENT:
+		return PL_E_NOT_PROTECTED;
+	default:
+		*report = (struct pl_conflict_report) {
+			.verdict = PL_CONFLICT_BREAK,
+			.text = "the SPD lets packets by unprotected",
+		};
+		return PL_E_CONFLICT;
+	}
+}
+
+/**
+ * struct lesson - what there is to learn about the SAs of a connection
+ * @has_carrier: the SA that the parameters are from was found
+ * @params:  also of a conflict; borrows the identity
+ * @report:  of a conflict
+ */
+struct lesson {
+	bool has_carrier;
+	struct pl_params params;
+	struct pl_conflict_report report;
+};
+
+/* @reqid names the SA that the parameters are to be from; 0 is any. */
+static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
+		 const struct pl_wish *wish, uint32_t reqid, struct lesson *ret)
+{
+	struct pl_sa_view *views;
+	const struct pl_params *carrier;
+	unsigned nr;
+	int r;
+
+	*ret = (struct lesson) { .has_carrier = false };
+	r = pl_sad_views(world->sad, tuple, reqid, &views, &nr);
+	if (r != 0)
+		return r;
+	carrier = carrier_params(world, tuple, reqid, views, nr);
+	if (carrier != NULL) {
+		ret->has_carrier = true;
+		ret->params = *carrier;
+		r = pl_conflict_birth(tuple, wish, views, nr, &world->rules, &ret->params,
+				      &ret->report);
+	} else {
+		r = PL_E_NO_SA;
+	}
+	free(views);
+	return r == 0 ? judge_spd(world, tuple, &ret->report) : r;
+}
+
+static int learn_for(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,
+		     uint32_t reqid, struct lesson *ret)
+{
+	int r = learn(world, &latch->tuple, wish, reqid, ret);
+	int s = ret->has_carrier ? pl_latch_set_params(latch, &ret->params) : 0;
+
+	return r == 0 ? s : r;
+}
+
+/* Births */
+
+static int give_birth(struct pl_world *world, struct pl_latch *latch,
+		      const struct pl_wish *wish, bool may_be_broken, struct lesson *ret)
+{
+	struct pl_why why = { .text = ret->report.text };
+	int r = pl_step_take(world, latch, PL_EVENT_DEFERRED, NULL);
+
+	if (r != 0)
+		return r;
+	r = learn_for(world, latch, wish, 0, ret);
+	if (r == 0)
+		r = pl_step_take(world, latch, PL_EVENT_CREATED, NULL);
+	if (r == PL_E_CONFLICT && may_be_broken) {
+		why.diff = ret->report.diff;
+		r = pl_step_take(world, latch, PL_EVENT_CREATED_BROKEN, &why);
+	}
+	return r;
+}
+
+/* No latch, and yet the flow must not be set free: it was not free before, or its packets are on
+ * their way. The object goes when the socket is gone. */
+static void entomb(struct pl_world *world, struct pl_latch *latch)
+{
+	latch->state = PL_STATE_CLOSED_TOLD;
+	latch->is_unsure = true;
+	pl_step_wake(world);
+}
+
+static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
+		       const struct pl_engine_ask *ask, uint64_t *ret_id, struct lesson *ret)
+{
+	struct pl_wish wish = {
+		.require = ask->require, .allowed = ask->allowed, .nr_allowed = ask->nr_allowed,
+	};
+	const struct pl_latch *old = pl_db_find(world->db, tuple);
+	bool was_guarded = old != NULL;
+	struct pl_latch *latch;
+	int r = was_guarded && is_replaceable(old) ? learn(world, tuple, &wish, 0, ret) : 0;
+
+	/* An old latch gives way only to a new one. */
+	if (r != 0 && !(r == PL_E_CONFLICT && ask->may_be_broken))
+		return r;
+	r = conceive(world, tuple, &ask->owner, &latch);
+	if (r != 0)
+		return r;
+	take_wishes(latch, ask);
+	r = give_birth(world, latch, &wish, ask->may_be_broken, ret);
+	if (r == 0) {
+		*ret_id = latch->id;
+		return 0;
+	}
+	if (was_guarded)
+		entomb(world, latch);
+	else if (latch->state != PL_STATE_LARVAL ||
+		 pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0)
+		miscarry(world, latch);
+	return r;
+}
+
+int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, uint64_t *ret_id,
+		    struct pl_conflict_report *ret_report)
+{
+	struct pl_world *world = &engine->world;
+	struct pl_tuple tuple;
+	struct lesson lesson = { .has_carrier = false };
+	int r;
+
+	if (!engine->is_latching || !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = pl_tuple_connection(&ask->tuple, &tuple);
+	if (r == 0)
+		r = latch_tuple(world, &tuple, ask, ret_id, &lesson);
+	if (r == PL_E_CONFLICT && ret_report != NULL)
+		*ret_report = lesson.report;
+	return r;
+}
+
+static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
+		      const struct pl_tuple *tuple, uint64_t *ret_id)
+{
+	struct pl_latch *latch;
+	int r = conceive(world, tuple, &ask->owner, &latch);
+
+	if (r != 0)
+		return r;
+	take_wishes(latch, ask);
+	r = pl_step_take(world, latch, PL_EVENT_LISTEN, NULL);
+	if (r != 0)
+		miscarry(world, latch);
+	else
+		*ret_id = latch->id;
+	return r;
+}
+
+int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
+		     uint64_t ret[static 2], unsigned *ret_nr)
+{
+	struct pl_world *world = &engine->world;
+	struct pl_tuple tuples[2];
+	uint64_t ids[2];
+	unsigned nr, done;
+	int r;
+
+	if (!engine->is_latching || !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = pl_tuple_listener(&ask->tuple, ask->is_v6_only, tuples, &nr);
+	if (r != 0)
+		return r;
+	for (done = 0; done < nr && r == 0; done++)
+		r = listen_one(world, ask, &tuples[done], &ids[done]);
+	if (r != 0) {
+		/* The first of two was new, and nothing can have come to it. */
+		if (done == 2)
+			(void)!pl_step_take(world, pl_db_find_id(world->db, ids[0]),
+					    PL_EVENT_UNPROTECT, NULL);
+		return r;
+	}
+	for (unsigned i = 0; i < nr; i++)
+		ret[i] = ids[i];
+	*ret_nr = nr;
+	return 0;
+}
+
+/* The reqid of the first packet. Return: 0 when there is any doubt about it. */
+static uint32_t born_under(struct pl_world *world, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	uint32_t seen[2] = { 0, 0 };
+	unsigned nr = 0;
+
+	if (world->ops.guard->born(world->ops.guard_ctx, tuple, seen, &nr) != 0 || nr != 1)
+		return 0;
+	return reqid == 0 || reqid == seen[0] ? seen[0] : 0;
+}
+
+static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
+			struct pl_latch *latch, uint32_t reqid)
+{
+	struct pl_wish wish = { .require = listener->require };
+	struct pl_why why = { .listener = listener->id };
+	struct lesson lesson = { .has_carrier = false };
+	int r = world->ops.guard->guard(world->ops.guard_ctx, &latch->tuple);
+
+	if (r != 0)
+		return r;
+	reqid = born_under(world, &latch->tuple, reqid);
+	r = reqid == 0 ? PL_E_SHARED_REQID :
+			 learn_for(world, latch, &wish, reqid, &lesson);
+	if (r == 0)
+		r = pl_step_take(world, latch, PL_EVENT_ACCEPTED, &why);
+	if (r != 0) {
+		why.diff = lesson.report.diff;
+		why.text = lesson.report.text[0] == '\0' ? pl_strerror(r) : lesson.report.text;
+		r = pl_step_take(world, latch, PL_EVENT_ACCEPTED_BROKEN, &why);
+	}
+	if (r != 0)
+		entomb(world, latch);
+	return r;
+}
+
+int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *from, uint32_t reqid,
+		     uint64_t cookie, uint64_t *ret_id)
+{
+	struct pl_world *world = &engine->world;
+	struct pl_latch *listener, *latch;
+	struct pl_tuple tuple;
+	int r;
+
+	if (!engine->is_latching || !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = pl_tuple_connection(from, &tuple);
+	if (r != 0)
+		return r;
+	listener = pl_db_find_listener(world->db, &tuple);
+	if (listener == NULL || listener->state != PL_STATE_LISTENER)
+		return PL_E_NOT_FOUND;
+	r = conceive(world, &tuple, &listener->owner, &latch);
+	if (r != 0)
+		return r;
+	latch->cookie = cookie;
+	latch->require = listener->require;
+	latch->disposition = listener->disposition;
+	r = accept_latch(world, listener, latch, reqid);
+	if (r != 0)
+		miscarry(world, latch);
+	else
+		*ret_id = latch->id;
+	return r;
+}
+
+/* Asking */
+
+static bool may_see(const struct pl_owner *who, const struct pl_latch *latch)
+{
+	return latch != NULL && (who == NULL || who->uid == latch->owner.uid);
+}
+
+int pl_engine_find(const struct pl_engine *engine, const struct pl_owner *who,
+		   const struct pl_tuple *from, const struct pl_latch **ret)
+{
+	const struct pl_latch *latch;
+	struct pl_tuple tuple = *from;
+	int r = pl_tuple_is_listener(from) ? 0 : pl_tuple_connection(from, &tuple);
+
+	if (r != 0)
+		return r;
+	latch = engine->is_latching ? pl_db_find(engine->world.db, &tuple) : NULL;
+	if (!may_see(who, latch))
+		return PL_E_NOT_FOUND;
+	*ret = latch;
+	return 0;
+}
+
+static int look_up(const struct pl_engine *engine, const struct pl_owner *who, uint64_t id,
+		   struct pl_latch **ret)
+{
+	struct pl_latch *latch;
+
+	latch = engine->is_latching ? pl_db_find_id(engine->world.db, id) : NULL;
+	if (!may_see(who, latch))
+		return PL_E_NOT_FOUND;
+	*ret = latch;
+	return 0;
+}
+
+int pl_engine_inquire(const struct pl_engine *engine, const struct pl_owner *who, uint64_t id,
+		      const struct pl_latch **ret)
+{
+	struct pl_latch *latch;
+	int r = look_up(engine, who, id, &latch);
+
+	if (r == 0)
+		*ret = latch;
+	return r;
+}
+
+const struct pl_latch *pl_engine_next(const struct pl_engine *engine, const struct pl_owner *who,
+				      uint64_t cursor)
+{
+	const struct pl_latch *latch;
+
+	if (!engine->is_latching)
+		return NULL;
+	while ((latch = pl_db_next(engine->world.db, cursor)) != NULL && !may_see(who, latch))
+		cursor = latch->id;
+	return latch;
+}
+
+/* Letting go */
+
+static int step_by_id(struct pl_engine *engine, const struct pl_owner *who, uint64_t id,
+		      enum pl_event event, const char *text)
+{
+	struct pl_why why = { .text = text };
+	struct pl_latch *latch;
+	int r = look_up(engine, who, id, &latch);
+
+	if (r == 0)
+		r = pl_step_take(&engine->world, latch, event, &why);
+	if (r == 0)
+		pl_step_wake(&engine->world);
+	return r;
+}
+
+int pl_engine_release(struct pl_engine *engine, const struct pl_owner *who, uint64_t id)
+{
+	return step_by_id(engine, who, id, PL_EVENT_RELEASE, NULL);
+}
+
+int pl_engine_unprotect(struct pl_engine *engine, const struct pl_owner *who, uint64_t id)
+{
+	return step_by_id(engine, who, id, PL_EVENT_UNPROTECT, NULL);
+}
+
+int pl_engine_admin_break(struct pl_engine *engine, uint64_t id, const char *text)
+{
+	return step_by_id(engine, NULL, id, PL_EVENT_ADMIN_BREAK, text);
+}
+
+int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *text)
+{
+	return step_by_id(engine, NULL, id, PL_EVENT_ADMIN_CLOSE, text);
+}
+
+void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session)
+{
+	struct pl_world *world = &engine->world;
+	struct pl_latch *latch;
+
+	if (!engine->is_latching)
+		return;
+	while ((latch = pl_db_next_of(world->db, PL_OWNER_SESSION, session, 0)) != NULL) {
+		struct pl_owner socket = {
+			.kind = PL_OWNER_SOCKET, .uid = latch->owner.uid, .number = latch->cookie,
+		};
+
+		pl_db_give(world->db, latch, &socket);
+		(void)!pl_step_take(world, latch, PL_EVENT_OWNER_GONE, NULL);
+		pl_step_wake(world);
+	}
+}
+
+static int flow_gone(struct pl_world *world, struct pl_latch *latch)
+{
+	bool is_gone = false;
+	int r = world->ops.socket->is_gone(world->ops.socket_ctx, &latch->tuple, latch->cookie,
+					   &is_gone);
+
+	if (r != 0 || !is_gone)
+		return r;
+	return pl_step_take(world, latch, PL_EVENT_FLOW_GONE, NULL);
+}
+
+int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple)
+{
+	struct pl_latch *latch;
+
+	latch = engine->is_latching ? pl_db_find(engine->world.db, tuple) : NULL;
+	return latch == NULL ? PL_E_NOT_FOUND : flow_gone(&engine->world, latch);
+}
+
+/* Nobody will tell us of the end of these. */
+static bool is_polled(const struct pl_latch *latch)
+{
+	switch (latch->state) {
+	case PL_STATE_LINGERING:
+	case PL_STATE_CLOSED:
+	case PL_STATE_CLOSED_TOLD:
+		return true;
+	case PL_STATE_CLOSED_GONE:
+		return false;
+	default:
+		return latch->owner.kind != PL_OWNER_SESSION;
+	}
+}
+
+/* Return: it needs another look later; a latch that ended does not. */
+static bool look_after(struct pl_world *world, struct pl_latch *latch)
+{
+	uint64_t id = latch->id;
+
+	if (latch->state == PL_STATE_LARVAL)
+		return pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0;
+	if (latch->is_unsure && !pl_step_is_pinned(latch->state))
+		(void)!pl_step_block_again(world, latch);
+	if (latch->state == PL_STATE_BROKEN)
+		pl_step_recheck(world, latch, false);
+	if (is_polled(latch))
+		(void)!flow_gone(world, latch);
+	latch = pl_db_find_id(world->db, id);
+	return latch != NULL && (latch->is_unsure || is_polled(latch));
+}
+
+void pl_engine_tick(struct pl_engine *engine)
+{
+	struct pl_world *world = &engine->world;
+	struct pl_latch *latch;
+	bool is_waiting;
+
+	if (!engine->is_latching)
+		return;
+	if (!world->is_guarding)
+		(void)!pl_engine_guard_lost(engine);
+	is_waiting = !world->is_guarding;
+	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
+		at = latch->id;
+		if (look_after(world, latch))
+			is_waiting = true;
+	}
+	if (is_waiting)
+		pl_step_wake(world);
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Carrying out what the table says (design, "One path for every change"). Fixed order: the kernel
+ * blocks or permits, the journal, the socket, the ALERT. Whoever asked gets his verdict after that.
+ *
+ * Invariants, which the tests try with every effect failing at every place:
+ * - ESTABLISHED means: guarded, and pinned to congruent SAs only. Pins are the last thing that the
+ *   guard gets, after a block if an earlier one is in doubt, and the first thing that goes.
+ * - Going down cannot fail: the latch is BROKEN or CLOSED even if the kernel refuses to block.
+ * - Nobody is told before the guard was asked, and the time in the alert is from after that.
+ */
+
+#include "core/pl_step.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Latched pins, both directions of each reqid. */
+static unsigned pins_of(const uint32_t *reqids, unsigned nr,
+			struct pl_pin ret[static 2 * PL_STEP_REQIDS_MAX])
+{
+	for (unsigned i = 0; i < nr; i++) {
+		ret[2 * i] = (struct pl_pin) { PL_DIR_IN, reqids[i] };
+		ret[2 * i + 1] = (struct pl_pin) { PL_DIR_OUT, reqids[i] };
+	}
+	return 2 * nr;
+}
+
+struct pin_search {
+	const struct pl_world *world;
+	const struct pl_tuple *tuple;
+	const struct pl_params *params;
+	uint32_t *reqids;
+	unsigned nr;
+};
+
+static bool is_among(uint32_t reqid, const uint32_t *reqids, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		if (reqids[i] == reqid)
+			return true;
+	}
+	return false;
+}
+
+static bool is_congruent(const struct pl_world *world, const struct pl_params *params,
+			 const struct pl_sa *sa)
+{
+	return sa->is_known && pl_params_diff(params, &sa->params, world->rules.match) == 0;
+}
+
+static int collect_reqid(void *ctx, const struct pl_sa *sa)
+{
+	struct pin_search *search = ctx;
+
+	if (!pl_sa_touches(sa, search->tuple) ||
+	    !is_congruent(search->world, search->params, sa) ||
+	    is_among(sa->reqid, search->reqids, search->nr))
+		return 0;
+	if (sa->reqid == 0)
+		return PL_E_SHARED_REQID;
+	if (search->nr == PL_STEP_REQIDS_MAX)
+		return PL_E_TOO_MANY;
+	search->reqids[search->nr++] = sa->reqid;
+	return 0;
+}
+
+/* A pin names whatever has the number, wherever it leads. */
+static int find_shared(void *ctx, const struct pl_sa *sa)
+{
+	const struct pin_search *search = ctx;
+
+	if (is_among(sa->reqid, search->reqids, search->nr) &&
+	    !is_congruent(search->world, search->params, sa))
+		return PL_E_SHARED_REQID;
+	return 0;
+}
+
+int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
+		 const struct pl_params *params, uint32_t ret[static PL_STEP_REQIDS_MAX],
+		 unsigned *ret_nr)
+{
+	struct pin_search search = {
+		.world = world, .tuple = tuple, .params = params, .reqids = ret,
+	};
+	int r = pl_sad_walk(world->sad, collect_reqid, &search);
+
+	if (r == 0)
+		r = pl_sad_walk(world->sad, find_shared, &search);
+	if (r == 0)
+		*ret_nr = search.nr;
+	return r;
+}
+
+/* Effects on the guard */
+
+void pl_step_wake(struct pl_world *world)
+{
+	enum { TICK_NS = 1000000000 };
+	const struct pl_clock_ops *clock = world->ops.clock;
+
+	if (clock->wake_at != NULL)
+		(void)!clock->wake_at(world->ops.clock_ctx,
+				      clock->now_ns(world->ops.clock_ctx) + TICK_NS);
+}
+
+static int guard(struct pl_world *world, const struct pl_latch *latch)
+{
+	const struct pl_guard_ops *ops = world->ops.guard;
+
+	return pl_tuple_is_listener(&latch->tuple) ?
+	       ops->listen(world->ops.guard_ctx, &latch->tuple) :
+	       ops->guard(world->ops.guard_ctx, &latch->tuple);
+}
+
+static int block(struct pl_world *world, struct pl_latch *latch)
+{
+	int r = world->ops.guard->block(world->ops.guard_ctx, &latch->tuple);
+
+	latch->is_unsure = r != 0;
+	if (r != 0)
+		pl_step_wake(world);
+	return r;
+}
+
+static int permit(struct pl_world *world, struct pl_latch *latch)
+{
+	struct pl_pin pins[2 * PL_STEP_REQIDS_MAX];
+	uint32_t reqids[PL_STEP_REQIDS_MAX];
+	unsigned nr;
+	int r = pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr);
+
+	if (r == 0 && latch->is_unsure)
+		r = block(world, latch);
+	if (r != 0 || nr == 0)
+		return r;
+	r = world->ops.guard->permit(world->ops.guard_ctx, &latch->tuple, pins,
+				     pins_of(reqids, nr, pins));
+	if (r != 0)
+		latch->is_unsure = true;
+	return r;
+}
+
+static bool is_up(const struct pl_step *step)
+{
+	return step->effects & (PL_DO_GUARD | PL_DO_PERMIT) && !(step->effects & PL_DO_BLOCK);
+}
+
+static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struct pl_step *step)
+{
+	int r = 0;
+
+	if (step->effects & PL_DO_GUARD)
+		r = guard(world, latch);
+	if (r != 0)
+		return r;
+	if (step->effects & PL_DO_BLOCK) {
+		/* From here on nobody is told that the flow is safe. */
+		if (step->next != PL_STATE_GONE)
+			latch->state = step->next;
+		r = block(world, latch);
+		return step->next == PL_STATE_GONE ? r : 0;
+	}
+	if (step->effects & PL_DO_PERMIT)
+		return permit(world, latch);
+	if (step->effects & PL_DO_UNGUARD)
+		return world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple);
+	return 0;
+}
+
+/* The journal refused a step up: what the guard did for it goes. Of a step that pins, the flow
+ * stays in the guard: its packets are on their way, and the caller knows what to make of it. */
+static void undo(struct pl_world *world, struct pl_latch *latch, const struct pl_step *step)
+{
+	if (step->effects & PL_DO_PERMIT)
+		(void)block(world, latch);
+	else if (world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple) != 0) {
+		/* An object keeps it in mind: pl_engine_tick() tries again. */
+		latch->state = PL_STATE_LARVAL;
+		latch->is_unsure = true;
+	}
+}
+
+static int save(struct pl_world *world, const struct pl_latch *latch, enum pl_state next)
+{
+	const struct pl_store_ops *ops = world->ops.store;
+
+	if (ops == NULL)
+		return 0;
+	if (next == PL_STATE_GONE)
+		return ops->forget == NULL ? 0 : ops->forget(world->ops.store_ctx, latch->id);
+	return ops->save == NULL ? 0 : ops->save(world->ops.store_ctx, latch);
+}
+
+/* Effects on socket and owner */
+
+static enum pl_disposition disposition_of(const struct pl_latch *latch,
+					  const struct pl_step *step)
+{
+	if (pl_tuple_is_listener(&latch->tuple))
+		return PL_DISPOSITION_WAIT;
+	if (step->effects & PL_DO_RESET)
+		return PL_DISPOSITION_RESET;
+	if (!(step->effects & PL_DO_DISPOSE))
+		return PL_DISPOSITION_WAIT;
+	if (latch->disposition != PL_DISPOSITION_DEFAULT)
+		return latch->disposition;
+	return latch->tuple.proto == PL_TUPLE_TCP ? PL_DISPOSITION_RESET :
+	       latch->tuple.proto == PL_TUPLE_SCTP ? PL_DISPOSITION_UNREACHABLE :
+						     PL_DISPOSITION_WAIT;
+}
+
+static void dispose(struct pl_world *world, const struct pl_latch *latch,
+		    const struct pl_step *step)
+{
+	enum pl_disposition disposition = disposition_of(latch, step);
+
+	if (disposition != PL_DISPOSITION_WAIT)
+		(void)world->ops.socket->dispose(world->ops.socket_ctx, &latch->tuple,
+						 latch->cookie, disposition);
+}
+
+/* Return: the owner knows, or there is none who could. */
+static bool tell(struct pl_world *world, const struct pl_latch *latch, enum pl_event event,
+		 enum pl_state from, const struct pl_step *step, const struct pl_why *why)
+{
+	struct pl_alert alert = {
+		.id = latch->id, .listener = why->listener, .tuple = latch->tuple,
+		.event = event, .from = from, .to = step->next, .diff = latch->diff,
+		.mono_ns = latch->mono_ns, .generation = latch->generation,
+		.reason = latch->reason,
+	};
+	bool is_told = latch->owner.kind != PL_OWNER_SESSION;
+
+	if ((step->effects & PL_DO_ALERT) && !is_told)
+		is_told = world->ops.owner->alert(world->ops.owner_ctx, &latch->owner,
+						  &alert) != PL_TOLD_NOT;
+	if (world->ops.owner->watch != NULL)
+		world->ops.owner->watch(world->ops.owner_ctx, &alert);
+	return is_told;
+}
+
+static void stamp(struct pl_world *world, struct pl_latch *latch, enum pl_event event,
+		  const struct pl_step *step, const struct pl_why *why)
+{
+	latch->state = step->next;
+	latch->mono_ns = world->ops.clock->now_ns(world->ops.clock_ctx);
+	latch->generation = ++world->generation;
+	/* These change nothing about why it is as it is. */
+	if (event == PL_EVENT_TOLD || event == PL_EVENT_OWNER_GONE)
+		return;
+	latch->cause = event;
+	latch->diff = why->diff;
+	free(latch->reason);
+	latch->reason = why->text == NULL ? NULL : strdup(why->text);
+}
+
+static void drop(struct pl_world *world, struct pl_latch *latch)
+{
+	pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
+	pl_db_remove(world->db, latch);
+}
+
+int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event event,
+		 const struct pl_why *why)
+{
+	static const struct pl_why no_reason;
+	enum pl_state from = latch->state;
+	struct pl_step step;
+	bool is_told;
+	int r = pl_fsm_step(from, event, &step);
+
+	if (r != 0)
+		return r;
+	if (why == NULL)
+		why = &no_reason;
+	if (is_up(&step) && !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = ask_guard(world, latch, &step);
+	if (r != 0)
+		return r;
+	if (step.next == from && step.effects == 0)
+		return 0;
+	stamp(world, latch, event, &step, why);
+	r = step.effects & PL_DO_SAVE ? save(world, latch, step.next) : 0;
+	if (r != 0 && is_up(&step)) {
+		latch->state = from;
+		undo(world, latch, &step);
+		return r;
+	}
+	dispose(world, latch, &step);
+	is_told = tell(world, latch, event, from, &step, why);
+	if (step.effects & PL_DO_FREE)
+		drop(world, latch);
+	else if (is_told && (step.effects & PL_DO_ALERT) &&
+		 (step.next == PL_STATE_CLOSED || step.next == PL_STATE_CLOSED_GONE))
+		return pl_step_take(world, latch, PL_EVENT_TOLD, why);
+	return 0;
+}
+
+/* Judging again */
+
+bool pl_step_is_pinned(enum pl_state state)
+{
+	return state == PL_STATE_ESTABLISHED || state == PL_STATE_LINGERING;
+}
+
+struct judging {
+	const struct pl_world *world;
+	const struct pl_latch *latch;
+	struct pl_conflict_report *report;
+};
+
+static int judge_sa(void *ctx, const struct pl_sa *sa)
+{
+	const struct judging *judging = ctx;
+	struct pl_sa_view view = pl_sa_view(sa);
+
+	return pl_conflict_judge(&judging->latch->tuple, &judging->latch->params, &view,
+				 &judging->world->rules, judging->report) == PL_CONFLICT_BREAK;
+}
+
+/* Return: PL_EVENT_NONE when there is no conflict. */
+static enum pl_event find_conflict(const struct pl_world *world, const struct pl_latch *latch,
+				   bool is_absent, struct pl_conflict_report *ret)
+{
+	struct judging judging = { world, latch, ret };
+	uint32_t reqids[PL_STEP_REQIDS_MAX];
+	enum pl_direction way;
+	enum pl_spd_answer spd;
+	unsigned nr;
+
+	if (pl_sad_walk(world->sad, judge_sa, &judging) != 0)
+		return PL_EVENT_CONFLICT_SA;
+	*ret = (struct pl_conflict_report) { .verdict = PL_CONFLICT_BREAK };
+	if (pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr) != 0) {
+		snprintf(ret->text, sizeof(ret->text),
+			 "the SAs of this connection cannot be told from others");
+		return PL_EVENT_CONFLICT_SA;
+	}
+	spd = pl_spd_judge(world->spd, &latch->tuple, &way);
+	if (spd == PL_SPD_PASSES || (spd == PL_SPD_ABSENT && is_absent)) {
+		snprintf(ret->text, sizeof(ret->text), "the SPD lets %s packets by unprotected",
+			 way == PL_DIR_IN ? "inbound" : "outbound");
+		return PL_EVENT_CONFLICT_SPD;
+	}
+	return PL_EVENT_NONE;
+}
+
+/* What broke it was a conflict, so that the end of all conflicts mends it (T9). */
+static bool is_mendable(const struct pl_latch *latch)
+{
+	switch (latch->cause) {
+	case PL_EVENT_CONFLICT_SA:
+	case PL_EVENT_CONFLICT_SPD:
+	case PL_EVENT_CREATED_BROKEN:
+	case PL_EVENT_ACCEPTED_BROKEN:
+		break;
+	default:
+		return false;
+	}
+	return latch->params.peer.identity != NULL;
+}
+
+void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_absent)
+{
+	struct pl_conflict_report report = { .verdict = PL_CONFLICT_NONE };
+	struct pl_why why = { .text = report.text };
+	enum pl_event event;
+
+	if (pl_tuple_is_listener(&latch->tuple) ||
+	    (!pl_step_is_pinned(latch->state) && latch->state != PL_STATE_BROKEN))
+		return;
+	/* What the SPD broke, only the SPD mends. */
+	if (latch->state == PL_STATE_BROKEN && latch->cause == PL_EVENT_CONFLICT_SPD)
+		is_absent = true;
+	event = find_conflict(world, latch, is_absent, &report);
+	why.diff = report.diff;
+	if (latch->state == PL_STATE_BROKEN) {
+		/* What the guard refuses now stays BROKEN, until the next occasion. */
+		if (event == PL_EVENT_NONE && is_mendable(latch))
+			(void)!pl_step_take(world, latch, PL_EVENT_CLEARED,
+					    &(struct pl_why) { .text = "no conflict is left" });
+		return;
+	}
+	if (event != PL_EVENT_NONE)
+		(void)!pl_step_take(world, latch, event, &why);
+}
+
+int pl_step_block_again(struct pl_world *world, struct pl_latch *latch)
+{
+	return block(world, latch);
+}
+
+static void guard_refused(struct pl_world *world, struct pl_latch *latch)
+{
+	struct pl_why why = { .text = "the guard refused a change" };
+
+	(void)!pl_step_take(world, latch, PL_EVENT_CONFLICT_SA, &why);
+}
+
+void pl_step_pin(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa)
+{
+	struct pl_pin pins[2 * PL_STEP_REQIDS_MAX];
+	unsigned nr = pins_of(&sa->reqid, 1, pins);
+
+	if (!pl_step_is_pinned(latch->state) || sa->reqid == 0 ||
+	    !pl_sa_touches(sa, &latch->tuple) || !is_congruent(world, &latch->params, sa))
+		return;
+	if (world->ops.guard->permit(world->ops.guard_ctx, &latch->tuple, pins, nr) != 0)
+		guard_refused(world, latch);
+}
+
+struct heir_search {
+	const struct pl_world *world;
+	const struct pl_latch *latch;
+	uint32_t reqid;
+};
+
+static int is_heir(void *ctx, const struct pl_sa *sa)
+{
+	const struct heir_search *search = ctx;
+
+	return sa->reqid == search->reqid && pl_sa_touches(sa, &search->latch->tuple) &&
+	       is_congruent(search->world, &search->latch->params, sa);
+}
+
+void pl_step_retire(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa)
+{
+	struct heir_search search = { world, latch, sa->reqid };
+	struct pl_pin pins[2 * PL_STEP_REQIDS_MAX];
+	unsigned nr = pins_of(&sa->reqid, 1, pins);
+
+	if (!pl_step_is_pinned(latch->state) || sa->reqid == 0 ||
+	    !pl_sa_touches(sa, &latch->tuple) || !is_congruent(world, &latch->params, sa) ||
+	    pl_sad_walk(world->sad, is_heir, &search) != 0)
+		return;
+	if (world->ops.guard->retire(world->ops.guard_ctx, &latch->tuple, pins, nr) != 0)
+		guard_refused(world, latch);
+}

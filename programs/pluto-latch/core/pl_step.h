@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_STEP_H
+#define PL_STEP_H
+
+#include "core/pl_conflict.h"
+#include "core/pl_db.h"
+#include "core/pl_limits.h"
+#include "core/pl_ops.h"
+#include "core/pl_sad.h"
+#include "core/pl_spd.h"
+
+#include <stdbool.h>
+
+/* Reqids under which one connection may be carried at a time. */
+#define PL_STEP_REQIDS_MAX 16
+
+/**
+ * struct pl_world - what the engine decides about, and what with; the engine's own
+ * @ops:         effects
+ * @db:          latches
+ * @sad:         SAs
+ * @spd:         policies
+ * @usage:       of limits
+ * @rules:       what conflicts
+ * @limits:      in force
+ * @generation:  rises with every change
+ * @is_guarding: the guard is in force; nothing comes up while it is not
+ */
+struct pl_world {
+	struct pl_ops ops;
+	struct pl_db *db;
+	struct pl_sad *sad;
+	struct pl_spd *spd;
+	struct pl_usage *usage;
+	struct pl_conflict_rules rules;
+	struct pl_limits limits;
+	uint64_t generation;
+	bool is_guarding;
+};
+
+/**
+ * struct pl_why - why a step is taken
+ * @diff:     set of enum pl_diff, or 0
+ * @listener: the latch it is born from, or 0
+ * @text:     for people; may be NULL
+ */
+struct pl_why {
+	unsigned diff;
+	uint64_t listener;
+	const char *text;
+};
+
+/**
+ * pl_step_take() - one step of the table with all of its effects, in their order
+ * @world: the world
+ * @latch: of its database; freed when the step ends in PL_STATE_GONE
+ * @event: what happened
+ * @why:   NULL is "no reason given"
+ *
+ * Down, the latch takes its next state whatever the guard says, and is marked unsure. Up, and on
+ * the way out of the guard, a failing effect ends the step and the latch stays what it was; its
+ * pins are taken back. A flow that was to be pinned may then be in the guard; one that could not
+ * leave it has a latch in PL_STATE_LARVAL.
+ *
+ * Return: 0; PL_E_WRONG_STATE; PL_E_UNAVAILABLE while the guard is not in force; PL_E_TOO_MANY or
+ * PL_E_SHARED_REQID when the SAs cannot be pinned; what the guard or the store said
+ */
+int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event event,
+		 const struct pl_why *why) PL_MUST_USE;
+
+/**
+ * pl_step_pins() - the reqids of all SAs that may carry this connection
+ * @world:  the world
+ * @tuple:  of the connection
+ * @params: latched
+ * @ret:    the reqids, each once
+ * @ret_nr: how many; none is no error
+ *
+ * Return: 0; PL_E_TOO_MANY; PL_E_SHARED_REQID when one of them is 0, or also names an SA that is
+ * not congruent, whatever that one selects
+ */
+int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
+		 const struct pl_params *params, uint32_t ret[static PL_STEP_REQIDS_MAX],
+		 unsigned *ret_nr) PL_MUST_USE;
+
+/**
+ * pl_step_recheck() - break what is in conflict now, restore what no longer is (T6, T7, T9)
+ * @world:     the world
+ * @latch:     a connection, in any state; never freed here
+ * @is_absent: that no policy is there, is a conflict: the SPD was changed on purpose
+ */
+void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_absent);
+
+/**
+ * pl_step_pin() - a congruent SA is about to be installed: its pin goes first
+ * @world: the world
+ * @latch: a connection
+ * @sa:    in the mirror already
+ *
+ * A latch whose guard refuses is BROKEN: its SA's packets would be lost for no reason it knows.
+ */
+void pl_step_pin(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa);
+
+/**
+ * pl_step_retire() - an SA is gone; with the last one of its reqid goes the pin
+ * @world: the world
+ * @latch: a connection
+ * @sa:    not in the mirror any more
+ *
+ * A latch whose guard refuses is BROKEN: the pin might let another SA of the same number in.
+ */
+void pl_step_retire(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa);
+
+/**
+ * pl_step_is_pinned() - a latch of this state has pins in the guard
+ * @state: of a latch
+ */
+bool pl_step_is_pinned(enum pl_state state);
+
+/**
+ * pl_step_wake() - ask for pl_engine_tick() in a second
+ * @world: the world
+ */
+void pl_step_wake(struct pl_world *world);
+
+/**
+ * pl_step_block_again() - what is blocked in memory shall be blocked in the kernel
+ * @world: the world
+ * @latch: one that is unsure, and not pinned
+ *
+ * Return: 0, or what the guard says
+ */
+int pl_step_block_again(struct pl_world *world, struct pl_latch *latch) PL_MUST_USE;
+
+#endif

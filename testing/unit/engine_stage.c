@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Ops that record what they are asked, act like a guard in memory, and fail when told; and the
+ * stage for tests of the engine: this host is 192.0.2.1, B and C both claim 192.0.2.2.
+ */
+
+#include "engine_stage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct fake fake;
+struct pl_identity_pool *pool;
+struct pl_identity *who_b, *who_c;
+
+static void record(const char *what)
+{
+	size_t len = strlen(fake.log);
+
+	if (len + strlen(what) + 2 < sizeof(fake.log))
+		snprintf(fake.log + len, sizeof(fake.log) - len, "%s%s", len == 0 ? "" : " ", what);
+}
+
+void forget_log(void)
+{
+	fake.log[0] = '\0';
+}
+
+/* Every call that may fail counts. */
+static int called(const char *what)
+{
+	record(what);
+	fake.calls++;
+	if (fake.fail_at != 0 && (fake.calls == fake.fail_at ||
+				  (fake.is_sticky && fake.calls > fake.fail_at))) {
+		record("FAILED");
+		return -EIO;
+	}
+	return 0;
+}
+
+static bool is_same(const struct pl_guard_item *a, const struct pl_guard_item *b)
+{
+	return a->kind == b->kind && pl_tuple_compare(&a->tuple, &b->tuple) == 0 &&
+	       a->pin.direction == b->pin.direction && a->pin.reqid == b->pin.reqid;
+}
+
+static bool holds(struct pl_guard_item item)
+{
+	for (unsigned i = 0; i < fake.nr_items; i++) {
+		if (is_same(&fake.items[i], &item))
+			return true;
+	}
+	return false;
+}
+
+static void put(struct pl_guard_item item)
+{
+	assert_true(fake.nr_items < NR_ITEMS);
+	if (!holds(item))
+		fake.items[fake.nr_items++] = item;
+}
+
+/* @reqid 0: of any; PL_GUARD_NONE: of any kind */
+static void cut(enum pl_guard_kind kind, const struct pl_tuple *tuple, struct pl_pin pin)
+{
+	for (unsigned i = 0; i < fake.nr_items; ) {
+		const struct pl_guard_item *item = &fake.items[i];
+
+		if ((kind == PL_GUARD_NONE || item->kind == kind) &&
+		    pl_tuple_compare(&item->tuple, tuple) == 0 &&
+		    (pin.reqid == 0 || (item->pin.reqid == pin.reqid &&
+					item->pin.direction == pin.direction)))
+			fake.items[i] = fake.items[--fake.nr_items];
+		else
+			i++;
+	}
+}
+
+static const struct pl_pin any_pin;
+
+static int fake_guard(void *ctx, const struct pl_tuple *tuple)
+{
+	int r = called("guard");
+
+	(void)ctx;
+	assert_false(pl_tuple_is_listener(tuple));
+	if (r == 0)
+		put((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple });
+	return r;
+}
+
+static int fake_listen(void *ctx, const struct pl_tuple *tuple)
+{
+	int r = called("listen");
+
+	(void)ctx;
+	assert_true(pl_tuple_is_listener(tuple));
+	if (r == 0)
+		put((struct pl_guard_item) { .kind = PL_GUARD_LISTENER, .tuple = *tuple });
+	return r;
+}
+
+static int fake_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
+		       unsigned nr)
+{
+	char text[64];
+	int r;
+
+	(void)ctx;
+	assert_in_range(nr, 1, 32);
+	snprintf(text, sizeof(text), "permit:%u", pins[0].reqid);
+	r = called(text);
+	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
+	for (unsigned i = 0; r == 0 && i < nr; i++) {
+		assert_int_not_equal(pins[i].reqid, 0);
+		put((struct pl_guard_item) { .kind = PL_GUARD_PIN, .tuple = *tuple,
+					     .pin = pins[i] });
+	}
+	return r;
+}
+
+static int fake_retire(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
+		       unsigned nr)
+{
+	char text[64];
+	int r;
+
+	(void)ctx;
+	snprintf(text, sizeof(text), "retire:%u", pins[0].reqid);
+	r = called(text);
+	for (unsigned i = 0; r == 0 && i < nr; i++)
+		cut(PL_GUARD_PIN, tuple, pins[i]);
+	return r;
+}
+
+static int fake_block(void *ctx, const struct pl_tuple *tuple)
+{
+	int r = called("block");
+
+	(void)ctx;
+	if (r == 0)
+		cut(PL_GUARD_PIN, tuple, any_pin);
+	return r;
+}
+
+static int fake_unguard(void *ctx, const struct pl_tuple *tuple)
+{
+	int r = called("unguard");
+
+	(void)ctx;
+	if (r == 0)
+		cut(PL_GUARD_NONE, tuple, any_pin);
+	return r;
+}
+
+static int fake_born(void *ctx, const struct pl_tuple *tuple, uint32_t ret[static 2], unsigned *nr)
+{
+	int r = called("born");
+
+	(void)ctx;
+	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
+	if (r != 0)
+		return r;
+	ret[0] = fake.born[0];
+	ret[1] = fake.born[1];
+	*nr = fake.nr_born;
+	return 0;
+}
+
+static int fake_rebuild(void *ctx, const struct pl_guard_item *items, size_t nr)
+{
+	int r = called("rebuild");
+
+	(void)ctx;
+	if (r != 0)
+		return r;
+	fake.nr_items = 0;
+	for (size_t i = 0; i < nr; i++)
+		put(items[i]);
+	return 0;
+}
+
+static int fake_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
+{
+	int r = 0;
+
+	(void)ctx;
+	for (unsigned i = 0; r == 0 && i < fake.nr_items; i++)
+		r = visit(visit_ctx, &fake.items[i]);
+	return r;
+}
+
+static int fake_save(void *ctx, const struct pl_latch *latch)
+{
+	(void)ctx;
+	(void)latch;
+	return called("save");
+}
+
+static int fake_forget(void *ctx, uint64_t id)
+{
+	(void)ctx;
+	(void)id;
+	return called("forget");
+}
+
+static enum pl_told fake_alert(void *ctx, const struct pl_owner *owner,
+			       const struct pl_alert *alert)
+{
+	(void)ctx;
+	assert_int_equal(owner->kind, PL_OWNER_SESSION);
+	record("ALERT");
+	fake.alert = *alert;
+	snprintf(fake.reason, sizeof(fake.reason), "%s",
+		 alert->reason == NULL ? "" : alert->reason);
+	return fake.told;
+}
+
+static int fake_dispose(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
+			enum pl_disposition disposition)
+{
+	(void)ctx;
+	(void)tuple;
+	(void)cookie;
+	fake.disposition = disposition;
+	return called("dispose");
+}
+
+static int fake_is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, bool *ret)
+{
+	(void)ctx;
+	(void)tuple;
+	(void)cookie;
+	*ret = fake.is_gone;
+	return 0;
+}
+
+static uint64_t fake_now(void *ctx)
+{
+	(void)ctx;
+	return ++fake.now;
+}
+
+static int fake_wake_at(void *ctx, uint64_t when)
+{
+	(void)ctx;
+	fake.wake_at = when;
+	return 0;
+}
+
+static const struct pl_guard_ops guard_ops = {
+	fake_guard, fake_permit, fake_retire, fake_block, fake_unguard, fake_listen, fake_born,
+	fake_rebuild, fake_walk,
+};
+static const struct pl_store_ops store_ops = { fake_save, fake_forget };
+static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
+static const struct pl_socket_ops socket_ops = { fake_dispose, fake_is_gone };
+static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };
+static const struct pl_ops ops = {
+	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,
+	.clock = &clock_ops,
+};
+
+static struct pl_identity *somebody(const char *id)
+{
+	struct pl_blob key = { (const uint8_t *)id, strlen(id) };
+	struct pl_identity_data data = {
+		.peer = { .id = id, .auth = PL_AUTH_SIGNATURE, .anchor = key, .spki = key },
+		.own = { .id = "A", .auth = PL_AUTH_SIGNATURE, .spki = key },
+	};
+	struct pl_identity *ret;
+
+	assert_int_equal(pl_identity_intern(pool, &data, &ret), 0);
+	return ret;
+}
+
+struct pl_ts host(uint8_t last)
+{
+	return (struct pl_ts) {
+		.af = PL_AF_IP4, .hi_port = UINT16_MAX, .lo = { 192, 0, 2, last },
+		.hi = { 192, 0, 2, last },
+	};
+}
+
+struct pl_tuple flow(uint16_t port)
+{
+	return (struct pl_tuple) {
+		.af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = 4000, .remote_port = port,
+		.local = { 192, 0, 2, 1 }, .remote = { 192, 0, 2, 2 },
+	};
+}
+
+struct pl_fact child(uint64_t serial, struct pl_identity *identity, uint32_t reqid)
+{
+	return (struct pl_fact) {
+		.kind = PL_FACT_CHILD_INSTALL, .child = serial, .ike = serial + 1000,
+		.role = PL_ROLE_INITIATOR, .identity = identity,
+		.u.child = {
+			.protocol = PL_PROTO_ESP, .mode = PL_MODE_TRANSPORT, .reqid = reqid,
+			.spi_in = (uint32_t)serial, .spi_out = (uint32_t)serial + 500,
+			.encrypt = "AES_GCM_16", .key_bits = 256, .replay_window = 128,
+			.tsi = { .len = 1, .list = { host(1) } },
+			.tsr = { .len = 1, .list = { host(2) } },
+		},
+	};
+}
+
+enum pl_verdict_kind install(struct pl_fact fact)
+{
+	enum pl_verdict_kind given = pl_engine_child_install(fake.engine, &fact);
+
+	record(given == PL_VERDICT_ACCEPT ? "ACCEPT" : "REFUSE");
+	if (given == PL_VERDICT_ACCEPT) {
+		fact.kind = PL_FACT_CHILD_UP;
+		pl_engine_note(fake.engine, &fact);
+	}
+	return given;
+}
+
+void down(uint64_t serial)
+{
+	struct pl_fact fact = { .kind = PL_FACT_CHILD_DOWN, .child = serial };
+
+	pl_engine_note(fake.engine, &fact);
+}
+
+void policy(enum pl_fact_kind kind, const char *shunt, uint64_t conn)
+{
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		struct pl_fact fact = {
+			.kind = kind, .conn = { .serial = conn },
+			.u.policy = {
+				.direction = way, .src = host(way == PL_DIR_OUT ? 1 : 2),
+				.dst = host(way == PL_DIR_OUT ? 2 : 1), .priority = 100,
+				.nr_templates = shunt[0] == '\0',
+			},
+		};
+
+		snprintf(fact.u.policy.shunt, sizeof(fact.u.policy.shunt), "%s", shunt);
+		if (kind == PL_FACT_POLICY_ADD)
+			assert_int_equal(pl_engine_kernel_change(fake.engine, &fact),
+					 PL_VERDICT_ACCEPT);
+		else
+			pl_engine_note(fake.engine, &fact);
+	}
+}
+
+struct pl_engine_ask ask_for(struct pl_tuple tuple)
+{
+	return (struct pl_engine_ask) {
+		.tuple = tuple, .cookie = 9,
+		.owner = { .kind = PL_OWNER_SESSION, .uid = UID, .number = SESSION },
+	};
+}
+
+int latch_flow(uint16_t port, uint64_t *id)
+{
+	struct pl_engine_ask ask = ask_for(flow(port));
+
+	return pl_engine_latch(fake.engine, &ask, id, NULL);
+}
+
+enum pl_state state_of(uint64_t id)
+{
+	const struct pl_latch *latch;
+
+	return pl_engine_inquire(fake.engine, NULL, id, &latch) == 0 ? latch->state :
+								      PL_STATE_NONE;
+}
+
+void assert_safe(void)
+{
+	const struct pl_latch *latch;
+
+	for (uint64_t at = 0; (latch = pl_engine_next(fake.engine, NULL, at)) != NULL; ) {
+		bool is_up = latch->state == PL_STATE_ESTABLISHED ||
+			     latch->state == PL_STATE_LINGERING;
+
+		at = latch->id;
+		if (pl_tuple_is_listener(&latch->tuple))
+			continue;
+		if (is_up) {
+			assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW,
+								   .tuple = latch->tuple }));
+			assert_false(latch->state == PL_STATE_ESTABLISHED && latch->is_unsure);
+		}
+		for (unsigned i = 0; i < fake.nr_items; i++) {
+			if (fake.items[i].kind != PL_GUARD_PIN || latch->is_unsure ||
+			    pl_tuple_compare(&fake.items[i].tuple, &latch->tuple) != 0)
+				continue;
+			assert_true(is_up);
+			assert_int_equal(fake.items[i].pin.reqid == REQID_C,
+					 latch->params.peer.identity == who_c);
+		}
+	}
+}
+
+void assert_in_force(void)
+{
+	size_t missing = 99, extra = 99;
+
+	assert_int_equal(pl_engine_compare(fake.engine, &missing, &extra), 0);
+	assert_int_equal(missing, 0);
+	assert_int_equal(extra, 0);
+	assert_safe();
+}
+
+int setup(void **state)
+{
+	struct pl_engine_settings settings = { .hash_key = { 1 }, .first_id = 1 };
+
+	(void)state;
+	memset(&fake, 0, sizeof(fake));
+	pool = pl_identity_pool_new();
+	who_b = somebody("B");
+	who_c = somebody("C");
+	pl_limits_default(&settings.limits);
+	fake.told = PL_TOLD_RECORD;
+	fake.engine = pl_engine_new(NULL, NULL);
+	assert_int_equal(pl_engine_start(fake.engine, &ops, &settings), 0);
+	assert_int_equal(pl_engine_start(fake.engine, &ops, &settings), PL_E_WRONG_STATE);
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	forget_log();
+	fake.calls = 0;
+	return 0;
+}
+
+int teardown(void **state)
+{
+	(void)state;
+	fake.engine = pl_engine_free(fake.engine);
+	who_b = pl_identity_unref(who_b);
+	who_c = pl_identity_unref(who_c);
+	assert_int_equal(pl_identity_pool_count(pool), 0);
+	pool = pl_identity_pool_free(pool);
+	return 0;
+}
+
+uint64_t established(uint16_t port)
+{
+	uint64_t id = 0;
+
+	if (pl_engine_count(fake.engine, PL_FACT_CHILD_INSTALL) == 0)
+		assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(latch_flow(port, &id), 0);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+	forget_log();
+	return id;
+}
+

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef ENGINE_STAGE_H
+#define ENGINE_STAGE_H
+
+#include "core/pl_engine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
+
+/**
+ * struct fake - one engine, a guard in memory, and what was done, in order
+ * @items:     in force
+ * @log:       names of the effects
+ * @calls:     effects that could have failed
+ * @fail_at:   the number of the call that fails; 0 is none
+ * @is_sticky: and all after it
+ * @is_gone:   what the socket ops say
+ * @told:      what the owner ops say
+ * @born:      what the guard saw
+ * @alert:     the last one; its text is in @reason
+ * @disposition: the last one
+ */
+struct fake {
+	struct pl_engine *engine;
+	struct pl_guard_item items[NR_ITEMS];
+	unsigned nr_items;
+	char log[4096];
+	unsigned calls, fail_at;
+	bool is_sticky, is_gone;
+	enum pl_told told;
+	uint64_t now, wake_at;
+	uint32_t born[2];
+	unsigned nr_born;
+	struct pl_alert alert;
+	char reason[PL_CONFLICT_TEXT_MAX];
+	enum pl_disposition disposition;
+};
+
+extern struct fake fake;
+extern struct pl_identity_pool *pool;
+extern struct pl_identity *who_b, *who_c;
+
+/* cmocka fixtures: an engine that latches, without SAs; the SPD protects this host's packets */
+int setup(void **state);
+int teardown(void **state);
+
+/* @fake.log is empty again */
+void forget_log(void);
+
+/* the single address 192.0.2.@last */
+struct pl_ts host(uint8_t last);
+
+/* from this host's port 4000 to 192.0.2.2, which both B and C claim to be */
+struct pl_tuple flow(uint16_t port);
+
+/* PL_FACT_CHILD_INSTALL of everything between the two hosts */
+struct pl_fact child(uint64_t serial, struct pl_identity *identity, uint32_t reqid);
+
+/* ask the engine, note the verdict in the log, and say that it is up */
+enum pl_verdict_kind install(struct pl_fact fact);
+
+/* the child SA is gone */
+void down(uint64_t serial);
+
+/* PL_FACT_POLICY_ADD or _DELETE, both directions; the empty @shunt protects */
+void policy(enum pl_fact_kind kind, const char *shunt, uint64_t conn);
+
+/* of a session, with a cookie */
+struct pl_engine_ask ask_for(struct pl_tuple tuple);
+
+/* pl_engine_latch() of flow(@port) */
+int latch_flow(uint16_t port, uint64_t *id);
+
+/* PL_STATE_NONE when there is no such latch */
+enum pl_state state_of(uint64_t id);
+
+/* with B's SA, made at the first call; the log is empty afterwards */
+uint64_t established(uint16_t port);
+
+/* nothing passes that must not: whoever is ESTABLISHED is guarded and pinned to his own peer; a
+ * latch that is down has pins only while the engine knows that the guard refused to take them */
+void assert_safe(void);
+
+/* that, and the guard holds exactly what the database says */
+void assert_in_force(void);
+
+#endif

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The engine with latches, rule by rule: what is done, in which order, and what it leaves in the
+ * guard.
+ */
+
+#include "engine_stage.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void a_connection_is_guarded_before_it_is_pinned_T2_K2_K3(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	forget_log();
+	assert_int_equal(latch_flow(5000, &id), 0);
+	assert_string_equal(fake.log, "guard save permit:101 save");
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_int_equal(latch_flow(5000, &id), PL_E_ALREADY_LATCHED);
+	assert_in_force();
+}
+
+static void without_an_SA_there_is_no_latch_and_the_flow_is_free_again(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(latch_flow(5000, &id), PL_E_NO_SA);
+	assert_string_equal(fake.log, "guard save unguard forget");
+	assert_int_equal(fake.nr_items, 0);
+	assert_null(pl_engine_next(fake.engine, NULL, 0));
+}
+
+static void no_latch_is_made_while_SAs_conflict_K31(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	struct pl_conflict_report report;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, &report), PL_E_CONFLICT);
+	assert_non_null(strstr(report.text, "'B'"));
+	assert_non_null(strstr(report.text, "'C'"));
+	assert_int_equal(fake.nr_items, 0);
+	/* T3: the object, on request; it mends when the conflict goes (T9) */
+	ask.may_be_broken = true;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, &report), 0);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "block save dispose ALERT ACCEPT");
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_equal(fake.disposition, PL_DISPOSITION_RESET);
+	assert_int_equal(fake.alert.id, id);
+	assert_int_equal(fake.alert.from, PL_STATE_ESTABLISHED);
+	assert_int_equal(fake.alert.to, PL_STATE_BROKEN);
+	assert_non_null(strstr(fake.reason, "'B'"));
+	assert_non_null(strstr(fake.reason, "'C'"));
+	assert_in_force();
+}
+
+static void a_broken_latch_has_no_pin_in_either_direction_K45_K46(void **state)
+{
+	(void)state;
+	established(5000);
+	assert_int_equal(fake.nr_items, 3);
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(fake.nr_items, 1);
+	assert_int_equal(fake.items[0].kind, PL_GUARD_FLOW);
+	/* nor does B's next SA get one while C's is there (K4, K5) */
+	assert_int_equal(install(child(3, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(fake.nr_items, 1);
+	assert_in_force();
+}
+
+static void the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	fake.calls = 0;
+	fake.fail_at = 1;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "block FAILED save dispose ALERT ACCEPT");
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_not_equal(fake.wake_at, 0);
+	fake.fail_at = 0;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+}
+
+static void the_end_of_all_conflicts_restores_T9(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(child(3, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	forget_log();
+	down(3);
+	assert_string_equal(fake.log, "permit:101 save ALERT");
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void a_refused_permit_leaves_it_BROKEN_and_a_later_look_mends_it(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	fake.calls = 0;
+	fake.fail_at = 1;
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	fake.fail_at = 0;
+	forget_log();
+	pl_engine_tick(fake.engine);
+	assert_non_null(strstr(fake.log, "block"));
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child(2, who_b, 105)), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "permit:105 ACCEPT");
+	assert_int_equal(install(child(3, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_in_force();
+	forget_log();
+	down(1);
+	assert_string_equal(fake.log, "");
+	down(3);
+	assert_string_equal(fake.log, "retire:101");
+	assert_in_force();
+	/* L5, K15: without any SA it is still a latch, and nothing passes */
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_int_equal(fake.nr_items, 1);
+	assert_in_force();
+}
+
+static void a_reqid_of_two_peers_is_no_pin(void **state)
+{
+	struct pl_fact elsewhere = child(2, who_c, REQID_B);
+	uint64_t id = established(5000), other;
+
+	(void)state;
+	elsewhere.u.child.tsr.list[0] = host(99);
+	assert_int_equal(install(elsewhere), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_equal(latch_flow(5001, &other), PL_E_SHARED_REQID);
+	assert_in_force();
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void a_policy_that_lets_packets_by_breaks_T7_K37(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	policy(PL_FACT_POLICY_ADD, "PASS", 1);
+	assert_string_equal(fake.log, "block save dispose ALERT");
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_equal(fake.alert.event, PL_EVENT_CONFLICT_SPD);
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void a_policy_taken_away_breaks_and_one_gone_with_its_SA_does_not_K37_K15(void **state)
+{
+	struct pl_fact unroute = { .kind = PL_FACT_CONN_UNROUTE, .conn = { .serial = 1 } };
+	uint64_t id = established(5000), other;
+
+	(void)state;
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_int_equal(latch_flow(5001, &other), PL_E_NOT_PROTECTED);
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	pl_engine_note(fake.engine, &unroute);
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+}
+
+static void a_deleted_connection_breaks_what_has_no_policy_left_K37(void **state)
+{
+	struct pl_fact gone = { .kind = PL_FACT_CONN_DELETE, .conn = { .serial = 1 } };
+	uint64_t id = established(5000);
+
+	(void)state;
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	gone.conn.instance = 1;
+	pl_engine_note(fake.engine, &gone);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	gone.conn.instance = 0;
+	pl_engine_note(fake.engine, &gone);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+}
+
+static void a_flush_breaks_everything(void **state)
+{
+	struct pl_fact flush = { .kind = PL_FACT_FLUSH };
+	uint64_t id = established(5000);
+
+	(void)state;
+	pl_engine_note(fake.engine, &flush);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+}
+
+static struct pl_fact ike_end(struct pl_identity *identity, enum pl_exchange pending)
+{
+	return (struct pl_fact) {
+		.kind = PL_FACT_IKE_DOWN, .ike = 1001, .identity = identity,
+		.u.ike_end = { .reason = PL_REASON_TIMEOUT, .pending = pending,
+			       .was_established = true },
+	};
+}
+
+static void silence_to_are_you_there_ends_the_peers_latches_for_good_K19(void **state)
+{
+	struct pl_fact lost_c = ike_end(who_c, PL_EXCHANGE_LIVENESS);
+	struct pl_fact lost_b = ike_end(who_b, PL_EXCHANGE_LIVENESS);
+	struct pl_fact slow_b = ike_end(who_b, PL_EXCHANGE_CREATE_CHILD_SA);
+	uint64_t id = established(5000);
+
+	(void)state;
+	lost_c.ike = 1002;
+	pl_engine_note(fake.engine, &lost_c);
+	pl_engine_note(fake.engine, &slow_b);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	pl_engine_note(fake.engine, &lost_b);
+	assert_int_equal(state_of(id), PL_STATE_DEAD);
+	assert_int_equal(install(child(5, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_DEAD);
+	assert_in_force();
+}
+
+static void lineage_follows_a_rekey_and_not_a_new_authentication(void **state)
+{
+	struct pl_fact up = { .kind = PL_FACT_IKE_UP, .ike = 2000, .u.ike = { .rekeys = 1001 } };
+	struct pl_identity_data nobody = {
+		.peer = { .id = "%null", .auth = PL_AUTH_NULL },
+		.own = { .id = "A", .auth = PL_AUTH_NULL },
+	};
+	struct pl_identity *null;
+	struct pl_fact fact;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(pl_identity_intern(pool, &nobody, &null), 0);
+	assert_int_equal(install(child(1, null, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(latch_flow(5000, &id), 0);
+	pl_engine_note(fake.engine, &up);
+	fact = child(2, null, REQID_B);
+	fact.ike = 2000;
+	assert_int_equal(install(fact), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	fact = child(3, null, REQID_B);
+	fact.ike = 3000;
+	assert_int_equal(install(fact), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	pl_identity_unref(null);
+}
+
+static void listen_is_guarded_and_accept_takes_the_reqid_of_the_birth_T1_T4_K24(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(0));
+	struct pl_tuple tuple = flow(5000);
+	uint64_t ids[2], id;
+	unsigned nr;
+
+	(void)state;
+	memset(ask.tuple.remote, 0, sizeof(ask.tuple.remote));
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	forget_log();
+	assert_int_equal(pl_engine_accept(fake.engine, &tuple, REQID_B, 5, &id), PL_E_NOT_FOUND);
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	assert_int_equal(nr, 1);
+	assert_int_equal(state_of(ids[0]), PL_STATE_LISTENER);
+	assert_string_equal(fake.log, "listen save");
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), PL_E_ALREADY_LATCHED);
+	forget_log();
+	fake.born[0] = REQID_B;
+	fake.nr_born = 1;
+	assert_int_equal(pl_engine_accept(fake.engine, &tuple, REQID_B, 5, &id), 0);
+	assert_string_equal(fake.log, "guard born guard permit:101 save ALERT");
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_int_equal(fake.alert.listener, ids[0]);
+	assert_in_force();
+	/* T12, K44 */
+	assert_int_equal(pl_engine_release(fake.engine, NULL, ids[0]), 0);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(ids[0]), PL_STATE_NONE);
+	assert_in_force();
+}
+
+static void a_doubtful_birth_is_BROKEN_and_its_holder_knows_T5(void **state)
+{
+	static const struct { const char *why; uint32_t said, born[2]; unsigned nr; } t[] = {
+		{ "two reqids", REQID_B, { REQID_B, REQID_C }, 2 },
+		{ "no birth", REQID_B, { 0, 0 }, 0 },
+		{ "another one", REQID_B, { REQID_C, 0 }, 1 },
+		{ "an SA that is gone", 555, { 555, 0 }, 1 },
+		{ "none at all", 0, { 0, 0 }, 0 },
+	};
+	struct pl_engine_ask ask = ask_for(flow(0));
+	uint64_t ids[2], id;
+	unsigned nr;
+
+	(void)state;
+	memset(ask.tuple.remote, 0, sizeof(ask.tuple.remote));
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct pl_tuple tuple = flow((uint16_t)(6000 + i));
+
+		memcpy(fake.born, t[i].born, sizeof(fake.born));
+		fake.nr_born = t[i].nr;
+		forget_log();
+		assert_int_equal(pl_engine_accept(fake.engine, &tuple, t[i].said, 5, &id), 0);
+		if (state_of(id) != PL_STATE_BROKEN || strstr(fake.log, "ALERT") == NULL)
+			fail_msg("%s", t[i].why);
+	}
+	assert_in_force();
+}
+
+static void the_kernel_gets_only_SAs_that_were_judged(void **state)
+{
+	struct pl_fact add = {
+		.kind = PL_FACT_SA_ADD, .child = 1,
+		.u.sa = { .protocol = PL_PROTO_ESP, .direction = PL_DIR_IN, .spi = 1,
+			  .reqid = REQID_B },
+	};
+	struct pl_fact wrong = add;
+
+	(void)state;
+	assert_int_equal(pl_engine_kernel_change(fake.engine, &add), PL_VERDICT_REFUSE);
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(pl_engine_kernel_change(fake.engine, &add), PL_VERDICT_ACCEPT);
+	wrong.u.sa.spi = 2;
+	assert_int_equal(pl_engine_kernel_change(fake.engine, &wrong), PL_VERDICT_REFUSE);
+	wrong = add;
+	wrong.u.sa.reqid = REQID_C;
+	assert_int_equal(pl_engine_kernel_change(fake.engine, &wrong), PL_VERDICT_REFUSE);
+	wrong = add;
+	wrong.u.sa.direction = PL_DIR_OUT;
+	assert_int_equal(pl_engine_kernel_change(fake.engine, &wrong), PL_VERDICT_REFUSE);
+	wrong = add;
+	wrong.child = 0;
+	assert_int_equal(pl_engine_kernel_change(fake.engine, &wrong), PL_VERDICT_REFUSE);
+	down(1);
+	assert_int_equal(pl_engine_kernel_change(fake.engine, &add), PL_VERDICT_REFUSE);
+}
+
+static void a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43(void **state)
+{
+	struct pl_owner other = { .kind = PL_OWNER_SESSION, .uid = 5, .number = 6 };
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, &other, id), PL_E_NOT_FOUND);
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_LINGERING);
+	assert_int_equal(fake.nr_items, 3);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_NONE);
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void a_conflict_stops_what_was_released_and_T11_ends_what_is_broken(void **state)
+{
+	uint64_t lingering = established(5000), broken = established(5001);
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, lingering), 0);
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(lingering), PL_STATE_CLOSED_TOLD);
+	assert_int_equal(pl_engine_release(fake.engine, NULL, broken), 0);
+	assert_int_equal(state_of(broken), PL_STATE_CLOSED_TOLD);
+	down(2);
+	assert_int_equal(state_of(broken), PL_STATE_CLOSED_TOLD);
+	assert_in_force();
+}
+
+static void a_failed_attempt_leaves_a_released_flow_as_it_was(void **state)
+{
+	uint64_t id = established(5000), again;
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	assert_int_equal(latch_flow(5000, &again), 0);
+	assert_int_equal(state_of(id), PL_STATE_NONE);
+	assert_int_equal(state_of(again), PL_STATE_ESTABLISHED);
+	assert_in_force();
+	assert_int_equal(pl_engine_release(fake.engine, NULL, again), 0);
+	down(1);
+	assert_int_equal(latch_flow(5000, &id), PL_E_NO_SA);
+	assert_int_equal(state_of(again), PL_STATE_LINGERING);
+	assert_in_force();
+}
+
+static void the_end_of_a_session_frees_no_flow(void **state)
+{
+	const struct pl_latch *latch;
+	uint64_t id = established(5000);
+
+	(void)state;
+	pl_engine_owner_gone(fake.engine, SESSION);
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), 0);
+	assert_int_equal(latch->owner.kind, PL_OWNER_SOCKET);
+	assert_int_equal(latch->owner.number, 9);
+	assert_int_equal(latch->state, PL_STATE_ESTABLISHED);
+	assert_in_force();
+	/* nobody is asked for, and T6 still holds */
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_null(strstr(fake.log, "ALERT"));
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	pl_engine_tick(fake.engine);
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+}
+
+static void an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48(void **state)
+{
+	uint64_t told = established(5000), untold = established(5001);
+
+	(void)state;
+	assert_int_equal(pl_engine_admin_close(fake.engine, told, "because"), 0);
+	assert_string_equal(fake.log, "block save dispose ALERT save");
+	assert_string_equal(fake.reason, "because");
+	assert_int_equal(state_of(told), PL_STATE_CLOSED_TOLD);
+	fake.told = PL_TOLD_NOT;
+	assert_int_equal(pl_engine_admin_close(fake.engine, untold, "because"), 0);
+	assert_int_equal(state_of(untold), PL_STATE_CLOSED);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(told), PL_STATE_NONE);
+	assert_int_equal(state_of(untold), PL_STATE_CLOSED_GONE);
+	pl_engine_owner_gone(fake.engine, SESSION);
+	assert_int_equal(state_of(untold), PL_STATE_NONE);
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void a_lost_guard_is_rebuilt_and_nothing_comes_up_meanwhile(void **state)
+{
+	uint64_t id = established(5000), other;
+
+	(void)state;
+	fake.nr_items = 0;
+	assert_int_equal(pl_engine_guard_lost(fake.engine), 0);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+	fake.calls = 0;
+	fake.fail_at = 1;
+	fake.is_sticky = true;
+	fake.nr_items = 0;
+	assert_int_equal(pl_engine_guard_lost(fake.engine), -EIO);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_equal(latch_flow(5001, &other), PL_E_UNAVAILABLE);
+	assert_int_equal(install(child(7, who_b, REQID_B)), PL_VERDICT_REFUSE);
+	fake.fail_at = 0;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_connection_is_guarded_before_it_is_pinned_T2_K2_K3),
+		TEST(without_an_SA_there_is_no_latch_and_the_flow_is_free_again),
+		TEST(no_latch_is_made_while_SAs_conflict_K31),
+		TEST(a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34),
+		TEST(a_broken_latch_has_no_pin_in_either_direction_K45_K46),
+		TEST(the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block),
+		TEST(the_end_of_all_conflicts_restores_T9),
+		TEST(a_refused_permit_leaves_it_BROKEN_and_a_later_look_mends_it),
+		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA),
+		TEST(a_reqid_of_two_peers_is_no_pin),
+		TEST(a_policy_that_lets_packets_by_breaks_T7_K37),
+		TEST(a_policy_taken_away_breaks_and_one_gone_with_its_SA_does_not_K37_K15),
+		TEST(a_deleted_connection_breaks_what_has_no_policy_left_K37),
+		TEST(a_flush_breaks_everything),
+		TEST(silence_to_are_you_there_ends_the_peers_latches_for_good_K19),
+		TEST(lineage_follows_a_rekey_and_not_a_new_authentication),
+		TEST(listen_is_guarded_and_accept_takes_the_reqid_of_the_birth_T1_T4_K24),
+		TEST(a_doubtful_birth_is_BROKEN_and_its_holder_knows_T5),
+		TEST(the_kernel_gets_only_SAs_that_were_judged),
+		TEST(a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43),
+		TEST(a_conflict_stops_what_was_released_and_T11_ends_what_is_broken),
+		TEST(a_failed_attempt_leaves_a_released_flow_as_it_was),
+		TEST(the_end_of_a_session_frees_no_flow),
+		TEST(an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48),
+		TEST(a_lost_guard_is_rebuilt_and_nothing_comes_up_meanwhile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
