@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The guard's operations (core/pl_ops.h) as transactions on the table of pl_nft_table.c.
+ *
+ * Invariants:
+ * - What the mirror says is what the kernel was asked to enforce. What tightens (block, retire)
+ *   changes the mirror first, and when its transaction fails, for example because somebody else
+ *   removed an element, the whole table is written anew. What loosens (permit) is undone in the
+ *   mirror when its transaction fails.
+ * - One operation is one transaction: no packet sees half of it.
+ * - The table outlives this process on purpose. Whoever removes it or changes it is noticed by
+ *   NFNLGRP_NFTABLES: every change that bears another port than ours.
+ */
+
+#include "kernel/pl_guard.h"
+
+#include "kernel/pl_guard_mirror.h"
+#include "kernel/pl_netlink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/common.h>
+#include <libnftnl/object.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+struct pl_guard {
+	struct mnl_socket *socket, *events;
+	struct pl_mirror *mirror;
+	struct pl_nft_batch batch;
+	uint8_t key[16];
+	uint32_t seq;
+	uint32_t generation;	/* of nf_tables, if nobody but us changed it */
+	unsigned parts;
+	bool is_in_force;
+	const char *missing;
+};
+
+static struct mnl_socket *open_socket(unsigned groups, int flags)
+{
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags);
+	int on = 1, size = 4 << 20;
+
+	if (socket == NULL)
+		return NULL;
+	if (mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID) < 0) {
+		int error = errno;
+
+		mnl_socket_close(socket);
+		errno = error;
+		return NULL;
+	}
+	/* Answers without a copy of the question, which may be large. */
+	mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &on, sizeof(on));
+	setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return socket;
+}
+
+int pl_guard_open(unsigned parts, struct pl_guard **ret)
+{
+	struct pl_guard *guard = calloc(1, sizeof(*guard));
+	int r = -ENOMEM;
+
+	if (guard == NULL)
+		return r;
+	guard->parts = parts;
+	guard->seq = 1;
+	if (getrandom(guard->key, sizeof(guard->key), 0) != (ssize_t)sizeof(guard->key)) {
+		r = -EIO;
+		goto out;
+	}
+	guard->mirror = pl_mirror_new(guard->key);
+	if (guard->mirror == NULL)
+		goto out;
+	guard->socket = open_socket(0, 0);
+	if (guard->socket != NULL)
+		guard->events = open_socket(1u << (NFNLGRP_NFTABLES - 1), SOCK_NONBLOCK);
+	if (guard->events == NULL) {
+		r = -errno;
+		goto out;
+	}
+	*ret = guard;
+	return 0;
+out:
+	pl_guard_close(guard);
+	return r;
+}
+
+struct pl_guard *pl_guard_close(struct pl_guard *guard)
+{
+	if (guard == NULL)
+		return NULL;
+	if (guard->socket != NULL)
+		mnl_socket_close(guard->socket);
+	if (guard->events != NULL)
+		mnl_socket_close(guard->events);
+	pl_mirror_free(guard->mirror);
+	pl_nft_batch_free(&guard->batch);
+	free(guard);
+	return NULL;
+}
+
+static void start(struct pl_guard *guard)
+{
+	pl_nft_batch_begin(&guard->batch, guard->seq);
+}
+
+static int commit(struct pl_guard *guard)
+{
+	int r = pl_nft_batch_end(&guard->batch);
+
+	guard->seq = guard->batch.last_seq + 2;
+	if (r == 0)
+		r = pl_netlink_commit(guard->socket, &guard->batch);
+	if (r == 0)
+		guard->generation++;
+	return r;
+}
+
+static int see_generation(void *ctx, const struct nlmsghdr *message)
+{
+	const struct nlattr *attr;
+	uint32_t *ret = ctx;
+
+	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(attr) == NFTA_GEN_ID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+			*ret = ntohl(mnl_attr_get_u32(attr));
+	}
+	return 0;
+}
+
+/* Every transaction of anybody makes a new generation; 0 when it cannot be told. */
+static uint32_t generation(struct pl_guard *guard)
+{
+	char request[128];
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETGEN, NFPROTO_UNSPEC,
+							NLM_F_ACK, guard->seq++);
+	uint32_t ret = 0;
+
+	return pl_netlink_dump(guard->socket, header, see_generation, &ret) == 0 ? ret : 0;
+}
+
+/* What a kernel may lack, each with a table that needs just it. */
+static void look_for_missing(struct pl_guard *guard, int error)
+{
+	guard->missing = NULL;
+	if (error == -EOPNOTSUPP || error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT)
+		guard->missing = "The kernel has no nftables family inet (CONFIG_NF_TABLES, "
+				 "CONFIG_NF_TABLES_INET).";
+	else if (error == -ENOENT)
+		guard->missing = "The kernel lacks an expression of nftables that the guard needs "
+				 "(CONFIG_NFT_XFRM, CONFIG_NFT_CT).";
+}
+
+int pl_guard_restore(struct pl_guard *guard)
+{
+	int r;
+
+	start(guard);
+	pl_nft_table_build(&guard->batch, guard->parts, PL_GUARD_BORN_TIMEOUT_MS);
+	pl_mirror_write(guard->mirror, &guard->batch);
+	r = commit(guard);
+	guard->is_in_force = r == 0;
+	if (r == 0)
+		guard->generation = generation(guard);
+	look_for_missing(guard, r);
+	return guard->missing != NULL ? PL_E_UNAVAILABLE : r;
+}
+
+const char *pl_guard_missing(const struct pl_guard *guard)
+{
+	return guard->missing;
+}
+
+int pl_guard_fd(const struct pl_guard *guard)
+{
+	return mnl_socket_get_fd(guard->events);
+}
+
+/* After a change of the mirror that tightens. */
+static int commit_or_restore(struct pl_guard *guard)
+{
+	return commit(guard) == 0 ? 0 : pl_guard_restore(guard);
+}
+
+static int op_add(void *ctx, const struct pl_tuple *tuple)
+{
+	struct pl_guard *guard = ctx;
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+	int r;
+
+	if (tuple->proto == PL_TUPLE_SCTP)
+		return PL_E_UNSUPPORTED;
+	if (!guard->is_in_force)
+		return PL_E_UNAVAILABLE;
+	if (entry != NULL && (!pl_tuple_is_listener(tuple) || entry->takes_births))
+		return 0;
+	start(guard);
+	if (entry != NULL) {
+		pl_mirror_births(&guard->batch, entry, true);
+		r = commit(guard);
+		if (r != 0)
+			pl_mirror_births(NULL, entry, false);
+		return r;
+	}
+	r = pl_mirror_add(guard->mirror, &guard->batch, tuple);
+	if (r != 0)
+		return r;
+	r = commit(guard);
+	if (r != 0)
+		pl_mirror_remove(guard->mirror, NULL, pl_mirror_find(guard->mirror, tuple));
+	return r;
+}
+
+static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
+		     unsigned nr_pins)
+{
+	struct pl_guard *guard = ctx;
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+	unsigned before, i;
+	int r = 0;
+
+	if (!guard->is_in_force)
+		return PL_E_UNAVAILABLE;
+	if (entry == NULL || pl_tuple_is_listener(tuple) || nr_pins == 0)
+		return PL_E_WRONG_STATE;
+	for (i = 0; i < nr_pins; i++) {
+		if (pins[i].reqid == 0 ||
+		    (pins[i].direction != PL_DIR_IN && pins[i].direction != PL_DIR_OUT))
+			return PL_E_WRONG_STATE;
+	}
+	start(guard);
+	before = entry->nr_pins;
+	for (unsigned n = 0; n < nr_pins && r == 0; n++) {
+		if (!pl_mirror_has_pin(entry, &pins[n], &i))
+			r = pl_mirror_pin(guard->mirror, &guard->batch, entry, &pins[n]);
+	}
+	if (r == 0 && entry->nr_pins > before)
+		r = commit(guard);
+	while (r != 0 && entry->nr_pins > before)
+		pl_mirror_unpin(guard->mirror, NULL, entry, entry->nr_pins - 1);
+	return r;
+}
+
+static int op_retire(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
+		     unsigned nr_pins)
+{
+	struct pl_guard *guard = ctx;
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+	unsigned before, i;
+
+	if (!guard->is_in_force)
+		return PL_E_UNAVAILABLE;
+	if (entry == NULL)
+		return 0;
+	start(guard);
+	before = entry->nr_pins;
+	for (unsigned n = 0; n < nr_pins; n++) {
+		if (pl_mirror_has_pin(entry, &pins[n], &i))
+			pl_mirror_unpin(guard->mirror, &guard->batch, entry, i);
+	}
+	return entry->nr_pins == before ? 0 : commit_or_restore(guard);
+}
+
+static int op_block(void *ctx, const struct pl_tuple *tuple)
+{
+	struct pl_guard *guard = ctx;
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+
+	if (entry == NULL)
+		return PL_E_WRONG_STATE;
+	if (entry->nr_pins == 0 && !entry->takes_births)
+		return guard->is_in_force ? 0 : pl_guard_restore(guard);
+	start(guard);
+	while (entry->nr_pins > 0)
+		pl_mirror_unpin(guard->mirror, &guard->batch, entry, entry->nr_pins - 1);
+	if (entry->takes_births)
+		pl_mirror_births(&guard->batch, entry, false);
+	return commit_or_restore(guard);
+}
+
+/* Walks over the elements of one set. */
+struct walk {
+	pl_nft_visit *visit;
+	void *ctx;
+};
+
+static int see_elements(void *ctx, const struct nlmsghdr *message)
+{
+	struct walk *walk = ctx;
+
+	if (message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
+		return 0;
+	return pl_nft_elements_read(message, walk->visit, walk->ctx);
+}
+
+static int walk_set(struct pl_guard *guard, enum pl_nft_set set, uint8_t af, pl_nft_visit *visit,
+		    void *ctx)
+{
+	struct walk walk = { .visit = visit, .ctx = ctx };
+	char request[512];
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETSETELEM, NFPROTO_INET,
+							NLM_F_DUMP, guard->seq++);
+
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, PL_NFT_TABLE);
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, pl_nft_set_name(set, af));
+	return pl_netlink_dump(guard->socket, header, see_elements, &walk);
+}
+
+/* Births of one connection, or of all that a listener has. */
+struct births {
+	const struct pl_tuple *of;
+	struct pl_nft_batch *batch;	/* removes them, unless NULL */
+	uint32_t reqids[2];
+	unsigned nr, nr_elements;
+};
+
+static bool is_birth_of(const struct pl_tuple *of, const struct pl_tuple *tuple)
+{
+	struct pl_tuple listener;
+
+	if (!pl_tuple_is_listener(of))
+		return pl_tuple_compare(of, tuple) == 0;
+	pl_tuple_listener_of(tuple, pl_tuple_is_wildcard(of), &listener);
+	return pl_tuple_compare(of, &listener) == 0;
+}
+
+static int see_birth(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	struct births *births = ctx;
+
+	if (!is_birth_of(births->of, tuple))
+		return 0;
+	if (set == PL_NFT_BORN_PIN && births->nr < 2)
+		births->reqids[births->nr++] = reqid;
+	births->nr_elements++;
+	if (births->batch != NULL)
+		pl_nft_element(births->batch, false, set, tuple, reqid);
+	return 0;
+}
+
+/* A list that changes while it is read is read again; so is one that changed after. */
+enum { TRIES = 8 };
+
+static int op_unguard(void *ctx, const struct pl_tuple *tuple)
+{
+	struct pl_guard *guard = ctx;
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+	int r = -EINTR;
+
+	if (!guard->is_in_force)
+		return PL_E_UNAVAILABLE;
+	if (entry == NULL)
+		return 0;
+	for (unsigned i = 0; i < TRIES && (r == -EINTR || r == -ENOENT); i++) {
+		struct births births = { .of = tuple, .batch = &guard->batch };
+		uint32_t seq = guard->seq;
+
+		/* the requests below have numbers of their own */
+		guard->seq += 4;
+		pl_nft_batch_begin(&guard->batch, seq + 4);
+		r = walk_set(guard, PL_NFT_BORN, tuple->af, see_birth, &births);
+		if (r == 0)
+			r = walk_set(guard, PL_NFT_BORN_PIN, tuple->af, see_birth, &births);
+		if (r == 0 && births.nr_elements > 0)
+			r = commit(guard);
+		guard->seq = guard->batch.last_seq + 8;
+	}
+	if (r != 0)
+		return r;
+	start(guard);
+	pl_mirror_remove(guard->mirror, &guard->batch, entry);
+	return commit_or_restore(guard);
+}
+
+static int op_born(void *ctx, const struct pl_tuple *tuple, uint32_t ret_reqids[static 2],
+		   unsigned *ret_nr)
+{
+	struct pl_guard *guard = ctx;
+	struct births births;
+	int r = -EINTR;
+
+	if (!guard->is_in_force)
+		return PL_E_UNAVAILABLE;
+	for (unsigned i = 0; i < TRIES && r == -EINTR; i++) {
+		memset(&births, 0, sizeof(births));
+		births.of = tuple;
+		r = walk_set(guard, PL_NFT_BORN_PIN, tuple->af, see_birth, &births);
+	}
+	if (r != 0)
+		return r;
+	memcpy(ret_reqids, births.reqids, births.nr * sizeof(ret_reqids[0]));
+	*ret_nr = births.nr;
+	return 0;
+}
+
+static int mirror_item(struct pl_mirror *mirror, const struct pl_guard_item *item)
+{
+	struct pl_mirror_entry *entry = pl_mirror_find(mirror, &item->tuple);
+	unsigned i;
+
+	switch (item->kind) {
+	case PL_GUARD_FLOW:
+	case PL_GUARD_LISTENER:
+		return entry != NULL ? 0 : pl_mirror_add(mirror, NULL, &item->tuple);
+	case PL_GUARD_PIN:
+		if (entry == NULL || item->pin.reqid == 0)
+			return PL_E_WRONG_STATE;
+		return pl_mirror_has_pin(entry, &item->pin, &i) ?
+			       0 : pl_mirror_pin(mirror, NULL, entry, &item->pin);
+	case PL_GUARD_NONE:
+	case PL_GUARD_ROOF:
+		break;
+	}
+	return PL_E_MALFORMED;
+}
+
+static int op_rebuild(void *ctx, const struct pl_guard_item *items, size_t nr_items)
+{
+	struct pl_guard *guard = ctx;
+	struct pl_mirror *before = guard->mirror, *mirror = pl_mirror_new(guard->key);
+	int r = mirror == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; i < nr_items && r == 0; i++)
+		r = mirror_item(mirror, &items[i]);
+	if (r == 0) {
+		guard->mirror = mirror;
+		r = pl_guard_restore(guard);
+		mirror = r == 0 ? before : mirror;
+		guard->mirror = r == 0 ? guard->mirror : before;
+	}
+	pl_mirror_free(mirror);
+	return r;
+}
+
+struct visitor {
+	pl_guard_visit *visit;
+	void *ctx;
+};
+
+static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	struct visitor *visitor = ctx;
+	struct pl_guard_item item = { .kind = PL_GUARD_PIN, .tuple = *tuple };
+
+	if (set == PL_NFT_FLOWS || set == PL_NFT_LISTENERS) {
+		item.kind = set == PL_NFT_FLOWS ? PL_GUARD_FLOW : PL_GUARD_LISTENER;
+	} else {
+		item.pin.direction = set == PL_NFT_PIN_IN ? PL_DIR_IN : PL_DIR_OUT;
+		item.pin.reqid = reqid;
+	}
+	return visitor->visit(visitor->ctx, &item);
+}
+
+static int op_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
+{
+	static const enum pl_nft_set order[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_PIN_IN,
+						 PL_NFT_PIN_OUT };
+	struct visitor visitor = { .visit = visit, .ctx = visit_ctx };
+	int r = 0;
+
+	for (unsigned i = 0; i < 8 && r == 0; i++)
+		r = walk_set(ctx, order[i / 2], i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6, see_item,
+			     &visitor);
+	return r;
+}
+
+static const struct pl_guard_ops operations = {
+	.guard = op_add,
+	.permit = op_permit,
+	.retire = op_retire,
+	.block = op_block,
+	.unguard = op_unguard,
+	.listen = op_add,
+	.born = op_born,
+	.rebuild = op_rebuild,
+	.walk = op_walk,
+};
+
+const struct pl_guard_ops *pl_guard_operations(void)
+{
+	return &operations;
+}
+
+static int adopt_item(void *ctx, const struct pl_guard_item *item)
+{
+	int r = mirror_item(ctx, item);
+
+	if (r == 0 && item->kind == PL_GUARD_LISTENER)
+		pl_mirror_births(NULL, pl_mirror_find(ctx, &item->tuple), false);
+	return r;
+}
+
+static int adopt_births(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple,
+			uint32_t reqid)
+{
+	struct pl_mirror_entry *entry = pl_mirror_find(ctx, tuple);
+
+	(void)set;
+	(void)reqid;
+	if (entry != NULL)
+		pl_mirror_births(NULL, entry, true);
+	return 0;
+}
+
+int pl_guard_adopt(struct pl_guard *guard)
+{
+	struct pl_mirror *mirror = pl_mirror_new(guard->key);
+	int r = mirror == NULL ? -ENOMEM : op_walk(guard, adopt_item, mirror);
+
+	if (r == 0)
+		r = walk_set(guard, PL_NFT_BIRTHS, PL_AF_IP4, adopt_births, mirror);
+	if (r == 0)
+		r = walk_set(guard, PL_NFT_BIRTHS, PL_AF_IP6, adopt_births, mirror);
+	if (r != 0) {
+		pl_mirror_free(mirror);
+		return r == -ENOENT ? PL_E_NOT_FOUND : r;
+	}
+	pl_mirror_free(guard->mirror);
+	guard->mirror = mirror;
+	guard->is_in_force = true;
+	return 0;
+}
+
+/* Every message of a change names its table in attribute 1. */
+static bool is_ours_by_others(const struct pl_guard *guard, const struct nlmsghdr *message)
+{
+	const struct nfgenmsg *family = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attr;
+	unsigned type = message->nlmsg_type;
+
+	if (type >> 8 != NFNL_SUBSYS_NFTABLES || (type & 0xff) == NFT_MSG_NEWGEN ||
+	    message->nlmsg_pid == mnl_socket_get_portid(guard->socket) ||
+	    message->nlmsg_len < NLMSG_LENGTH(sizeof(*family)) ||
+	    family->nfgen_family != NFPROTO_INET)
+		return false;
+	mnl_attr_for_each(attr, message, sizeof(*family)) {
+		if (mnl_attr_get_type(attr) == NFTA_TABLE_NAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+			return strcmp(mnl_attr_get_str(attr), PL_NFT_TABLE) == 0;
+	}
+	return false;
+}
+
+int pl_guard_dispatch(struct pl_guard *guard, bool *ret_restored)
+{
+	static uint8_t events[65536];
+	bool is_hurt = false;
+	int r = 0;
+
+	for (;;) {
+		ssize_t len = recv(pl_guard_fd(guard), events, sizeof(events), MSG_DONTWAIT);
+		const struct nlmsghdr *message = (const struct nlmsghdr *)events;
+		int left = (int)len;
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		/* Events were lost, and any may have been about us; unless all were ours: a
+		 * restored table makes many. */
+		if (len < 0 && errno == ENOBUFS) {
+			uint32_t now = generation(guard);
+
+			is_hurt = is_hurt || now == 0 || now != guard->generation;
+			continue;
+		}
+		if (len < 0)
+			break;
+		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+			is_hurt = is_ours_by_others(guard, message) || is_hurt;
+	}
+	if (is_hurt)
+		r = pl_guard_restore(guard);
+	*ret_restored = is_hurt && r == 0;
+	return r;
+}
+
+static int see_counter(void *ctx, const struct nlmsghdr *message)
+{
+	struct nftnl_obj *object = nftnl_obj_alloc();
+	uint64_t *ret = ctx;
+	const char *name;
+	int r = 0;
+
+	if (object == NULL)
+		return -ENOMEM;
+	if (nftnl_obj_nlmsg_parse(message, object) < 0)
+		r = PL_E_MALFORMED;
+	name = r == 0 ? nftnl_obj_get_str(object, NFTNL_OBJ_NAME) : NULL;
+	for (int i = 1; name != NULL && i < PL_NFT_COUNTER_ROOF; i++) {
+		if (strcmp(name, pl_nft_counter_name((enum pl_nft_counter)i)) == 0)
+			ret[i] = nftnl_obj_get_u64(object, NFTNL_OBJ_CTR_PKTS);
+	}
+	nftnl_obj_free(object);
+	return r;
+}
+
+int pl_guard_counters(struct pl_guard *guard, uint64_t ret[static PL_NFT_COUNTER_ROOF])
+{
+	uint64_t counters[PL_NFT_COUNTER_ROOF] = { 0 };
+	char request[512];
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETOBJ, NFPROTO_INET,
+							NLM_F_DUMP, guard->seq++);
+	int r;
+
+	mnl_attr_put_strz(header, NFTA_OBJ_TABLE, PL_NFT_TABLE);
+	mnl_attr_put_u32(header, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
+	r = pl_netlink_dump(guard->socket, header, see_counter, counters);
+	if (r != 0)
+		return r == -ENOENT ? PL_E_UNAVAILABLE : r;
+	memcpy(ret, counters, sizeof(counters));
+	return 0;
+}

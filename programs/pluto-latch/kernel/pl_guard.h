@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_GUARD_H
+#define PL_GUARD_H
+
+#include "core/pl_ops.h"
+#include "kernel/pl_nft_table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct pl_guard - our table in the kernel of this network namespace
+ */
+struct pl_guard;
+
+/* How long the kernel remembers how a connection was born, after its last packet. */
+enum { PL_GUARD_BORN_TIMEOUT_MS = 120000 };
+
+/**
+ * pl_guard_open() - sockets, and nothing else yet
+ * @parts: PL_NFT_PART_ALL; less is for tests
+ * @ret:   close with pl_guard_close()
+ *
+ * Return: 0; a negative errno: -EPERM without CAP_NET_ADMIN, -EPROTONOSUPPORT without netfilter
+ */
+int pl_guard_open(unsigned parts, struct pl_guard **ret) PL_MUST_USE;
+
+/**
+ * pl_guard_close() - the table stays, and goes on dropping
+ * @guard: NULL is fine
+ *
+ * Return: NULL
+ */
+struct pl_guard *pl_guard_close(struct pl_guard *guard);
+
+/**
+ * pl_guard_ops() - the operations of core/pl_ops.h, whose context is a guard
+ *
+ * Besides what is said there: @guard and @listen return PL_E_UNSUPPORTED for SCTP, @permit
+ * PL_E_TOO_MANY for the ninth pin of a connection, and all of them PL_E_UNAVAILABLE before the
+ * first @rebuild or pl_guard_adopt(). @walk shows flows, listeners and pins, not pairs and births.
+ */
+const struct pl_guard_ops *pl_guard_operations(void);
+
+/**
+ * pl_guard_adopt() - remember what is in force, without changing it
+ * @guard: open
+ *
+ * For whoever comes later and is not the daemon's engine, which rebuilds instead. Pins count as
+ * they are.
+ *
+ * Return: 0; PL_E_NOT_FOUND without a table; negative errno
+ */
+int pl_guard_adopt(struct pl_guard *guard) PL_MUST_USE;
+
+/**
+ * pl_guard_restore() - the table, its rules and everything remembered, in one batch
+ * @guard: open
+ *
+ * Return: 0; PL_E_UNAVAILABLE when the kernel cannot, see pl_guard_missing(); negative errno
+ */
+int pl_guard_restore(struct pl_guard *guard) PL_MUST_USE;
+
+/**
+ * pl_guard_missing() - what the kernel lacks
+ * @guard: one whose @rebuild or pl_guard_restore() returned PL_E_UNAVAILABLE
+ *
+ * Return: a sentence that names the option of the kernel, or NULL
+ */
+const char *pl_guard_missing(const struct pl_guard *guard);
+
+/**
+ * pl_guard_fd() - readable when somebody changes nf_tables
+ * @guard: open
+ */
+int pl_guard_fd(const struct pl_guard *guard);
+
+/**
+ * pl_guard_dispatch() - read what happened; put our table back if it was ours
+ * @guard: rebuilt or adopted
+ * @ret_restored: somebody removed or changed our table, or may have; it is whole again
+ *
+ * Does not block.
+ *
+ * Return: 0, or the error of pl_guard_restore(): then nothing guards, and no SA may be installed
+ * until pl_guard_restore() succeeds
+ */
+int pl_guard_dispatch(struct pl_guard *guard, bool *ret_restored) PL_MUST_USE;
+
+/**
+ * pl_guard_counters() - packets dropped since the table was built
+ * @guard: open
+ * @ret:   by enum pl_nft_counter
+ *
+ * Return: 0; PL_E_UNAVAILABLE without a table; negative errno
+ */
+int pl_guard_counters(struct pl_guard *guard, uint64_t ret[static PL_NFT_COUNTER_ROOF]) PL_MUST_USE;
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What ought to be in the kernel's sets, for two reasons. Pairs (who has a latched flow with whom)
+ * are shared by flows, and sets do not count; and when somebody removes the table, what belongs
+ * into it must be at hand at once, without asking anybody.
+ *
+ * Invariants: a pair is there exactly as long as a flow or an inbound pin needs it, once under the
+ * protocol and once under 0, where the protocol cannot be seen. Undoing allocates nothing.
+ */
+
+#include "kernel/pl_guard_mirror.h"
+
+#include "core/pl_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Key: a tuple whose two ports are the halves of the reqid, 0 for the pair itself. */
+struct pair {
+	struct pl_tuple key;
+	unsigned refs;
+	struct pair *prev, *next;
+};
+
+struct pl_mirror {
+	struct pl_table *entries, *pairs;
+	struct pl_mirror_entry *all;
+	struct pair *all_pairs;
+};
+
+struct pl_mirror *pl_mirror_new(const uint8_t key[static 16])
+{
+	struct pl_mirror *mirror = calloc(1, sizeof(*mirror));
+
+	if (mirror == NULL)
+		return NULL;
+	mirror->entries = pl_table_new(key);
+	mirror->pairs = pl_table_new(key);
+	if (mirror->entries == NULL || mirror->pairs == NULL)
+		return pl_mirror_free(mirror);
+	return mirror;
+}
+
+struct pl_mirror *pl_mirror_free(struct pl_mirror *mirror)
+{
+	if (mirror == NULL)
+		return NULL;
+	while (mirror->all != NULL)
+		pl_mirror_remove(mirror, NULL, mirror->all);
+	pl_table_free(mirror->entries);
+	pl_table_free(mirror->pairs);
+	free(mirror);
+	return NULL;
+}
+
+static struct pl_tuple pair_key(const struct pl_tuple *tuple, uint8_t proto, uint32_t reqid)
+{
+	struct pl_tuple key = *tuple;
+
+	key.proto = proto;
+	key.local_port = (uint16_t)(reqid >> 16);
+	key.remote_port = (uint16_t)reqid;
+	return key;
+}
+
+static void pair_element(struct pl_nft_batch *batch, bool is_new, const struct pl_tuple *key)
+{
+	uint32_t reqid = (uint32_t)key->local_port << 16 | key->remote_port;
+
+	if (batch != NULL)
+		pl_nft_element(batch, is_new, reqid == 0 ? PL_NFT_PAIRS : PL_NFT_PAIR_PINS, key,
+			       reqid);
+}
+
+static int pair_ref(struct pl_mirror *mirror, struct pl_nft_batch *batch, struct pl_tuple key)
+{
+	struct pair *pair = (struct pair *)pl_table_find(mirror->pairs, &key);
+	int r;
+
+	if (pair != NULL) {
+		pair->refs++;
+		return 0;
+	}
+	pair = calloc(1, sizeof(*pair));
+	if (pair == NULL)
+		return -ENOMEM;
+	pair->key = key;
+	pair->refs = 1;
+	r = pl_table_put(mirror->pairs, &pair->key);
+	if (r != 0) {
+		free(pair);
+		return r;
+	}
+	pair->next = mirror->all_pairs;
+	if (pair->next != NULL)
+		pair->next->prev = pair;
+	mirror->all_pairs = pair;
+	pair_element(batch, true, &key);
+	return 0;
+}
+
+static void pair_unref(struct pl_mirror *mirror, struct pl_nft_batch *batch, struct pl_tuple key)
+{
+	struct pair *pair = (struct pair *)pl_table_find(mirror->pairs, &key);
+
+	if (pair == NULL || --pair->refs > 0)
+		return;
+	pl_table_take(mirror->pairs, &key);
+	if (pair->prev != NULL)
+		pair->prev->next = pair->next;
+	else
+		mirror->all_pairs = pair->next;
+	if (pair->next != NULL)
+		pair->next->prev = pair->prev;
+	free(pair);
+	pair_element(batch, false, &key);
+}
+
+static int hold(struct pl_mirror *mirror, struct pl_nft_batch *batch, const struct pl_tuple *tuple,
+		uint32_t reqid)
+{
+	int r = pair_ref(mirror, batch, pair_key(tuple, tuple->proto, reqid));
+
+	if (r != 0)
+		return r;
+	r = pair_ref(mirror, batch, pair_key(tuple, 0, reqid));
+	if (r != 0)
+		pair_unref(mirror, NULL, pair_key(tuple, tuple->proto, reqid));
+	return r;
+}
+
+static void let_go(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		   const struct pl_tuple *tuple, uint32_t reqid)
+{
+	pair_unref(mirror, batch, pair_key(tuple, tuple->proto, reqid));
+	pair_unref(mirror, batch, pair_key(tuple, 0, reqid));
+}
+
+struct pl_mirror_entry *pl_mirror_find(const struct pl_mirror *mirror,
+				       const struct pl_tuple *tuple)
+{
+	return (struct pl_mirror_entry *)pl_table_find(mirror->entries, tuple);
+}
+
+static void entry_elements(struct pl_nft_batch *batch, bool is_new,
+			   const struct pl_mirror_entry *entry)
+{
+	if (batch == NULL)
+		return;
+	if (!pl_tuple_is_listener(&entry->tuple)) {
+		pl_nft_element(batch, is_new, PL_NFT_FLOWS, &entry->tuple, 0);
+		return;
+	}
+	pl_nft_element(batch, is_new, PL_NFT_LISTENERS, &entry->tuple, 0);
+	if (entry->takes_births)
+		pl_nft_element(batch, is_new, PL_NFT_BIRTHS, &entry->tuple, 0);
+}
+
+static void pin_element(struct pl_nft_batch *batch, bool is_new,
+			const struct pl_mirror_entry *entry, const struct pl_pin *pin)
+{
+	if (batch != NULL)
+		pl_nft_element(batch, is_new,
+			       pin->direction == PL_DIR_IN ? PL_NFT_PIN_IN : PL_NFT_PIN_OUT,
+			       &entry->tuple, pin->reqid);
+}
+
+int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		  const struct pl_tuple *tuple)
+{
+	struct pl_mirror_entry *entry = calloc(1, sizeof(*entry));
+	int r;
+
+	if (entry == NULL)
+		return -ENOMEM;
+	entry->tuple = *tuple;
+	entry->takes_births = pl_tuple_is_listener(tuple);
+	r = pl_table_put(mirror->entries, &entry->tuple);
+	if (r == 0 && !entry->takes_births) {
+		r = hold(mirror, batch, tuple, 0);
+		if (r != 0)
+			pl_table_take(mirror->entries, tuple);
+	}
+	if (r != 0) {
+		free(entry);
+		return r;
+	}
+	entry->next = mirror->all;
+	if (entry->next != NULL)
+		entry->next->prev = entry;
+	mirror->all = entry;
+	entry_elements(batch, true, entry);
+	return 0;
+}
+
+void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		      struct pl_mirror_entry *entry)
+{
+	while (entry->nr_pins > 0)
+		pl_mirror_unpin(mirror, batch, entry, entry->nr_pins - 1);
+	entry_elements(batch, false, entry);
+	if (!pl_tuple_is_listener(&entry->tuple))
+		let_go(mirror, batch, &entry->tuple, 0);
+	if (entry->prev != NULL)
+		entry->prev->next = entry->next;
+	else
+		mirror->all = entry->next;
+	if (entry->next != NULL)
+		entry->next->prev = entry->prev;
+	pl_table_take(mirror->entries, &entry->tuple);
+	free(entry);
+}
+
+int pl_mirror_pin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		  struct pl_mirror_entry *entry, const struct pl_pin *pin)
+{
+	int r = entry->nr_pins == PL_MIRROR_PINS_MAX ? PL_E_TOO_MANY : 0;
+
+	if (r == 0 && pin->direction == PL_DIR_IN)
+		r = hold(mirror, batch, &entry->tuple, pin->reqid);
+	if (r != 0)
+		return r;
+	entry->pins[entry->nr_pins++] = *pin;
+	pin_element(batch, true, entry, pin);
+	return 0;
+}
+
+void pl_mirror_unpin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		     struct pl_mirror_entry *entry, unsigned i)
+{
+	struct pl_pin pin = entry->pins[i];
+
+	entry->pins[i] = entry->pins[--entry->nr_pins];
+	pin_element(batch, false, entry, &pin);
+	if (pin.direction == PL_DIR_IN)
+		let_go(mirror, batch, &entry->tuple, pin.reqid);
+}
+
+bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin *pin,
+		       unsigned *ret_i)
+{
+	for (unsigned i = 0; i < entry->nr_pins; i++) {
+		if (entry->pins[i].reqid != pin->reqid ||
+		    entry->pins[i].direction != pin->direction)
+			continue;
+		*ret_i = i;
+		return true;
+	}
+	return false;
+}
+
+void pl_mirror_births(struct pl_nft_batch *batch, struct pl_mirror_entry *entry, bool yes)
+{
+	entry->takes_births = yes;
+	if (batch != NULL)
+		pl_nft_element(batch, yes, PL_NFT_BIRTHS, &entry->tuple, 0);
+}
+
+void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
+{
+	for (const struct pl_mirror_entry *entry = mirror->all; entry != NULL;
+	     entry = entry->next) {
+		entry_elements(batch, true, entry);
+		for (unsigned i = 0; i < entry->nr_pins; i++)
+			pin_element(batch, true, entry, &entry->pins[i]);
+	}
+	for (const struct pair *pair = mirror->all_pairs; pair != NULL; pair = pair->next)
+		pair_element(batch, true, &pair->key);
+}

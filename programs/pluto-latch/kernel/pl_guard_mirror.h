@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_GUARD_MIRROR_H
+#define PL_GUARD_MIRROR_H
+
+#include "core/pl_ops.h"
+#include "kernel/pl_nft.h"
+
+#include <stdbool.h>
+
+/* Rekeying and reauthentication at once have four in each direction. */
+enum { PL_MIRROR_PINS_MAX = 8 };
+
+/**
+ * struct pl_mirror_entry - a flow or a listener that the guard holds
+ * @tuple:       normal; first, for the table
+ * @prev:        in the list of all
+ * @next:        likewise
+ * @takes_births: of a listener
+ * @nr_pins:     of a connection
+ * @pins:        of it
+ */
+struct pl_mirror_entry {
+	struct pl_tuple tuple;
+	struct pl_mirror_entry *prev, *next;
+	bool takes_births;
+	unsigned nr_pins;
+	struct pl_pin pins[PL_MIRROR_PINS_MAX];
+};
+
+/**
+ * struct pl_mirror - what ought to be in the kernel
+ *
+ * Every change is also put into a batch, unless that is NULL: what the batch says and what changed
+ * here is the same, pairs included. To undo a change whose batch failed, make the opposite change
+ * with NULL, which then cannot fail.
+ */
+struct pl_mirror;
+
+/**
+ * pl_mirror_new() - nothing guarded
+ * @key: random
+ *
+ * Return: NULL without memory
+ */
+struct pl_mirror *pl_mirror_new(const uint8_t key[static 16]) PL_MUST_USE;
+
+/**
+ * pl_mirror_free() - forget all of it
+ * @mirror: NULL is fine
+ *
+ * Return: NULL
+ */
+struct pl_mirror *pl_mirror_free(struct pl_mirror *mirror);
+
+/**
+ * pl_mirror_find() - the entry of a tuple, or NULL
+ * @mirror: a mirror
+ * @tuple:  normal
+ */
+struct pl_mirror_entry *pl_mirror_find(const struct pl_mirror *mirror,
+				       const struct pl_tuple *tuple);
+
+/**
+ * pl_mirror_add() - guard a flow or a listener, which takes births
+ * @mirror: has no such entry
+ * @batch:  or NULL
+ * @tuple:  normal
+ *
+ * Return: 0 or -ENOMEM
+ */
+int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		  const struct pl_tuple *tuple) PL_MUST_USE;
+
+/**
+ * pl_mirror_remove() - the opposite; its pins go, too
+ * @mirror: a mirror
+ * @batch:  or NULL
+ * @entry:  of it, freed
+ */
+void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		      struct pl_mirror_entry *entry);
+
+/**
+ * pl_mirror_pin() - add a pin
+ * @mirror: a mirror
+ * @batch:  or NULL
+ * @entry:  a connection of it
+ * @pin:    not there yet
+ *
+ * Return: 0, -ENOMEM, or PL_E_TOO_MANY
+ */
+int pl_mirror_pin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		  struct pl_mirror_entry *entry, const struct pl_pin *pin) PL_MUST_USE;
+
+/**
+ * pl_mirror_unpin() - remove pin number @i; the last one takes its number
+ * @mirror: a mirror
+ * @batch:  or NULL
+ * @entry:  a connection of it
+ * @i:      less than @entry->nr_pins
+ */
+void pl_mirror_unpin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		     struct pl_mirror_entry *entry, unsigned i);
+
+/**
+ * pl_mirror_has_pin() - is it there, and as which number
+ * @entry: a connection
+ * @pin:   any
+ * @ret_i: written if it is there
+ */
+bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin *pin,
+		       unsigned *ret_i);
+
+/**
+ * pl_mirror_births() - a listener's connections may begin, or may not
+ * @batch: or NULL
+ * @entry: a listener
+ * @yes:   not as it is
+ */
+void pl_mirror_births(struct pl_nft_batch *batch, struct pl_mirror_entry *entry, bool yes);
+
+/**
+ * pl_mirror_write() - everything, as elements for an empty table
+ * @mirror: a mirror
+ * @batch:  begun
+ */
+void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch);
+
+#endif

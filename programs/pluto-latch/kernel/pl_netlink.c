@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Talking to nf_tables. A batch is answered by an error for each message that failed, and by the
+ * acknowledgement of its last message; when the batch as a whole fails (no nf_tables, no memory,
+ * the commit itself), by an error for its begin message, before or without the others. Only when
+ * the acknowledgement came and no error did is the batch in force.
+ *
+ * Invariant: after a call nothing of its answers is left in the socket that a later call could take
+ * for its own: sequence numbers of other batches are passed over.
+ */
+
+#include "kernel/pl_netlink.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { ANSWER_MAX = 65536 };
+
+struct verdict {
+	const struct pl_nft_batch *batch;
+	bool is_acked;
+	int error;
+};
+
+static void hear(struct verdict *verdict, const struct nlmsghdr *message)
+{
+	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
+
+	if (message->nlmsg_type != NLMSG_ERROR ||
+	    message->nlmsg_len < NLMSG_LENGTH(sizeof(*answer)))
+		return;
+	if (message->nlmsg_seq < verdict->batch->first_seq ||
+	    message->nlmsg_seq > verdict->batch->last_seq)
+		return;
+	if (answer->error != 0 && verdict->error == 0)
+		verdict->error = answer->error;
+	if (message->nlmsg_seq == verdict->batch->last_seq)
+		verdict->is_acked = true;
+}
+
+static int listen_to(struct mnl_socket *socket, struct verdict *verdict)
+{
+	static uint8_t answer[ANSWER_MAX];
+
+	for (;;) {
+		ssize_t len = recv(mnl_socket_get_fd(socket), answer, sizeof(answer), MSG_DONTWAIT);
+		const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
+		int left = (int)len;
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (len < 0)
+			return -errno;
+		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+			hear(verdict, message);
+	}
+}
+
+static int transact(struct mnl_socket *socket, const struct pl_nft_batch *batch,
+		    struct verdict *verdict)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	int fd = mnl_socket_get_fd(socket), size = (int)batch->len + 65536;
+
+	if (batch->error != 0)
+		return batch->error;
+	/* A message must fit into the buffer as a whole; being refused shows when it is sent. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	while (sendto(fd, batch->bytes, batch->len, 0, (struct sockaddr *)&kernel,
+		      sizeof(kernel)) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return listen_to(socket, verdict);
+}
+
+int pl_netlink_commit(struct mnl_socket *socket, const struct pl_nft_batch *batch)
+{
+	struct verdict verdict = { .batch = batch };
+	int r = transact(socket, batch, &verdict);
+
+	if (r != 0)
+		return r;
+	if (verdict.error != 0)
+		return verdict.error;
+	return verdict.is_acked ? 0 : -EIO;
+}
+
+int pl_netlink_probe(struct mnl_socket *socket, const struct pl_nft_batch *batch)
+{
+	struct verdict verdict = { .batch = batch };
+	int r = transact(socket, batch, &verdict);
+
+	return r != 0 ? r : verdict.error;
+}
+
+struct dump {
+	int (*see)(void *ctx, const struct nlmsghdr *message);
+	void *ctx;
+	int r;
+};
+
+static int see_one(const struct nlmsghdr *message, void *data)
+{
+	struct dump *dump = data;
+
+	dump->r = dump->see(dump->ctx, message);
+	return dump->r == 0 ? MNL_CB_OK : MNL_CB_STOP;
+}
+
+int pl_netlink_dump(struct mnl_socket *socket, const struct nlmsghdr *request,
+		    int (*see)(void *ctx, const struct nlmsghdr *message), void *ctx)
+{
+	static uint8_t answer[ANSWER_MAX];
+	struct dump dump = { .see = see, .ctx = ctx };
+	bool is_cut = false;
+	int r = MNL_CB_OK;
+
+	if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
+		return -errno;
+	while (r > MNL_CB_STOP) {
+		ssize_t len = recv(mnl_socket_get_fd(socket), answer, sizeof(answer), 0);
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			return -errno;
+		r = mnl_cb_run(answer, (size_t)len, request->nlmsg_seq, 0, see_one, &dump);
+		/* The rest of a list that is no good is read all the same. */
+		if (r < 0 && errno == EINTR) {
+			is_cut = true;
+			r = MNL_CB_OK;
+		} else if (r < 0) {
+			return -errno;
+		}
+		if (dump.r != 0)
+			return dump.r;
+	}
+	return is_cut ? -EINTR : 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_NETLINK_H
+#define PL_NETLINK_H
+
+#include "kernel/pl_nft.h"
+
+#include <stdint.h>
+
+struct mnl_socket;
+struct nlmsghdr;
+
+/**
+ * pl_netlink_commit() - send a batch and wait for what became of it
+ * @socket: of NETLINK_NETFILTER
+ * @batch:  ended
+ *
+ * The kernel has answered when sendmsg() returns; nothing is waited for.
+ *
+ * Return: 0 when all of it is in force; else nothing changed: the negative errno of its first
+ * message that failed
+ */
+int pl_netlink_commit(struct mnl_socket *socket, const struct pl_nft_batch *batch) PL_MUST_USE;
+
+/**
+ * pl_netlink_probe() - would the kernel take this batch; nothing changes
+ * @socket: as above
+ * @batch:  not ended
+ *
+ * Return: as above
+ */
+int pl_netlink_probe(struct mnl_socket *socket, const struct pl_nft_batch *batch) PL_MUST_USE;
+
+/**
+ * pl_netlink_dump() - ask for a list
+ * @socket:  as above
+ * @request: complete, with NLM_F_DUMP
+ * @see:     called with each message; what it returns other than 0 ends it and is handed up
+ * @ctx:     for it
+ *
+ * Return: 0; -EINTR when the list changed meanwhile and must be asked for again; negative errno
+ */
+int pl_netlink_dump(struct mnl_socket *socket, const struct nlmsghdr *request,
+		    int (*see)(void *ctx, const struct nlmsghdr *message), void *ctx) PL_MUST_USE;
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_NFT_LAYOUT_H
+#define PL_NFT_LAYOUT_H
+
+#include "kernel/pl_nft.h"
+
+#include <stdbool.h>
+
+/**
+ * struct pl_nft_layout - which fields a key has besides the local address and the protocol
+ * @has_remote:     the remote address, and its port if there are ports
+ * @has_local_port: ports
+ * @has_reqid:      at the end
+ */
+struct pl_nft_layout {
+	bool has_remote;
+	bool has_local_port;
+	bool has_reqid;
+};
+
+/**
+ * pl_nft_layout_of() - of the keys of a set
+ * @set: which
+ */
+const struct pl_nft_layout *pl_nft_layout_of(enum pl_nft_set set);
+
+#endif

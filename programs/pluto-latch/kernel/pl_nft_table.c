@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The guard: table `inet latch` (design D3). The kernel enforces what the database decided,
+ * whatever becomes of the daemon.
+ *
+ * Invariant: a packet whose 5-tuple is in `flows` passes only by an SA whose reqid is in `pin_in`
+ * or `pin_out` with that 5-tuple. No pins: nothing passes. Around it stand rules for what would
+ * slip past a lookup of 5-tuples, in the order in which they are asked:
+ *
+ * - NAT changes tuples between our hooks, and XFRM looks again after NAT. The pin is asked where
+ *   the tuple is final (postrouting 350, input 350); a packet that conntrack translated, or whose
+ *   conntrack entry began as a latched flow under another tuple, drops. What conntrack does not see
+ *   must be pinned before NAT already (output -175).
+ * - Fragments: reassembly keeps the SA of one fragment only, so they are asked one by one before
+ *   any reassembly (prerouting -450), by `pairs`: who has a latched flow with whom, protocol by
+ *   protocol. ESP and AH are never in `pairs`, and so outer fragments pass. IPv6 can hide the
+ *   protocol behind further headers: those go by the pair's entry of protocol 0.
+ * - ICMP errors quote packets. Outbound they carry plaintext away, inbound they end connections.
+ *   The quoted tuple must be pinned for the SA of the error. A quote whose ports are not where they
+ *   usually are (IP options, fragments, IPv6 extension headers) goes by the pair.
+ * - A listener's connection begins in the packet path, before anybody can be asked: `born` and
+ *   `born_pin` learn which SA began it, and hold it to that SA until it is latched.
+ * - A latched flow ends on this host: nothing forwards it.
+ *
+ * All keys name the local end first, in both directions, so that each flow is in `flows` once. The
+ * sets have no size, which would preallocate; limits are the daemon's (design D16). The kernel
+ * limits those that learn to 65535, and a connection that finds no room is not born.
+ */
+
+#include "kernel/pl_nft_table.h"
+
+#include "kernel/pl_nft_rule.h"
+
+/* before the headers of the kernel, which then leave its structs alone */
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/object.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const counter_names[PL_NFT_COUNTER_ROOF] = {
+	[PL_NFT_IN_UNPINNED] = "in_unpinned",
+	[PL_NFT_IN_TRANSLATED] = "in_translated",
+	[PL_NFT_IN_FRAGMENT] = "in_fragment",
+	[PL_NFT_IN_ICMP] = "in_icmp",
+	[PL_NFT_IN_BIRTH] = "in_birth",
+	[PL_NFT_OUT_UNPINNED] = "out_unpinned",
+	[PL_NFT_OUT_TRANSLATED] = "out_translated",
+	[PL_NFT_OUT_FRAGMENT] = "out_fragment",
+	[PL_NFT_OUT_ICMP] = "out_icmp",
+	[PL_NFT_OUT_BIRTH] = "out_birth",
+	[PL_NFT_FORWARD_UNPINNED] = "forward_unpinned",
+	[PL_NFT_FORWARD_TRANSLATED] = "forward_translated",
+	[PL_NFT_FORWARD_FRAGMENT] = "forward_fragment",
+	[PL_NFT_FORWARD_ICMP] = "forward_icmp",
+};
+
+static const struct {
+	const char *name;
+	unsigned part;
+} part_names[] = {
+	{ "pin", PL_NFT_PART_PIN },
+	{ "translated", PL_NFT_PART_TRANSLATED },
+	{ "fragment", PL_NFT_PART_FRAGMENT },
+	{ "icmp-in", PL_NFT_PART_ICMP_IN },
+	{ "icmp-out", PL_NFT_PART_ICMP_OUT },
+	{ "birth", PL_NFT_PART_BIRTH },
+	{ "born", PL_NFT_PART_BORN },
+	{ "fast-open", PL_NFT_PART_FAST_OPEN },
+	{ "forward", PL_NFT_PART_FORWARD },
+};
+
+/* Base chains and what they begin with, for each family. */
+static const struct {
+	const char *name;
+	uint32_t hook;
+	int32_t priority;
+} bases[] = {
+	{ "prerouting", NF_INET_PRE_ROUTING, -450 },
+	{ "input", NF_INET_LOCAL_IN, 350 },
+	{ "forward", NF_INET_FORWARD, 350 },
+	{ "output", NF_INET_LOCAL_OUT, -175 },
+	{ "postrouting", NF_INET_POST_ROUTING, 350 },
+};
+
+/* The other chains, again for each family; the base chain of the same name jumps to it. */
+static const char *const chains[] = {
+	"prerouting", "input", "forward", "output", "postrouting", "fragment_in",
+	"fragment_hidden_in", "fragment_out", "icmp_in", "icmp_quote_in", "icmp_pair_in",
+	"icmp_out", "icmp_quote_out",
+	"icmp_pair_out", "icmp_forward", "listener", "begin",
+};
+
+/* What is added, and in which direction. */
+struct table {
+	struct pl_nft_batch *batch;
+	unsigned parts;
+	uint8_t af;
+};
+
+static const struct pl_nft_view view_in = {
+	.where = PL_NFT_PACKET, .is_theirs = true, .reqid = PL_NFT_REQID_IN };
+static const struct pl_nft_view view_out = {
+	.where = PL_NFT_PACKET, .reqid = PL_NFT_REQID_OUT };
+static const struct pl_nft_view view_any_in = {
+	.where = PL_NFT_PACKET, .is_theirs = true, .is_wildcard = true };
+static const struct pl_nft_view view_any_out = { .where = PL_NFT_PACKET, .is_wildcard = true };
+
+const char *pl_nft_counter_name(enum pl_nft_counter counter)
+{
+	return counter > 0 && counter < PL_NFT_COUNTER_ROOF ? counter_names[counter] : NULL;
+}
+
+unsigned pl_nft_part_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(part_names) / sizeof(part_names[0]); i++) {
+		if (strcmp(part_names[i].name, name) == 0)
+			return part_names[i].part;
+	}
+	return 0;
+}
+
+enum { CHAIN_NAME_MAX = 32 };
+
+/* Chain names end in the family, like those of the sets. */
+static const char *named(const struct table *t, const char *chain, char ret[static CHAIN_NAME_MAX])
+{
+	snprintf(ret, CHAIN_NAME_MAX, "%s%u", chain, t->af);
+	return ret;
+}
+
+static void begin(const struct table *t, struct pl_nft_rule *rule, const char *chain,
+		  const char *name)
+{
+	char full[CHAIN_NAME_MAX];
+
+	pl_nft_rule_begin(rule, named(t, chain, full), t->af, name);
+}
+
+static void finish(const struct table *t, struct pl_nft_rule *rule, int verdict, const char *chain)
+{
+	char full[CHAIN_NAME_MAX];
+
+	pl_nft_rule_verdict(rule, verdict, chain == NULL ? NULL : named(t, chain, full));
+	pl_nft_rule_emit(rule, t->batch);
+}
+
+static void drop(const struct table *t, struct pl_nft_rule *rule, enum pl_nft_counter counter)
+{
+	pl_nft_rule_count(rule, counter_names[counter]);
+	finish(t, rule, NF_DROP, NULL);
+}
+
+/* IN SET accepts; IN SET drops. */
+static void accept_in(const struct table *t, const char *chain, const char *name,
+		      enum pl_nft_set set, const struct pl_nft_view *view)
+{
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, chain, name);
+	pl_nft_rule_in_set(&rule, set, view);
+	finish(t, &rule, NF_ACCEPT, NULL);
+}
+
+static void drop_in(const struct table *t, const char *chain, const char *name,
+		    enum pl_nft_set set, const struct pl_nft_view *view,
+		    enum pl_nft_counter counter)
+{
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, chain, name);
+	pl_nft_rule_in_set(&rule, set, view);
+	drop(t, &rule, counter);
+}
+
+/* Whoever looks from the other side: a packet that is not for this host has no local end. */
+static void drop_both(const struct table *t, const char *chain, const char *name,
+		      enum pl_nft_set set, struct pl_nft_view view, enum pl_nft_counter counter)
+{
+	view.is_theirs = false;
+	drop_in(t, chain, name, set, &view, counter);
+	view.is_theirs = true;
+	drop_in(t, chain, name, set, &view, counter);
+}
+
+static void translated(const struct table *t, const char *chain, enum pl_nft_counter counter)
+{
+	static const enum pl_nft_where wheres[] = { PL_NFT_ORIGINAL, PL_NFT_REPLY };
+
+	if (!(t->parts & PL_NFT_PART_TRANSLATED))
+		return;
+	for (unsigned i = 0; i < 4; i++) {
+		struct pl_nft_view view = { .where = wheres[i / 2], .is_theirs = i % 2 };
+		struct pl_nft_rule rule;
+
+		begin(t, &rule, chain, "translated");
+		pl_nft_rule_ct(&rule, NFT_CT_STATUS, IPS_NAT_MASK);
+		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view);
+		drop(t, &rule, counter);
+	}
+}
+
+static void jump_fragment(const struct table *t, const char *chain, const char *target)
+{
+	struct pl_nft_rule rule;
+
+	if (!(t->parts & PL_NFT_PART_FRAGMENT))
+		return;
+	begin(t, &rule, chain, "fragment");
+	pl_nft_rule_is_fragment(&rule);
+	finish(t, &rule, NFT_JUMP, target);
+}
+
+/* Headers that may stand between a fragment header or a quoted IPv6 header and the transport's. */
+static const uint8_t hiding[] = { IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS,
+				  IPPROTO_FRAGMENT, 135 /* mobility */, 139 /* HIP */,
+				  140 /* shim6 */ };
+
+static void fragment_chains(const struct table *t)
+{
+	struct pl_nft_view view = view_in;
+	struct pl_nft_rule rule;
+
+	if (!(t->parts & PL_NFT_PART_FRAGMENT))
+		return;
+	view.proto = PL_NFT_PROTO_FRAGMENT;
+	accept_in(t, "fragment_in", "pinned for the pair", PL_NFT_PAIR_PINS, &view);
+	drop_in(t, "fragment_in", "pair", PL_NFT_PAIRS, &view, PL_NFT_IN_FRAGMENT);
+	drop_both(t, "fragment_out", "pair", PL_NFT_PAIRS, view, PL_NFT_FORWARD_FRAGMENT);
+	if (t->af == PL_AF_IP4)
+		return;
+	for (size_t i = 0; i < sizeof(hiding); i++) {
+		begin(t, &rule, "fragment_in", "hidden protocol");
+		pl_nft_rule_fragment_next(&rule, hiding[i]);
+		finish(t, &rule, NFT_GOTO, "fragment_hidden_in");
+	}
+	view.proto = PL_NFT_PROTO_ANY;
+	accept_in(t, "fragment_hidden_in", "pinned for the pair", PL_NFT_PAIR_PINS, &view);
+	drop_in(t, "fragment_hidden_in", "pair", PL_NFT_PAIRS, &view, PL_NFT_IN_FRAGMENT);
+	for (size_t i = 0; i < 2 * sizeof(hiding); i++) {
+		view.is_theirs = i % 2;
+		begin(t, &rule, "fragment_out", "hidden protocol");
+		pl_nft_rule_fragment_next(&rule, hiding[i / 2]);
+		pl_nft_rule_in_set(&rule, PL_NFT_PAIRS, &view);
+		drop(t, &rule, PL_NFT_FORWARD_FRAGMENT);
+	}
+}
+
+/* Jumps for each type of ICMP that quotes a packet and may concern its connection. */
+static void icmp_types(const struct table *t, const char *chain, const char *target)
+{
+	static const uint8_t types4[] = { 3 /* unreachable */, 4 /* source quench */,
+					  5 /* redirect */, 11 /* time */, 12 /* parameter */ };
+	struct pl_nft_rule rule;
+
+	if (t->af == PL_AF_IP6) {
+		begin(t, &rule, chain, "icmp error");
+		pl_nft_rule_proto(&rule, NFT_CMP_EQ, IPPROTO_ICMPV6);
+		pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NFT_CMP_EQ, 0x80, 0, 1);
+		finish(t, &rule, NFT_JUMP, target);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(types4); i++) {
+		begin(t, &rule, chain, "icmp error");
+		pl_nft_rule_proto(&rule, NFT_CMP_EQ, IPPROTO_ICMP);
+		pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NFT_CMP_EQ, 0xff,
+				  types4[i], 1);
+		finish(t, &rule, NFT_JUMP, target);
+	}
+}
+
+/* Sends an error on by where the quoted packet has its ports, if anywhere. */
+static void icmp_sort(const struct table *t, const char *chain, const char *quote,
+		      const char *pair)
+{
+	static const uint32_t loopback = 1;	/* its index in every network namespace */
+	bool is_out = strcmp(chain, "icmp_out") == 0;
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, chain, "own");
+	pl_nft_rule_meta(&rule, is_out ? NFT_META_OIF : NFT_META_IIF, NFT_CMP_EQ, &loopback,
+			 sizeof(loopback));
+	finish(t, &rule, NFT_RETURN, NULL);
+	if (t->af == PL_AF_IP4) {
+		begin(t, &rule, chain, "ports in their place");
+		pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 8, NFT_CMP_EQ, 0xff, 0x45,
+				  1);
+		pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 14, NFT_CMP_EQ, 0x1fff, 0,
+				  2);
+		finish(t, &rule, NFT_GOTO, quote);
+	} else {
+		for (size_t i = 0; i <= sizeof(hiding); i++) {
+			begin(t, &rule, chain, "ports behind other headers");
+			pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 14, NFT_CMP_EQ, 0xff,
+					  i < sizeof(hiding) ? hiding[i] : IPPROTO_AH, 1);
+			finish(t, &rule, NFT_GOTO, pair);
+		}
+	}
+	begin(t, &rule, chain, "the rest");
+	finish(t, &rule, NFT_GOTO, t->af == PL_AF_IP4 ? pair : quote);
+}
+
+static void icmp_chains(const struct table *t)
+{
+	struct pl_nft_view quote = { .where = PL_NFT_QUOTE }, pair = quote;
+
+	if (t->af == PL_AF_IP6)
+		pair.proto = PL_NFT_PROTO_ANY;
+	if (t->parts & PL_NFT_PART_ICMP_IN) {
+		quote.reqid = pair.reqid = PL_NFT_REQID_IN;
+		icmp_sort(t, "icmp_in", "icmp_quote_in", "icmp_pair_in");
+		accept_in(t, "icmp_quote_in", "pinned", PL_NFT_PIN_IN, &quote);
+		drop_in(t, "icmp_quote_in", "latched", PL_NFT_FLOWS, &quote, PL_NFT_IN_ICMP);
+		accept_in(t, "icmp_pair_in", "pinned", PL_NFT_PAIR_PINS, &pair);
+		drop_in(t, "icmp_pair_in", "latched", PL_NFT_PAIRS, &pair, PL_NFT_IN_ICMP);
+	}
+	if (t->parts & PL_NFT_PART_ICMP_OUT) {
+		/* Most errors quote what came in, but none leaves that quotes what went out. A
+		 * pair has no pins outbound: those errors do not leave at all. */
+		quote.reqid = PL_NFT_REQID_OUT;
+		icmp_sort(t, "icmp_out", "icmp_quote_out", "icmp_pair_out");
+		accept_in(t, "icmp_quote_out", "pinned", PL_NFT_PIN_OUT, &quote);
+		quote.is_theirs = true;
+		accept_in(t, "icmp_quote_out", "pinned", PL_NFT_PIN_OUT, &quote);
+		drop_both(t, "icmp_quote_out", "latched", PL_NFT_FLOWS, quote, PL_NFT_OUT_ICMP);
+		drop_both(t, "icmp_pair_out", "latched", PL_NFT_PAIRS, pair, PL_NFT_OUT_ICMP);
+	}
+	if (t->parts & PL_NFT_PART_FORWARD) {
+		drop_both(t, "icmp_forward", "latched", PL_NFT_FLOWS, quote, PL_NFT_FORWARD_ICMP);
+	}
+}
+
+static void input_chain(const struct table *t)
+{
+	static const struct pl_nft_view *const ends[] = { &view_in, &view_any_in };
+	struct pl_nft_rule rule;
+
+	translated(t, "input", PL_NFT_IN_TRANSLATED);
+	jump_fragment(t, "input", "fragment_in");
+	if (t->parts & PL_NFT_PART_ICMP_IN)
+		icmp_types(t, "input", "icmp_in");
+	accept_in(t, "input", "pinned", PL_NFT_PIN_IN, &view_in);
+	if (t->parts & PL_NFT_PART_PIN)
+		drop_in(t, "input", "latched", PL_NFT_FLOWS, &view_in, PL_NFT_IN_UNPINNED);
+	for (unsigned i = 0; i < 2 && (t->parts & PL_NFT_PART_BIRTH); i++) {
+		begin(t, &rule, "input", "listener");
+		pl_nft_rule_in_set(&rule, PL_NFT_LISTENERS, ends[i]);
+		finish(t, &rule, NFT_GOTO, "listener");
+	}
+}
+
+/* To a listener's 3-tuple, and in no latched flow. */
+static void listener_chain(const struct table *t)
+{
+	static const uint8_t no;
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, "listener", "unprotected");
+	pl_nft_rule_meta(&rule, NFT_META_SECPATH, NFT_CMP_EQ, &no, sizeof(no));
+	drop(t, &rule, PL_NFT_IN_BIRTH);
+	begin(t, &rule, "listener", "born under this SA");
+	pl_nft_rule_in_set(&rule, PL_NFT_BORN_PIN, &view_in);
+	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in);
+	pl_nft_rule_learn(&rule, PL_NFT_BORN_PIN, &view_in);
+	finish(t, &rule, NF_ACCEPT, NULL);
+	if (t->parts & PL_NFT_PART_BORN) {
+		drop_in(t, "listener", "born under another SA", PL_NFT_BORN, &view_in,
+			PL_NFT_IN_BIRTH);
+	} else {
+		accept_in(t, "listener", "born", PL_NFT_BORN, &view_in);
+	}
+	begin(t, &rule, "listener", "births");
+	pl_nft_rule_in_set(&rule, PL_NFT_BIRTHS, &view_in);
+	finish(t, &rule, NFT_GOTO, "begin");
+	/* A listener on this very address that takes no births is not overruled by a wildcard. */
+	drop_in(t, "listener", "no births here", PL_NFT_LISTENERS, &view_in, PL_NFT_IN_BIRTH);
+	begin(t, &rule, "listener", "births on any address");
+	pl_nft_rule_in_set(&rule, PL_NFT_BIRTHS, &view_any_in);
+	finish(t, &rule, NFT_GOTO, "begin");
+	begin(t, &rule, "listener", "the rest");
+	drop(t, &rule, PL_NFT_IN_BIRTH);
+}
+
+static void begin_chain(const struct table *t)
+{
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, "begin", "no SYN");
+	pl_nft_rule_proto(&rule, NFT_CMP_EQ, IPPROTO_TCP);
+	pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 13, NFT_CMP_NEQ, 0x17, 0x02, 1);
+	drop(t, &rule, PL_NFT_IN_BIRTH);
+	/* Whether there is a byte behind the header, for each length that the header can have. */
+	for (unsigned words = 5; words <= 15 && (t->parts & PL_NFT_PART_FAST_OPEN); words++) {
+		begin(t, &rule, "begin", "payload on SYN");
+		pl_nft_rule_proto(&rule, NFT_CMP_EQ, IPPROTO_TCP);
+		pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 12, NFT_CMP_EQ, 0xf0,
+				  (uint16_t)(words << 4), 1);
+		pl_nft_rule_has_byte(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 4 * words);
+		drop(t, &rule, PL_NFT_IN_BIRTH);
+	}
+	begin(t, &rule, "begin", "birth");
+	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in);
+	pl_nft_rule_learn(&rule, PL_NFT_BORN_PIN, &view_in);
+	finish(t, &rule, NF_ACCEPT, NULL);
+	begin(t, &rule, "begin", "the rest");
+	drop(t, &rule, PL_NFT_IN_BIRTH);
+}
+
+static void output_chains(const struct table *t)
+{
+	static const struct pl_nft_view *const ends[] = { &view_out, &view_any_out };
+	struct pl_nft_view original = { .where = PL_NFT_ORIGINAL };
+	struct pl_nft_rule rule;
+
+	if (t->parts & PL_NFT_PART_TRANSLATED) {
+		accept_in(t, "output", "pinned", PL_NFT_PIN_OUT, &view_out);
+		begin(t, &rule, "output", "untracked");
+		pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
+		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_out);
+		drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+	}
+	translated(t, "postrouting", PL_NFT_OUT_TRANSLATED);
+	if (t->parts & PL_NFT_PART_ICMP_OUT)
+		icmp_types(t, "postrouting", "icmp_out");
+	accept_in(t, "postrouting", "pinned", PL_NFT_PIN_OUT, &view_out);
+	if (t->parts & PL_NFT_PART_PIN)
+		drop_in(t, "postrouting", "latched", PL_NFT_FLOWS, &view_out, PL_NFT_OUT_UNPINNED);
+	if (t->parts & PL_NFT_PART_BORN) {
+		accept_in(t, "postrouting", "born under this SA", PL_NFT_BORN_PIN, &view_out);
+		drop_in(t, "postrouting", "born", PL_NFT_BORN, &view_out, PL_NFT_OUT_BIRTH);
+	}
+	for (unsigned i = 0; i < 2 && (t->parts & PL_NFT_PART_BIRTH); i++) {
+		begin(t, &rule, "postrouting", "listener, unprotected");
+		pl_nft_rule_unprotected_out(&rule);
+		pl_nft_rule_in_set(&rule, PL_NFT_LISTENERS, ends[i]);
+		drop(t, &rule, PL_NFT_OUT_BIRTH);
+	}
+	if (t->parts & PL_NFT_PART_TRANSLATED) {
+		/* Rewritten without NAT: not the tuple any more with which it began. */
+		begin(t, &rule, "postrouting", "rewritten");
+		pl_nft_rule_proto(&rule, NFT_CMP_NEQ,
+				  t->af == PL_AF_IP4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &original);
+		drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+	}
+}
+
+static void forward_chain(const struct table *t)
+{
+	translated(t, "forward", PL_NFT_FORWARD_TRANSLATED);
+	jump_fragment(t, "forward", "fragment_out");
+	if (!(t->parts & PL_NFT_PART_FORWARD))
+		return;
+	icmp_types(t, "forward", "icmp_forward");
+	drop_both(t, "forward", "latched", PL_NFT_FLOWS, view_in, PL_NFT_FORWARD_UNPINNED);
+}
+
+static void add_table(struct pl_nft_batch *batch, uint16_t type)
+{
+	struct nlmsghdr *header = pl_nft_batch_next(
+		batch, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
+	struct nftnl_table *table = nftnl_table_alloc();
+
+	if (table == NULL || nftnl_table_set_str(table, NFTNL_TABLE_NAME, PL_NFT_TABLE) < 0) {
+		batch->error = -ENOMEM;
+	} else if (header != NULL) {
+		nftnl_table_nlmsg_build_payload(header, table);
+		pl_nft_batch_done(batch, header);
+	}
+	if (table != NULL)
+		nftnl_table_free(table);
+}
+
+static void add_set(struct pl_nft_batch *batch, enum pl_nft_set which, uint8_t af,
+		    uint64_t timeout_ms)
+{
+	bool learns = which == PL_NFT_BORN || which == PL_NFT_BORN_PIN;
+	struct nlmsghdr *header = pl_nft_batch_next(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
+	struct nftnl_set *set = nftnl_set_alloc();
+
+	if (set == NULL || nftnl_set_set_str(set, NFTNL_SET_TABLE, PL_NFT_TABLE) < 0 ||
+	    nftnl_set_set_str(set, NFTNL_SET_NAME, pl_nft_set_name(which, af)) < 0) {
+		batch->error = -ENOMEM;
+	} else if (header != NULL) {
+		nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
+		nftnl_set_set_u32(set, NFTNL_SET_ID, (uint32_t)(2 * which + (af == PL_AF_IP6)));
+		nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, 0);
+		nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, pl_nft_key_len(which, af));
+		if (learns) {
+			nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_EVAL | NFT_SET_TIMEOUT);
+			nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, timeout_ms);
+		}
+		nftnl_set_nlmsg_build_payload(header, set);
+		pl_nft_batch_done(batch, header);
+	}
+	if (set != NULL)
+		nftnl_set_free(set);
+}
+
+static void add_counter(struct pl_nft_batch *batch, const char *name)
+{
+	struct nlmsghdr *header = pl_nft_batch_next(batch, NFT_MSG_NEWOBJ, NLM_F_CREATE);
+	struct nftnl_obj *counter = nftnl_obj_alloc();
+
+	if (counter == NULL) {
+		batch->error = -ENOMEM;
+	} else if (header != NULL) {
+		nftnl_obj_set_str(counter, NFTNL_OBJ_TABLE, PL_NFT_TABLE);
+		nftnl_obj_set_str(counter, NFTNL_OBJ_NAME, name);
+		nftnl_obj_set_u32(counter, NFTNL_OBJ_FAMILY, NFPROTO_INET);
+		nftnl_obj_set_u32(counter, NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
+		nftnl_obj_set_u64(counter, NFTNL_OBJ_CTR_PKTS, 0);
+		nftnl_obj_set_u64(counter, NFTNL_OBJ_CTR_BYTES, 0);
+		nftnl_obj_nlmsg_build_payload(header, counter);
+		pl_nft_batch_done(batch, header);
+	}
+	if (counter != NULL)
+		nftnl_obj_free(counter);
+}
+
+/* A chain; with a hook if @base is an index. */
+static void add_chain(struct pl_nft_batch *batch, const char *name, int base)
+{
+	struct nlmsghdr *header = pl_nft_batch_next(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+
+	if (chain == NULL || nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, PL_NFT_TABLE) < 0 ||
+	    nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name) < 0 ||
+	    (base >= 0 && nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter") < 0)) {
+		batch->error = -ENOMEM;
+	} else if (header != NULL) {
+		if (base >= 0) {
+			nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, bases[base].hook);
+			nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, bases[base].priority);
+			nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
+		}
+		nftnl_chain_nlmsg_build_payload(header, chain);
+		pl_nft_batch_done(batch, header);
+	}
+	if (chain != NULL)
+		nftnl_chain_free(chain);
+}
+
+static void add_chains(struct table *t)
+{
+	char name[CHAIN_NAME_MAX];
+
+	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
+		add_chain(t->batch, bases[i].name, (int)i);
+	for (unsigned i = 0; i < 2; i++) {
+		t->af = i == 0 ? PL_AF_IP4 : PL_AF_IP6;
+		for (size_t j = 0; j < sizeof(chains) / sizeof(chains[0]); j++)
+			add_chain(t->batch, named(t, chains[j], name), -1);
+	}
+}
+
+static void base_rules(const struct table *t)
+{
+	uint8_t family = t->af == PL_AF_IP4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+	char name[CHAIN_NAME_MAX];
+
+	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+		struct pl_nft_rule rule;
+
+		pl_nft_rule_begin(&rule, bases[i].name, t->af, "family");
+		pl_nft_rule_meta(&rule, NFT_META_NFPROTO, NFT_CMP_EQ, &family, sizeof(family));
+		pl_nft_rule_verdict(&rule, NFT_GOTO, named(t, bases[i].name, name));
+		pl_nft_rule_emit(&rule, t->batch);
+	}
+}
+
+void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms)
+{
+	struct table t = { .batch = batch, .parts = parts };
+
+	/* Adding first makes sure that there is one to remove. */
+	add_table(batch, NFT_MSG_NEWTABLE);
+	add_table(batch, NFT_MSG_DELTABLE);
+	add_table(batch, NFT_MSG_NEWTABLE);
+	for (int counter = 1; counter < PL_NFT_COUNTER_ROOF; counter++)
+		add_counter(batch, counter_names[counter]);
+	for (int set = 1; set < PL_NFT_SET_ROOF; set++) {
+		add_set(batch, (enum pl_nft_set)set, PL_AF_IP4, born_timeout_ms);
+		add_set(batch, (enum pl_nft_set)set, PL_AF_IP6, born_timeout_ms);
+	}
+	add_chains(&t);
+	for (unsigned i = 0; i < 2; i++) {
+		t.af = i == 0 ? PL_AF_IP4 : PL_AF_IP6;
+		base_rules(&t);
+		jump_fragment(&t, "prerouting", "fragment_in");
+		fragment_chains(&t);
+		icmp_chains(&t);
+		input_chain(&t);
+		listener_chain(&t);
+		begin_chain(&t);
+		output_chains(&t);
+		forward_chain(&t);
+	}
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * guard: the daemon's guard (kernel/pl_guard.h) by hand, for the guest tests.
+ *
+ *	guard install [without=PART...]		the table, empty; PART: see pl_nft_part_find()
+ *	guard flow FLOW		FLOW: tcp|udp LOCAL PORT REMOTE PORT
+ *	guard pin in|out|both REQID FLOW
+ *	guard retire in|out|both REQID FLOW
+ *	guard block FLOW
+ *	guard unguard FLOW
+ *	guard listen tcp|udp LOCAL PORT		also block, unguard; LOCAL 0.0.0.0 or :: is any
+ *	guard born FLOW		its reqids, one per line
+ *	guard dump		what is in force, one element per line
+ *	guard counters		NAME PACKETS per line, those above 0
+ *	guard watch		until killed: put the table back, and say so
+ *	guard time N		guard, permit, block, unguard N flows: ns of each
+ *
+ * Exit code 0, or 1 with one line that says why.
+ */
+
+#include "core/pl_error.h"
+#include "kernel/pl_guard.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct pl_guard *guard;
+static const struct pl_guard_ops *ops;
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: see the top of testing/guest/programs/guard.c\n");
+	return 2;
+}
+
+static int result(const char *what, int r)
+{
+	if (r == 0)
+		return 0;
+	if (r < 0)
+		fprintf(stderr, "guard: %s: %s\n", what, strerror(-r));
+	else
+		fprintf(stderr, "guard: %s: %s\n", what, pl_strerror(r));
+	if (pl_guard_missing(guard) != NULL)
+		fprintf(stderr, "guard: %s\n", pl_guard_missing(guard));
+	return 1;
+}
+
+static bool read_address(const char *text, struct pl_tuple *tuple, uint8_t ret[16])
+{
+	tuple->af = strchr(text, ':') != NULL ? PL_AF_IP6 : PL_AF_IP4;
+	return inet_pton(tuple->af == PL_AF_IP6 ? AF_INET6 : AF_INET, text, ret) == 1;
+}
+
+/* PROTO LOCAL PORT [REMOTE PORT] */
+static bool read_tuple(char **words, int nr, struct pl_tuple *ret)
+{
+	struct pl_tuple tuple = { .af = 0 };
+
+	if (nr != 3 && nr != 5)
+		return false;
+	tuple.proto = strcmp(words[0], "tcp") == 0 ? PL_TUPLE_TCP :
+		      strcmp(words[0], "udp") == 0 ? PL_TUPLE_UDP : 0;
+	tuple.local_port = (uint16_t)atoi(words[2]);
+	if (tuple.proto == 0 || !read_address(words[1], &tuple, tuple.local))
+		return false;
+	if (nr == 5) {
+		tuple.remote_port = (uint16_t)atoi(words[4]);
+		if (!read_address(words[3], &tuple, tuple.remote))
+			return false;
+	}
+	*ret = tuple;
+	return true;
+}
+
+static int cmd_install(void)
+{
+	return result("install", ops->rebuild(guard, NULL, 0));
+}
+
+static int cmd_pin(bool is_new, char **words, int nr)
+{
+	struct pl_pin pins[2];
+	struct pl_tuple tuple;
+	unsigned n = 0;
+
+	if (nr < 3 || !read_tuple(words + 2, nr - 2, &tuple))
+		return usage();
+	for (int out = 0; out < 2; out++) {
+		const char *direction = out ? "out" : "in";
+
+		if (strcmp(words[0], direction) != 0 && strcmp(words[0], "both") != 0)
+			continue;
+		pins[n].direction = out ? PL_DIR_OUT : PL_DIR_IN;
+		pins[n++].reqid = (uint32_t)atoi(words[1]);
+	}
+	return result("pin", is_new ? ops->permit(guard, &tuple, pins, n) :
+				      ops->retire(guard, &tuple, pins, n));
+}
+
+static int cmd_born(const struct pl_tuple *tuple)
+{
+	uint32_t reqids[2];
+	unsigned nr = 0;
+	int r = ops->born(guard, tuple, reqids, &nr);
+
+	for (unsigned i = 0; r == 0 && i < nr; i++)
+		printf("%u\n", reqids[i]);
+	return result("born", r);
+}
+
+static int print_item(void *ctx, const struct pl_guard_item *item)
+{
+	static const char *const kinds[PL_GUARD_ROOF] = {
+		[PL_GUARD_FLOW] = "flow",
+		[PL_GUARD_LISTENER] = "listener",
+		[PL_GUARD_PIN] = "pin",
+	};
+	char text[PL_TUPLE_TEXT_MAX];
+
+	(void)ctx;
+	printf("%s %s", kinds[item->kind], pl_tuple_text(&item->tuple, text));
+	if (item->kind == PL_GUARD_PIN)
+		printf(" %s %u", item->pin.direction == PL_DIR_IN ? "in" : "out", item->pin.reqid);
+	printf("\n");
+	return 0;
+}
+
+static int cmd_counters(void)
+{
+	uint64_t counters[PL_NFT_COUNTER_ROOF];
+	int r = pl_guard_counters(guard, counters);
+
+	for (int i = 1; r == 0 && i < PL_NFT_COUNTER_ROOF; i++) {
+		if (counters[i] > 0)
+			printf("%s %llu\n", pl_nft_counter_name((enum pl_nft_counter)i),
+			       (unsigned long long)counters[i]);
+	}
+	return result("counters", r);
+}
+
+static int cmd_watch(void)
+{
+	struct pollfd fd = { .fd = pl_guard_fd(guard), .events = POLLIN };
+	bool restored;
+	int r;
+
+	printf("watching\n");
+	for (;;) {
+		fflush(stdout);
+		poll(&fd, 1, -1);
+		r = pl_guard_dispatch(guard, &restored);
+		if (r != 0)
+			return result("watch", r);
+		if (restored)
+			printf("restored\n");
+	}
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static int cmd_time(unsigned nr)
+{
+	static const char *const names[] = { "guard", "permit", "block", "unguard" };
+	static const struct pl_pin pins[] = { { PL_DIR_IN, 101 }, { PL_DIR_OUT, 101 } };
+	struct pl_tuple tuple = { .af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = 7,
+				  .local = { 10, 0, 0, 1 }, .remote = { 10, 0, 0, 2 } };
+	int r = 0;
+
+	for (unsigned step = 0; step < 4; step++) {
+		uint64_t begin = now();
+
+		for (unsigned i = 0; i < nr && r == 0; i++) {
+			tuple.remote_port = (uint16_t)(1 + i % 60000);
+			tuple.remote[2] = (uint8_t)(i / 60000);
+			r = step == 0 ? ops->guard(guard, &tuple) :
+			    step == 1 ? ops->permit(guard, &tuple, pins, 2) :
+			    step == 2 ? ops->block(guard, &tuple) : ops->unguard(guard, &tuple);
+		}
+		printf("%s %llu\n", names[step], (unsigned long long)((now() - begin) / nr));
+		if (step == 1) {
+			begin = now();
+			r = r != 0 ? r : pl_guard_restore(guard);
+			printf("restore-all %llu\n", (unsigned long long)(now() - begin));
+		}
+	}
+	return result("time", r);
+}
+
+static int cmd_tuple(const char *verb, char **words, int nr)
+{
+	struct pl_tuple tuple;
+
+	if (!read_tuple(words, nr, &tuple))
+		return usage();
+	if (strcmp(verb, "flow") == 0)
+		return result(verb, ops->guard(guard, &tuple));
+	if (strcmp(verb, "listen") == 0)
+		return result(verb, ops->listen(guard, &tuple));
+	if (strcmp(verb, "block") == 0)
+		return result(verb, ops->block(guard, &tuple));
+	if (strcmp(verb, "unguard") == 0)
+		return result(verb, ops->unguard(guard, &tuple));
+	if (strcmp(verb, "born") == 0)
+		return cmd_born(&tuple);
+	return usage();
+}
+
+static int run(const char *verb, char **words, int nr)
+{
+	int r;
+
+	if (strcmp(verb, "install") == 0)
+		return cmd_install();
+	r = pl_guard_adopt(guard);
+	if (r != 0)
+		return result("adopt", r);
+	if (strcmp(verb, "pin") == 0 || strcmp(verb, "retire") == 0)
+		return cmd_pin(verb[0] == 'p', words, nr);
+	if (strcmp(verb, "dump") == 0)
+		return result(verb, ops->walk(guard, print_item, NULL));
+	if (strcmp(verb, "counters") == 0)
+		return cmd_counters();
+	if (strcmp(verb, "watch") == 0)
+		return cmd_watch();
+	if (strcmp(verb, "time") == 0 && nr == 1 && atoi(words[0]) > 0)
+		return cmd_time((unsigned)atoi(words[0]));
+	return cmd_tuple(verb, words, nr);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned parts = PL_NFT_PART_ALL;
+	int r;
+
+	if (argc < 2)
+		return usage();
+	for (int i = 2; i < argc && strcmp(argv[1], "install") == 0; i++) {
+		if (strncmp(argv[i], "without=", 8) != 0 || pl_nft_part_find(argv[i] + 8) == 0)
+			return usage();
+		parts &= ~pl_nft_part_find(argv[i] + 8);
+	}
+	ops = pl_guard_operations();
+	r = pl_guard_open(parts, &guard);
+	if (r != 0) {
+		fprintf(stderr, "guard: open: %s\n", strerror(-r));
+		return 1;
+	}
+	r = run(argv[1], argv + 2, argc - 2);
+	pl_guard_close(guard);
+	return r;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What the guard remembers, against the elements that it asks the kernel for. */
+
+#include "kernel/pl_guard_mirror.h"
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MODEL_MAX = 4096 };
+
+/* The kernel: elements, each once. */
+struct model {
+	struct {
+		enum pl_nft_set set;
+		struct pl_tuple tuple;
+		uint32_t reqid;
+	} elements[MODEL_MAX];
+	unsigned nr;
+	bool is_new;
+};
+
+static const uint8_t key[16] = { 9, 8, 7 };
+
+static int apply(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	struct model *model = ctx;
+	unsigned i;
+
+	for (i = 0; i < model->nr; i++) {
+		if (model->elements[i].set == set && model->elements[i].reqid == reqid &&
+		    memcmp(&model->elements[i].tuple, tuple, sizeof(*tuple)) == 0)
+			break;
+	}
+	if (model->is_new) {
+		assert_int_equal(i, model->nr);
+		assert_true(model->nr < MODEL_MAX);
+		model->elements[i].set = set;
+		model->elements[i].tuple = *tuple;
+		model->elements[i].reqid = reqid;
+		model->nr++;
+	} else {
+		assert_true(i < model->nr);
+		model->elements[i] = model->elements[--model->nr];
+	}
+	return 0;
+}
+
+/* Removing what is not there fails the whole transaction in the kernel; it fails here, too. */
+static void run(struct model *model, struct pl_nft_batch *batch)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)batch->bytes;
+	int left = (int)batch->len;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
+			continue;
+		model->is_new = (message->nlmsg_type & 0xff) == NFT_MSG_NEWSETELEM;
+		assert_int_equal(pl_nft_elements_read(message, apply, model), 0);
+	}
+	assert_int_equal(left, 0);
+}
+
+static unsigned count(const struct model *model, enum pl_nft_set set)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < model->nr; i++)
+		n += model->elements[i].set == set;
+	return n;
+}
+
+static struct pl_tuple flow(unsigned host, unsigned port, uint8_t proto)
+{
+	struct pl_tuple tuple = { .af = host % 2 ? PL_AF_IP6 : PL_AF_IP4, .proto = proto,
+				  .local_port = 7, .remote_port = (uint16_t)(1 + port) };
+
+	tuple.local[0] = tuple.remote[0] = 32;
+	tuple.remote[3] = (uint8_t)(1 + host);
+	return tuple;
+}
+
+static void a_pair_lives_as_long_as_its_flows(void **state)
+{
+	struct pl_mirror *mirror = pl_mirror_new(key);
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct model *model = calloc(1, sizeof(*model));
+	struct pl_tuple one = flow(0, 1, PL_TUPLE_TCP), two = flow(0, 2, PL_TUPLE_TCP);
+
+	(void)state;
+	assert_non_null(model);
+	pl_nft_batch_begin(&batch, 1);
+	assert_int_equal(pl_mirror_add(mirror, &batch, &one), 0);
+	assert_int_equal(pl_mirror_add(mirror, &batch, &two), 0);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_FLOWS), 2);
+	/* one with their protocol, and one for where it is hidden */
+	assert_int_equal(count(model, PL_NFT_PAIRS), 2);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_remove(mirror, &batch, pl_mirror_find(mirror, &one));
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PAIRS), 2);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_remove(mirror, &batch, pl_mirror_find(mirror, &two));
+	run(model, &batch);
+	assert_int_equal(model->nr, 0);
+	free(model);
+	pl_nft_batch_free(&batch);
+	pl_mirror_free(mirror);
+}
+
+static void only_inbound_pins_let_fragments_of_a_pair_in(void **state)
+{
+	struct pl_mirror *mirror = pl_mirror_new(key);
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct model *model = calloc(1, sizeof(*model));
+	struct pl_tuple one = flow(1, 1, PL_TUPLE_UDP);
+	struct pl_pin in = { PL_DIR_IN, 101 }, out = { PL_DIR_OUT, 102 };
+	struct pl_mirror_entry *entry;
+
+	(void)state;
+	assert_non_null(model);
+	pl_nft_batch_begin(&batch, 1);
+	assert_int_equal(pl_mirror_add(mirror, &batch, &one), 0);
+	entry = pl_mirror_find(mirror, &one);
+	assert_int_equal(pl_mirror_pin(mirror, &batch, entry, &out), 0);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PAIR_PINS), 0);
+	assert_int_equal(count(model, PL_NFT_PIN_OUT), 1);
+	pl_nft_batch_begin(&batch, 1);
+	assert_int_equal(pl_mirror_pin(mirror, &batch, entry, &in), 0);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PAIR_PINS), 2);
+	assert_int_equal(count(model, PL_NFT_PIN_IN), 1);
+	free(model);
+	pl_nft_batch_free(&batch);
+	pl_mirror_free(mirror);
+}
+
+static void random_change(struct pl_mirror *mirror, struct pl_nft_batch *batch)
+{
+	struct pl_tuple tuple = flow((unsigned)random() % 4, (unsigned)random() % 4,
+				     random() % 2 ? PL_TUPLE_TCP : PL_TUPLE_UDP);
+	struct pl_pin pin = { random() % 2 ? PL_DIR_IN : PL_DIR_OUT,
+			      1 + (uint32_t)random() % 3 * 70000 };
+	struct pl_mirror_entry *entry;
+	unsigned i;
+
+	if (random() % 5 == 0) {
+		memset(tuple.remote, 0, sizeof(tuple.remote));
+		tuple.remote_port = 0;
+	}
+	entry = pl_mirror_find(mirror, &tuple);
+	if (entry == NULL)
+		assert_int_equal(pl_mirror_add(mirror, batch, &tuple), 0);
+	else if (random() % 4 == 0)
+		pl_mirror_remove(mirror, batch, entry);
+	else if (pl_tuple_is_listener(&tuple))
+		pl_mirror_births(batch, entry, !entry->takes_births);
+	else if (pl_mirror_has_pin(entry, &pin, &i))
+		pl_mirror_unpin(mirror, batch, entry, i);
+	else
+		assert_int_equal(pl_mirror_pin(mirror, batch, entry, &pin), 0);
+}
+
+static void the_changes_add_up_to_what_is_written_at_once(void **state)
+{
+	struct pl_mirror *mirror = pl_mirror_new(key);
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct model *model = calloc(1, sizeof(*model)), *whole = calloc(1, sizeof(*whole));
+
+	(void)state;
+	assert_non_null(model);
+	assert_non_null(whole);
+	print_message("seed 5660\n");
+	srandom(5660);
+	for (unsigned round = 0; round < 20000; round++) {
+		pl_nft_batch_begin(&batch, 1);
+		random_change(mirror, &batch);
+		assert_int_equal(batch.error, 0);
+		run(model, &batch);
+		if (round % 100 != 0)
+			continue;
+		whole->nr = 0;
+		pl_nft_batch_begin(&batch, 1);
+		pl_mirror_write(mirror, &batch);
+		run(whole, &batch);
+		assert_int_equal(whole->nr, model->nr);
+		whole->is_new = false;
+		for (unsigned i = 0; i < model->nr; i++)
+			apply(whole, model->elements[i].set, &model->elements[i].tuple,
+			      model->elements[i].reqid);
+		assert_int_equal(whole->nr, 0);
+	}
+	free(model);
+	free(whole);
+	pl_nft_batch_free(&batch);
+	pl_mirror_free(mirror);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pair_lives_as_long_as_its_flows),
+		cmocka_unit_test(only_inbound_pins_let_fragments_of_a_pair_in),
+		cmocka_unit_test(the_changes_add_up_to_what_is_written_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

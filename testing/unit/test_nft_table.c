@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The bytes that the kernel gets: keys, the batch as a whole, and each rule of design D3. */
+
+#include "kernel/pl_nft_table.h"
+
+#include <libmnl/libmnl.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/set.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct pl_tuple tuple4 = {
+	.af = PL_AF_IP4, .proto = PL_TUPLE_UDP, .local_port = 4000, .remote_port = 258,
+	.local = { 192, 0, 2, 1 }, .remote = { 192, 0, 2, 2 } };
+static const struct pl_tuple tuple6 = {
+	.af = PL_AF_IP6, .proto = PL_TUPLE_TCP, .local_port = 22, .remote_port = 65535,
+	.local = { 0x20, 1, [15] = 1 }, .remote = { 0x20, 1, [15] = 2 } };
+
+static void a_key_has_padded_fields_local_end_first(void **state)
+{
+	static const uint8_t want4[] = { 192, 0, 2, 1, 192, 0, 2, 2, 17, 0, 0, 0,
+					 0x0f, 0xa0, 0, 0, 1, 2, 0, 0 };
+	static const uint8_t want_pair[] = { 192, 0, 2, 1, 192, 0, 2, 2, 17, 0, 0, 0 };
+	static const uint8_t want_listener[] = { 192, 0, 2, 1, 17, 0, 0, 0, 0x0f, 0xa0, 0, 0 };
+	uint32_t reqid = 0x01020304;
+	struct pl_nft_key key;
+
+	(void)state;
+	pl_nft_key_make(PL_NFT_FLOWS, &tuple4, 0, &key);
+	assert_int_equal(key.len, sizeof(want4));
+	assert_memory_equal(key.bytes, want4, sizeof(want4));
+	pl_nft_key_make(PL_NFT_PIN_IN, &tuple4, reqid, &key);
+	assert_int_equal(key.len, 24);
+	assert_memory_equal(key.bytes, want4, sizeof(want4));
+	assert_memory_equal(key.bytes + 20, &reqid, sizeof(reqid));
+	pl_nft_key_make(PL_NFT_PAIRS, &tuple4, 0, &key);
+	assert_int_equal(key.len, sizeof(want_pair));
+	assert_memory_equal(key.bytes, want_pair, sizeof(want_pair));
+	pl_nft_key_make(PL_NFT_LISTENERS, &tuple4, 0, &key);
+	assert_int_equal(key.len, sizeof(want_listener));
+	assert_memory_equal(key.bytes, want_listener, sizeof(want_listener));
+	pl_nft_key_make(PL_NFT_PIN_OUT, &tuple6, reqid, &key);
+	assert_int_equal(key.len, 48);
+	assert_memory_equal(key.bytes, tuple6.local, 16);
+	assert_memory_equal(key.bytes + 16, tuple6.remote, 16);
+	assert_memory_equal(key.bytes + 32, "\6\0\0\0\0\26\0\0\377\377\0\0", 12);
+	assert_memory_equal(key.bytes + 44, &reqid, sizeof(reqid));
+}
+
+static void what_a_key_says_is_read_back(void **state)
+{
+	const struct pl_tuple *const tuples[] = { &tuple4, &tuple6 };
+
+	(void)state;
+	for (int set = 1; set < PL_NFT_SET_ROOF; set++) {
+		for (unsigned i = 0; i < 2; i++) {
+			struct pl_tuple read;
+			struct pl_nft_key key, again;
+			enum pl_nft_set found;
+			uint32_t reqid;
+			uint8_t af;
+
+			assert_true(pl_nft_set_find(pl_nft_set_name(set, tuples[i]->af), &found,
+						    &af));
+			assert_int_equal(found, set);
+			assert_int_equal(af, tuples[i]->af);
+			pl_nft_key_make(set, tuples[i], 77, &key);
+			assert_int_equal(key.len, pl_nft_key_len(set, af));
+			assert_int_equal(pl_nft_key_read(set, af, key.bytes, key.len, &read,
+							 &reqid), 0);
+			pl_nft_key_make(set, &read, reqid, &again);
+			assert_memory_equal(&key, &again, sizeof(key));
+			assert_int_equal(pl_nft_key_read(set, af, key.bytes, key.len - 1u, &read,
+							 &reqid), PL_E_MALFORMED);
+		}
+	}
+}
+
+static void padding_is_zero(void **state)
+{
+	struct pl_nft_key key;
+	struct pl_tuple read;
+	uint32_t reqid;
+
+	(void)state;
+	for (unsigned at = 9; at < 20; at++) {
+		int want = at >= 12 && at % 4 < 2 ? 0 : PL_E_MALFORMED;
+
+		pl_nft_key_make(PL_NFT_FLOWS, &tuple4, 0, &key);
+		key.bytes[at] ^= 1;
+		assert_int_equal(pl_nft_key_read(PL_NFT_FLOWS, PL_AF_IP4, key.bytes, key.len,
+						 &read, &reqid), want);
+	}
+}
+
+/* What a batch holds, as text: "set NAME LEN", "hook NAME NR PRIORITY", "rule CHAIN NAME". */
+struct contents {
+	char text[65536];
+	size_t len;
+	unsigned nr, begins, ends;
+};
+
+static void note(struct contents *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct contents *c, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	c->len += (size_t)vsnprintf(c->text + c->len, sizeof(c->text) - c->len, format, args);
+	va_end(args);
+	assert_true(c->len < sizeof(c->text));
+}
+
+static void note_set(struct contents *c, const struct nlmsghdr *message)
+{
+	struct nftnl_set *set = nftnl_set_alloc();
+
+	assert_int_equal(nftnl_set_nlmsg_parse(message, set), 0);
+	assert_false(nftnl_set_is_set(set, NFTNL_SET_DESC_SIZE));
+	note(c, "set %s %u\n", nftnl_set_get_str(set, NFTNL_SET_NAME),
+	     nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN));
+	nftnl_set_free(set);
+}
+
+static void note_chain(struct contents *c, const struct nlmsghdr *message)
+{
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+
+	assert_int_equal(nftnl_chain_nlmsg_parse(message, chain), 0);
+	if (nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM))
+		note(c, "hook %s %u %d\n", nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME),
+		     nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM),
+		     nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO));
+	else
+		note(c, "chain %s\n", nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
+	nftnl_chain_free(chain);
+}
+
+static void note_rule(struct contents *c, const struct nlmsghdr *message)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	const struct nftnl_udata *comment;
+	uint32_t len;
+
+	assert_int_equal(nftnl_rule_nlmsg_parse(message, rule), 0);
+	comment = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &len);
+	assert_non_null(comment);
+	note(c, "rule %s %s\n", nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN),
+	     (const char *)nftnl_udata_get(comment));
+	nftnl_rule_free(rule);
+}
+
+static void read_batch(const struct pl_nft_batch *batch, struct contents *c)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)batch->bytes;
+	int left = (int)batch->len;
+
+	memset(c, 0, sizeof(*c));
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		assert_true(message->nlmsg_flags & NLM_F_REQUEST);
+		c->begins += message->nlmsg_type == NFNL_MSG_BATCH_BEGIN;
+		c->ends += message->nlmsg_type == NFNL_MSG_BATCH_END;
+		if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
+			continue;
+		assert_int_equal(c->begins, 1);
+		assert_int_equal(c->ends, 0);
+		assert_int_equal(message->nlmsg_seq, batch->first_seq + ++c->nr);
+		assert_int_equal(!!(message->nlmsg_flags & NLM_F_ACK),
+				 message->nlmsg_seq == batch->last_seq);
+		switch (message->nlmsg_type & 0xff) {
+		case NFT_MSG_NEWSET:
+			note_set(c, message);
+			break;
+		case NFT_MSG_NEWCHAIN:
+			note_chain(c, message);
+			break;
+		case NFT_MSG_NEWRULE:
+			note_rule(c, message);
+			break;
+		case NFT_MSG_NEWTABLE:
+			note(c, "new table\n");
+			break;
+		case NFT_MSG_DELTABLE:
+			note(c, "remove table\n");
+			break;
+		}
+	}
+	assert_int_equal(left, 0);
+	assert_int_equal(c->ends, 1);
+}
+
+static void build(unsigned parts, struct contents *c)
+{
+	struct pl_nft_batch batch = { .bytes = NULL };
+
+	pl_nft_batch_begin(&batch, 100);
+	pl_nft_table_build(&batch, parts, 1000);
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	read_batch(&batch, c);
+	pl_nft_batch_free(&batch);
+}
+
+static const struct {
+	const char *line;
+	unsigned part;	/* that has it; 0: always there */
+} lines[] = {
+	{ "new table\nremove table\nnew table\n", 0 },
+	{ "set flows4 20\n", 0 }, { "set flows6 44\n", 0 },
+	{ "set pin_in4 24\n", 0 }, { "set pin_out6 48\n", 0 },
+	{ "set pairs4 12\n", 0 }, { "set pair_pins6 40\n", 0 },
+	{ "set listeners4 12\n", 0 }, { "set born4 20\n", 0 }, { "set born_pin6 48\n", 0 },
+	{ "hook prerouting 0 -450\n", 0 }, { "hook input 1 350\n", 0 },
+	{ "hook forward 2 350\n", 0 }, { "hook output 3 -175\n", 0 },
+	{ "hook postrouting 4 350\n", 0 },
+	{ "rule input4 pinned\nrule input4 latched\n", PL_NFT_PART_PIN },
+	{ "rule input6 pinned\nrule input6 latched\n", PL_NFT_PART_PIN },
+	{ "rule postrouting4 pinned\nrule postrouting4 latched\n", PL_NFT_PART_PIN },
+	{ "rule postrouting6 pinned\nrule postrouting6 latched\n", PL_NFT_PART_PIN },
+	{ "rule output4 untracked\n", PL_NFT_PART_TRANSLATED },
+	{ "rule input4 translated\n", PL_NFT_PART_TRANSLATED },
+	{ "rule postrouting6 translated\n", PL_NFT_PART_TRANSLATED },
+	{ "rule forward4 translated\n", PL_NFT_PART_TRANSLATED },
+	{ "rule postrouting4 rewritten\n", PL_NFT_PART_TRANSLATED },
+	{ "rule prerouting4 fragment\n", PL_NFT_PART_FRAGMENT },
+	{ "rule prerouting6 fragment\n", PL_NFT_PART_FRAGMENT },
+	{ "rule forward4 fragment\n", PL_NFT_PART_FRAGMENT },
+	{ "rule forward6 fragment\n", PL_NFT_PART_FRAGMENT },
+	{ "rule fragment_in6 hidden protocol\n", PL_NFT_PART_FRAGMENT },
+	{ "rule fragment_in4 pinned for the pair\nrule fragment_in4 pair\n", PL_NFT_PART_FRAGMENT },
+	{ "rule icmp_quote_in4 pinned\nrule icmp_quote_in4 latched\n", PL_NFT_PART_ICMP_IN },
+	{ "rule icmp_pair_in6 pinned\nrule icmp_pair_in6 latched\n", PL_NFT_PART_ICMP_IN },
+	{ "rule icmp_quote_out4 pinned\nrule icmp_quote_out4 latched\n", PL_NFT_PART_ICMP_OUT },
+	{ "rule icmp_pair_out6 latched\n", PL_NFT_PART_ICMP_OUT },
+	{ "rule input4 latched\nrule input4 listener\nrule input4 listener\n", PL_NFT_PART_BIRTH },
+	{ "rule listener4 unprotected\nrule listener4 born under this SA\n", 0 },
+	{ "rule listener6 born under another SA\n", PL_NFT_PART_BORN },
+	{ "rule begin4 payload on SYN\n", PL_NFT_PART_FAST_OPEN },
+	{ "rule begin4 birth\nrule begin4 the rest\n", 0 },
+	{ "rule forward4 latched\nrule forward4 latched\n", PL_NFT_PART_FORWARD },
+	{ "rule icmp_forward6 latched\n", PL_NFT_PART_FORWARD },
+};
+
+static void the_batch_has_every_rule_of_the_guard(void **state)
+{
+	struct contents *c = malloc(sizeof(*c));
+
+	(void)state;
+	assert_non_null(c);
+	build(PL_NFT_PART_ALL, c);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (strstr(c->text, lines[i].line) == NULL)
+			fail_msg("missing: %s", lines[i].line);
+	}
+	free(c);
+}
+
+static void a_part_left_out_takes_its_rules_along(void **state)
+{
+	struct contents *c = malloc(sizeof(*c));
+
+	(void)state;
+	assert_non_null(c);
+	for (unsigned part = 1; part < PL_NFT_PART_ALL; part <<= 1) {
+		build(PL_NFT_PART_ALL & ~part, c);
+		for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+			if (lines[i].part == part && strstr(c->text, lines[i].line) != NULL)
+				fail_msg("still there: %s", lines[i].line);
+		}
+	}
+	free(c);
+}
+
+static void a_batch_that_grew_is_used_again(void **state)
+{
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct contents *c = malloc(sizeof(*c));
+	size_t size;
+
+	(void)state;
+	assert_non_null(c);
+	pl_nft_batch_begin(&batch, 1);
+	for (unsigned i = 0; i < 5000; i++)
+		pl_nft_element(&batch, i % 2, PL_NFT_PIN_OUT, &tuple6, i);
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	read_batch(&batch, c);
+	assert_int_equal(c->nr, 5000);
+	size = batch.size;
+	pl_nft_batch_begin(&batch, 7);
+	pl_nft_element(&batch, true, PL_NFT_FLOWS, &tuple4, 0);
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	assert_int_equal(batch.size, size);
+	read_batch(&batch, c);
+	assert_int_equal(c->nr, 1);
+	pl_nft_batch_free(&batch);
+	free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_key_has_padded_fields_local_end_first),
+		cmocka_unit_test(what_a_key_says_is_read_back),
+		cmocka_unit_test(padding_is_zero),
+		cmocka_unit_test(the_batch_has_every_rule_of_the_guard),
+		cmocka_unit_test(a_part_left_out_takes_its_rules_along),
+		cmocka_unit_test(a_batch_that_grew_is_used_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
