@@ -2,13 +2,13 @@
  *
  * guard: the daemon's guard (kernel/pl_guard.h) by hand, for the guest tests.
  *
- *	guard install [without=PART...]		the table, empty; PART: see pl_nft_part_find()
+ *	guard install [without=PART...]	the table, empty; PART: of pl_nft_part_find()
  *	guard flow FLOW		FLOW: tcp|udp LOCAL PORT REMOTE PORT
  *	guard pin in|out|both REQID FLOW
  *	guard retire in|out|both REQID FLOW
  *	guard block FLOW
  *	guard unguard FLOW
- *	guard listen tcp|udp LOCAL PORT		also block, unguard; LOCAL 0.0.0.0 or :: is any
+ *	guard listen tcp|udp LOCAL PORT	or block, unguard; LOCAL 0.0.0.0 or :: is any
  *	guard born FLOW		its reqids, one per line
  *	guard dump		what is in force, one element per line
  *	guard counters		NAME PACKETS per line, those above 0
