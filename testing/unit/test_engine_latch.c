@@ -441,13 +441,21 @@ static void the_end_of_a_session_frees_no_flow(void **state)
 	assert_int_equal(latch->owner.number, 9);
 	assert_int_equal(latch->state, PL_STATE_ESTABLISHED);
 	assert_in_force();
-	/* nobody is asked for, and T6 still holds */
+	/* nobody is left to be told, and T6 still holds */
 	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
 	assert_null(strstr(fake.log, "ALERT"));
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 	pl_engine_tick(fake.engine);
 	down(2);
 	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	/* nor does the end of a session make one forget why a latch is broken */
+	assert_int_equal(latch_flow(5001, &id), 0);
+	assert_int_equal(install(child(3, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	pl_engine_owner_gone(fake.engine, SESSION);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	down(3);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
 }
 
 static void an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48(void **state)
@@ -494,6 +502,113 @@ static void a_lost_guard_is_rebuilt_and_nothing_comes_up_meanwhile(void **state)
 	assert_in_force();
 }
 
+static void a_pin_that_the_guard_refuses_breaks_and_is_not_believed_later(void **state)
+{
+	struct pl_fact fact = child(2, who_b, 105);
+	uint64_t id = established(5000);
+
+	(void)state;
+	fake.calls = 0;
+	fake.fail_at = 1;
+	assert_int_equal(pl_engine_child_install(fake.engine, &fact), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	fake.fail_at = 0;
+	fact.kind = PL_FACT_CHILD_UP;
+	pl_engine_note(fake.engine, &fact);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+	/* and one that it does not let go of: another SA might get that number */
+	fake.calls = 0;
+	fake.fail_at = 1;
+	down(2);
+	assert_non_null(strstr(fake.log, "retire:105 FAILED block"));
+	fake.fail_at = 0;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void reqid_0_is_never_a_pin(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(install(child(1, who_b, 0)), PL_VERDICT_ACCEPT);
+	assert_int_equal(latch_flow(5000, &id), PL_E_SHARED_REQID);
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void what_the_journal_refuses_is_not_ESTABLISHED(void **state)
+{
+	uint64_t id = established(5000), other;
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	fake.calls = 0;
+	fake.fail_at = 2;
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+	fake.calls = 0;
+	fake.fail_at = 4;
+	assert_int_equal(latch_flow(5001, &other), -EIO);
+	fake.fail_at = 0;
+	assert_in_force();
+}
+
+static void a_flow_that_was_guarded_stays_so_when_its_next_latch_fails(void **state)
+{
+	struct pl_tuple tuple = flow(5000);
+	uint64_t id = established(5000), again;
+	const struct pl_latch *latch;
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	fake.calls = 0;
+	/* block, forget, guard, save, permit */
+	fake.fail_at = 5;
+	assert_int_equal(latch_flow(5000, &again), -EIO);
+	assert_int_equal(fake.nr_items, 1);
+	fake.fail_at = 0;
+	assert_int_equal(pl_engine_find(fake.engine, NULL, &tuple, &latch), 0);
+	assert_int_equal(latch->state, PL_STATE_CLOSED_TOLD);
+	pl_engine_tick(fake.engine);
+	assert_in_force();
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void nothing_is_restored_while_the_guard_is_not_in_force(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	fake.calls = 0;
+	fake.fail_at = 1;
+	assert_int_equal(pl_engine_guard_lost(fake.engine), -EIO);
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_equal(pl_engine_guard_lost(fake.engine), 0);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void a_child_lost_with_its_peer_ends_the_latch_for_good_K19(void **state)
+{
+	struct pl_fact fact = {
+		.kind = PL_FACT_CHILD_DOWN, .child = 1, .ike = 1001, .identity = who_b,
+		.u.child_end = { .ike_cause = PL_IKE_END_PEER_LOST },
+	};
+	uint64_t id = established(5000);
+
+	(void)state;
+	pl_engine_note(fake.engine, &fact);
+	assert_int_equal(state_of(id), PL_STATE_DEAD);
+	assert_in_force();
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
 
 int main(void)
@@ -524,6 +639,12 @@ int main(void)
 		TEST(the_end_of_a_session_frees_no_flow),
 		TEST(an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48),
 		TEST(a_lost_guard_is_rebuilt_and_nothing_comes_up_meanwhile),
+		TEST(a_pin_that_the_guard_refuses_breaks_and_is_not_believed_later),
+		TEST(reqid_0_is_never_a_pin),
+		TEST(what_the_journal_refuses_is_not_ESTABLISHED),
+		TEST(a_flow_that_was_guarded_stays_so_when_its_next_latch_fails),
+		TEST(nothing_is_restored_while_the_guard_is_not_in_force),
+		TEST(a_child_lost_with_its_peer_ends_the_latch_for_good_K19),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
