@@ -35,7 +35,7 @@ int pl_guard_open(unsigned parts, struct pl_guard **ret) PL_MUST_USE;
 struct pl_guard *pl_guard_close(struct pl_guard *guard);
 
 /**
- * pl_guard_ops() - the operations of core/pl_ops.h, whose context is a guard
+ * pl_guard_operations() - the operations of core/pl_ops.h, whose context is a guard
  *
  * Besides what is said there: @guard and @listen return PL_E_UNSUPPORTED for SCTP, @permit
  * PL_E_TOO_MANY for the ninth pin of a connection, and all of them PL_E_UNAVAILABLE before the
