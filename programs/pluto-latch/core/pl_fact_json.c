@@ -209,8 +209,10 @@ static void put_identity(struct out *out, const struct pl_identity *identity)
 static void put_peer(struct out *out, const struct pl_fact *fact)
 {
 	put_text(out, "peer", pl_identity_data(fact->identity)->peer.id);
-	if (fact->kind == PL_FACT_IKE_UP || fact->kind == PL_FACT_CHILD_UP)
+	if (fact->kind == PL_FACT_IKE_UP || fact->kind == PL_FACT_CHILD_UP) {
 		put_identity(out, fact->identity);
+		put_bool(out, "peer_id_fixed", fact->conn.is_peer_id_fixed);
+	}
 }
 
 static void put_conn(struct out *out, const struct pl_fact *fact)
@@ -358,7 +360,6 @@ static void put_policy(struct out *out, const struct pl_policy_facts *policy)
 static void put_conn_facts(struct out *out, const struct pl_conn_facts *conn)
 {
 	put_bool(out, "template", conn->is_template);
-	put_bool(out, "peer_id_fixed", conn->is_peer_id_fixed);
 	put_serial(out, "reqid", conn->reqid);
 }
 

@@ -20,6 +20,7 @@
  *   peer          ID of the authenticated peer as text
  *   identity      (ike-up, child-up) { peer: END, own: END }; END: { id, id_type, id_wire, method,
  *                 method_number, cert, anchor, spki }, the last three and id_wire in base64
+ *   peer_id_fixed (with identity) the connection that authenticated the peer admits no other ID
  *   ok            pluto's own result (child-failed: false)
  * By kind:
  *   stopping                leaves_state

@@ -118,7 +118,8 @@ struct pl_address {
  * @is_template: other connections are made from it
  * @ike_version: 1 or 2
  * @reqid:       of its ESP or AH SAs, 0 before it is known
- * @is_peer_id_fixed: it admits exactly one peer ID: no wildcard, no %fromcert
+ * @is_peer_id_fixed: the connection under which the IKE SA authenticated its peer admits exactly
+ *               one ID: no wildcard, no %fromcert; false without an IKE SA
  */
 struct pl_conn_facts {
 	uint64_t serial;

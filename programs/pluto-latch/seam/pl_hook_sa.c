@@ -147,6 +147,7 @@ static void inherit(so_serial_t from, struct pl_ike *to)
 		return;
 	pl_identity_unref(to->identity);
 	to->identity = pl_identity_ref(pred->identity);
+	to->is_peer_id_fixed = pred->is_peer_id_fixed;
 	pred->rekeyed_by = to->serial;
 }
 

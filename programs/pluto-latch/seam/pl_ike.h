@@ -11,6 +11,7 @@ struct ike_sa;
  * struct pl_ike - what we keep about an IKE SA as long as pluto has it
  * @serial:       pluto's serial number of it
  * @identity:     of its peer, from authentication; inherited in a rekey; NULL before
+ * @is_peer_id_fixed: its connection admitted no other peer; of authentication, inherited likewise
  * @rekeyed_by:   serial of its successor, or 0
  * @is_peer_deleting: the peer's Delete for it is being answered
  * @auth_wire:    method of the peer's AUTH that verified; 0 when none did
@@ -21,6 +22,7 @@ struct ike_sa;
 struct pl_ike {
 	uint64_t serial;
 	struct pl_identity *identity;
+	bool is_peer_id_fixed;
 	uint64_t rekeyed_by;
 	bool is_peer_deleting;
 	uint8_t auth_wire;

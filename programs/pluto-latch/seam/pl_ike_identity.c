@@ -13,6 +13,7 @@
 #include "seam/pl_wrap.h"
 #include "seam/pl_ike.h"
 #include "seam/pl_seam.h"
+#include "seam/pl_upstream.h"
 
 #include <cert.h>
 #include <keyhi.h>
@@ -197,6 +198,7 @@ void pl_ike_authenticated(const struct ike_sa *ike, struct pl_ike *note)
 	else if (pl_identity_intern(pl_seam_identities(), &data, &identity) == 0) {
 		pl_identity_unref(note->identity);
 		note->identity = identity;
+		note->is_peer_id_fixed = pl_upstream_peer_id_is_fixed(ike->sa.st_connection);
 	}
 	if (borrowed.peer_spki != NULL)
 		SECITEM_FreeItem(borrowed.peer_spki, PR_TRUE);

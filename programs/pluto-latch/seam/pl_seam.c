@@ -48,6 +48,8 @@ struct pl_fact pl_seam_fact_of_state(enum pl_fact_kind kind, const struct state 
 	fact.child = IS_CHILD_SA(st) ? st->st_serialno : 0;
 	note = pl_ike_find(fact.ike);
 	fact.identity = note == NULL ? NULL : note->identity;
+	/* A child may have been moved to a connection that did not authenticate anybody. */
+	fact.conn.is_peer_id_fixed = note != NULL && note->is_peer_id_fixed;
 	return fact;
 }
 

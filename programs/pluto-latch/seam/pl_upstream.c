@@ -197,7 +197,7 @@ const char *pl_upstream_narrow(struct connection *c, const struct pl_ts_list *lo
 }
 
 /* An instance may have its peer's ID from authentication alone: its template admits many. */
-static bool is_peer_id_fixed(const struct connection *c)
+bool pl_upstream_peer_id_is_fixed(const struct connection *c)
 {
 	const struct id *now = &c->remote->host.id, *configured = &c->remote->host.config->id;
 
@@ -215,7 +215,6 @@ void pl_upstream_conn(const struct connection *c, struct pl_conn_facts *ret)
 		.is_template = is_template(c) || is_group(c),
 		.ike_version = c->config->ike_version == IKEv1 ? 1 : 2,
 		.reqid = c->child.reqid == 0 ? 0 : reqid_esp(c->child.reqid),
-		.is_peer_id_fixed = is_peer_id_fixed(c),
 	};
 	pl_seam_copy_text(ret->name, c->name);
 }

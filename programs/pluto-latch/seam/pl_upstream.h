@@ -70,9 +70,15 @@ const char *pl_upstream_narrow(struct connection *c, const struct pl_ts_list *lo
 			       const struct pl_ts_list *remote);
 
 /**
+ * pl_upstream_peer_id_is_fixed() - the connection admits exactly one peer ID
+ * @c: the connection under which the peer was authenticated, never a child's
+ */
+bool pl_upstream_peer_id_is_fixed(const struct connection *c);
+
+/**
  * pl_upstream_conn() - the connection's facts
  * @c:   a connection
- * @ret: completely written
+ * @ret: completely written; .is_peer_id_fixed is false, the IKE SA knows it
  */
 void pl_upstream_conn(const struct connection *c, struct pl_conn_facts *ret);
 
