@@ -13,7 +13,9 @@ BUILD := build
 CC := gcc
 CLANG := clang
 JOBS := $(shell nproc)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS)
+endif
 
 # Several targets on one command line are for one after the other.
 ifneq ($(word 2,$(MAKECMDGOALS)),)

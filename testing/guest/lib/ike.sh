@@ -189,5 +189,7 @@ ike_established() {
 }
 
 facts() {
-	on "$1" sh -c "[ ! -e $TRACE_FILE ] || cat $TRACE_FILE" | jq -c "${2:-.}"
+	# read from outside: entering the host for each of many questions takes longer than the answer
+	local file=/proc/${HOST_PID[$1]}/root$TRACE_FILE
+	[[ ! -e $file ]] || jq -c "${2:-.}" "$file"
 }
