@@ -23,8 +23,8 @@
  * - A latched flow ends on this host: nothing forwards it.
  *
  * All keys name the local end first, in both directions, so that each flow is in `flows` once. The
- * sets have no size, which would preallocate; limits are the daemon's (design D16). The kernel
- * limits those that learn to 65535, and a connection that finds no room is not born.
+ * sets have no size, which would preallocate; limits are the daemon's (design D16). Where
+ * the kernel caps a set that learns, a connection that finds no room is not born.
  */
 
 #include "kernel/pl_nft_table.h"
