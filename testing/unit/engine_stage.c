@@ -218,6 +218,16 @@ static enum pl_told fake_alert(void *ctx, const struct pl_owner *owner,
 	return fake.told;
 }
 
+/* The second look at a socket may find another one. */
+static int fake_read(void *ctx, int fd, const struct pl_tuple *to, struct pl_socket_facts *ret)
+{
+	(void)ctx;
+	(void)fd;
+	(void)to;
+	*ret = fake.looks++ == 0 ? fake.socket : fake.socket_again;
+	return called("read");
+}
+
 static int fake_dispose(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
 			enum pl_disposition disposition)
 {
@@ -256,7 +266,7 @@ static const struct pl_guard_ops guard_ops = {
 };
 static const struct pl_store_ops store_ops = { fake_save, fake_forget };
 static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
-static const struct pl_socket_ops socket_ops = { fake_dispose, fake_is_gone };
+static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };
 static const struct pl_ops ops = {
 	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,
@@ -409,14 +419,16 @@ void assert_in_force(void)
 
 int setup(void **state)
 {
-	struct pl_engine_settings settings = { .hash_key = { 1 }, .first_id = 1 };
+	struct pl_engine_settings settings = {
+		.hash_key = { 1 }, .first_id = 1, .conf = &fake.conf,
+	};
 
 	(void)state;
 	memset(&fake, 0, sizeof(fake));
 	pool = pl_identity_pool_new();
 	who_b = somebody("B");
 	who_c = somebody("C");
-	pl_limits_default(&settings.limits);
+	pl_conf_default(&fake.conf);
 	fake.told = PL_TOLD_RECORD;
 	fake.engine = pl_engine_new(NULL, NULL);
 	assert_int_equal(pl_engine_start(fake.engine, &ops, &settings), 0);

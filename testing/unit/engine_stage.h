@@ -26,9 +26,12 @@ enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
  * @born:      what the guard saw
  * @alert:     the last one; its text is in @reason
  * @disposition: the last one
+ * @socket:    what the first look at a socket finds, and @socket_again what every later one does
+ * @looks:     how many there were
  */
 struct fake {
 	struct pl_engine *engine;
+	struct pl_conf conf;
 	struct pl_guard_item items[NR_ITEMS];
 	unsigned nr_items;
 	char log[4096];
@@ -41,6 +44,8 @@ struct fake {
 	struct pl_alert alert;
 	char reason[PL_CONFLICT_TEXT_MAX];
 	enum pl_disposition disposition;
+	struct pl_socket_facts socket, socket_again;
+	unsigned looks;
 };
 
 extern struct fake fake;

@@ -44,6 +44,8 @@ struct pl_owner {
  * @disposition: chosen by the owner
  * @cookie:      of its socket; 0 is unknown
  * @require:     what its owner asked for; of a listener, for each connection (K40)
+ * @is_late:     bytes had been received before it was latched
+ * @may_unprotect: latch.conf lets its owner end the protection (may-bypass)
  * @is_unsure:   the guard refused to block: it is asked again before it ever permits
  * @generation:  of the database when the latch last changed; the engine's to set
  * @mono_ns:     CLOCK_MONOTONIC of the last change; the engine's to set
@@ -59,6 +61,8 @@ struct pl_latch {
 	enum pl_event cause : 8;
 	enum pl_disposition disposition : 8;
 	bool is_unsure : 1;
+	bool is_late : 1;
+	bool may_unprotect : 1;
 	unsigned diff;
 	struct pl_params params;
 	uint64_t cookie;

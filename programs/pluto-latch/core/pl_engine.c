@@ -21,6 +21,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Base numbers of reqids, far above those that an administrator or pluto itself would use. From one
+ * base, pluto makes the numbers of AH, ESP and IPComp. */
+enum { REQID_FIRST = 0x40000000, REQID_LAST = 0x7ffffff0, REQID_STEP = 4 };
+
 struct pl_engine *pl_engine_new(pl_engine_observer *observer, void *ctx)
 {
 	struct pl_engine *engine = calloc(1, sizeof(*engine));
@@ -57,7 +61,7 @@ static bool is_complete(const struct pl_ops *ops)
 	       guard->retire != NULL && guard->block != NULL && guard->unguard != NULL &&
 	       guard->listen != NULL && guard->born != NULL && guard->rebuild != NULL &&
 	       guard->walk != NULL && ops->owner != NULL && ops->owner->alert != NULL &&
-	       ops->socket != NULL && ops->socket->dispose != NULL &&
+	       ops->socket != NULL && ops->socket->read != NULL && ops->socket->dispose != NULL &&
 	       ops->socket->is_gone != NULL && ops->clock != NULL && ops->clock->now_ns != NULL;
 }
 
@@ -72,7 +76,10 @@ int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
 	if (!is_complete(ops))
 		return PL_E_UNSUPPORTED;
 	*world = (struct pl_world) {
-		.ops = *ops, .rules = settings->rules, .limits = settings->limits,
+		.ops = *ops, .conf = settings->conf, .limits = settings->conf->limits,
+		.rules = { (enum pl_peer_match)settings->conf->peer_match,
+			   settings->conf->may_differ_in_qop },
+		.last_reqid = REQID_FIRST,
 		.db = pl_db_new(settings->hash_key, settings->first_id),
 		.sad = pl_sad_new(), .spd = pl_spd_new(), .usage = pl_usage_new(),
 	};
@@ -181,6 +188,50 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 	(void)pl_db_touch(world->db, &query, recheck_and_pin, &about, NULL);
 	(void)pl_sad_walk(world->sad, recheck_namesake, &about);
 	return PL_VERDICT_ACCEPT;
+}
+
+/* Reqids */
+
+struct reqid_search {
+	const struct pl_params *params;
+	uint64_t conn;
+	uint32_t base;
+};
+
+static bool is_equal(const struct pl_params *a, const struct pl_params *b)
+{
+	return a->peer.identity == b->peer.identity &&
+	       pl_params_diff(a, b, PL_PEER_MATCH_KEY) == 0 &&
+	       pl_params_diff(b, a, PL_PEER_MATCH_KEY) == 0;
+}
+
+static int find_reqid(void *ctx, const struct pl_sa *sa)
+{
+	struct reqid_search *search = ctx;
+
+	if (sa->conn != search->conn || !sa->is_known || sa->reqid < REQID_FIRST ||
+	    !is_equal(&sa->params, search->params))
+		return 0;
+	search->base = sa->reqid - sa->reqid % REQID_STEP;
+	return 1;
+}
+
+uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact)
+{
+	struct pl_world *world = &engine->world;
+	struct pl_params params;
+	struct reqid_search search = { .params = &params, .conn = fact->conn.serial };
+
+	if (!engine->is_latching)
+		return 0;
+	if (pl_sad_params(world->sad, fact, &params) == 0)
+		(void)pl_sad_walk(world->sad, find_reqid, &search);
+	if (search.base != 0)
+		return search.base;
+	if (world->last_reqid > REQID_LAST - REQID_STEP)
+		return 0;
+	world->last_reqid += REQID_STEP;
+	return world->last_reqid;
 }
 
 static void sa_gone(struct pl_world *world, uint64_t child)
@@ -395,6 +446,11 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 	default:
 		break;
 	}
+}
+
+uint64_t pl_engine_generation(const struct pl_engine *engine)
+{
+	return engine->world.generation;
 }
 
 uint64_t pl_engine_count(const struct pl_engine *engine, enum pl_fact_kind kind)

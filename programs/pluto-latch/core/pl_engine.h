@@ -4,6 +4,7 @@
 #define PL_ENGINE_H
 
 #include "core/pl_base.h"
+#include "core/pl_conf.h"
 #include "core/pl_conflict.h"
 #include "core/pl_facts.h"
 #include "core/pl_limits.h"
@@ -26,14 +27,12 @@ typedef void pl_engine_observer(void *ctx, const struct pl_fact *fact);
  * struct pl_engine_settings - of one life of the daemon
  * @hash_key: random and secret
  * @first_id: of latches; more than any before
- * @rules:    what conflicts
- * @limits:   in force
+ * @conf:     what conflicts, limits, who may do what; borrowed, must outlive the engine
  */
 struct pl_engine_settings {
 	uint8_t hash_key[16];
 	uint64_t first_id;
-	struct pl_conflict_rules rules;
-	struct pl_limits limits;
+	const struct pl_conf *conf;
 };
 
 /**
@@ -117,6 +116,23 @@ enum pl_verdict_kind pl_engine_kernel_change(struct pl_engine *engine,
 void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact);
 
 /**
+ * pl_engine_reqid() - the reqid that a child SA shall get, so that it names one peer (design D3)
+ * @engine: the engine
+ * @fact:   PL_FACT_CHILD_INSTALL, before it is asked
+ *
+ * SAs of one connection, one peer and one set of parameters share it, no others do.
+ *
+ * Return: pluto's base number, of which those of ESP, AH and IPComp are made; 0: leave it as it is
+ */
+uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact);
+
+/**
+ * pl_engine_generation() - rises with every change of the database
+ * @engine: the engine
+ */
+uint64_t pl_engine_generation(const struct pl_engine *engine);
+
+/**
  * pl_engine_count() - how many facts of this kind were seen
  * @engine: the engine
  * @kind:   a kind
@@ -130,22 +146,30 @@ uint64_t pl_engine_count(const struct pl_engine *engine, enum pl_fact_kind kind)
  * @tuple:       as a socket or a client says it; will be normalised
  * @is_v6_only:  of a listener on every IPv6 address: IPv4 is not meant
  * @owner:       counted against the limits of its uid
+ * @gids:        groups of whoever asks, for latch.conf; may be NULL
+ * @nr_gids:     how many
  * @cookie:      of the socket; 0 is unknown
  * @require:     the least protection (K11, K40)
  * @allowed:     suites that a wide latch may have beside the one it finds (K22); may be NULL
  * @nr_allowed:  how many
  * @disposition: on a break
+ * @is_late:     of a socket: that it received bytes before is welcome; of a tuple: it did
+ * @may_unprotect: set by latch.conf, whatever is asked for
  * @may_be_broken: with a conflict, an object that passes nothing instead of an error (T3)
  */
 struct pl_engine_ask {
 	struct pl_tuple tuple;
 	bool is_v6_only;
 	struct pl_owner owner;
+	const uint32_t *gids;
+	unsigned nr_gids;
 	uint64_t cookie;
 	struct pl_require require;
 	const struct pl_suite *allowed;
 	unsigned nr_allowed;
 	enum pl_disposition disposition;
+	bool is_late;
+	bool may_unprotect;
 	bool may_be_broken;
 };
 
@@ -161,12 +185,46 @@ struct pl_engine_ask {
  * pl_engine_tick() tries again. A latch of the same tuple that was released, or whose owner knows
  * that it is closed, is taken over.
  *
- * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_connection(); PL_E_ALREADY_LATCHED;
- * PL_E_LIMIT_EXCEEDED; PL_E_NO_SA; PL_E_NOT_PROTECTED when SAs are there and no policy;
- * PL_E_CONFLICT; PL_E_WEAK; PL_E_SHARED_REQID; PL_E_TOO_MANY; -ENOMEM; what guard or store said
+ * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_connection(); PL_E_FORBIDDEN by latch.conf;
+ * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; PL_E_NO_SA; PL_E_NOT_PROTECTED when SAs are there and
+ * no policy; PL_E_CONFLICT; PL_E_WEAK; PL_E_SHARED_REQID; PL_E_TOO_MANY; -ENOMEM; what guard or
+ * store said
  */
 int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, uint64_t *ret_id,
 		    struct pl_conflict_report *ret_report) PL_MUST_USE;
+
+/**
+ * pl_engine_latch_socket() - the same for a socket (design D12): its tuple and cookie are read
+ * from it
+ * @engine:     the engine
+ * @fd:         stays the caller's
+ * @ask:        .tuple is only read for a socket that is not connected: its remote end is where it
+ *              will be connected to; .cookie is not read
+ * @ret_id:     as above; also of a connection that came to a listener of the same uid, whose latch
+ *              may be BROKEN (pl_engine_accept())
+ * @ret_report: as above
+ *
+ * The socket is read again when the guard is in force: what changed meanwhile is an error, and
+ * leaves no latch.
+ *
+ * Return: as above; pl_socket_judge(); PL_E_MALFORMED when the two ends are of two families;
+ * PL_E_SOCKET_CHANGED; what the socket ops said
+ */
+int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_engine_ask *ask,
+			   uint64_t *ret_id, struct pl_conflict_report *ret_report) PL_MUST_USE;
+
+/**
+ * pl_engine_listen_socket() - pl_engine_listen() for a bound socket
+ * @engine: the engine
+ * @fd:     stays the caller's
+ * @ask:    .tuple, .is_v6_only and .cookie are not read
+ * @ret:    as pl_engine_listen()
+ * @ret_nr: likewise
+ *
+ * Return: as pl_engine_listen(); pl_socket_judge(); PL_E_SOCKET_CHANGED; what the socket ops said
+ */
+int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_engine_ask *ask,
+			    uint64_t ret[static 2], unsigned *ret_nr) PL_MUST_USE;
 
 /**
  * pl_engine_listen() - CREATE_LISTENER_LATCH (T1): all of its 3-tuples or none
@@ -175,8 +233,8 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
  * @ret:    ids: one, or two of a dual-stack listener
  * @ret_nr: how many
  *
- * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_listener(); PL_E_ALREADY_LATCHED;
- * PL_E_LIMIT_EXCEEDED; -ENOMEM; what guard or store said
+ * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_listener(); PL_E_FORBIDDEN by latch.conf;
+ * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; -ENOMEM; what guard or store said
  */
 int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
 		     uint64_t ret[static 2], unsigned *ret_nr) PL_MUST_USE;
@@ -198,6 +256,19 @@ int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
  */
 int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *tuple, uint32_t reqid,
 		     uint64_t cookie, uint64_t *ret_id) PL_MUST_USE;
+
+/**
+ * pl_engine_present() - the same, by the program that accepted the connection: it owns the latch
+ * @engine: the engine
+ * @ask:    .tuple, .cookie, .owner, and .require on top of the listener's
+ * @ret_id: of the latch, also when it is BROKEN
+ *
+ * The listener's owner is told as above.
+ *
+ * Return: as above; PL_E_FORBIDDEN by latch.conf
+ */
+int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *ask,
+		      uint64_t *ret_id) PL_MUST_USE;
 
 /**
  * pl_engine_find() - FIND_LATCH
@@ -248,10 +319,10 @@ int pl_engine_release(struct pl_engine *engine, const struct pl_owner *who,
 /**
  * pl_engine_unprotect() - release, and the flow goes on without its latch
  * @engine: the engine
- * @who:    asks; whether he may is for the caller to know (latch.conf)
+ * @who:    asks
  * @id:     of the latch
  *
- * Return: as above; PL_E_WRONG_STATE for a latch that is not intact
+ * Return: as above; PL_E_WRONG_STATE for a latch that is not intact; PL_E_FORBIDDEN by latch.conf
  */
 int pl_engine_unprotect(struct pl_engine *engine, const struct pl_owner *who,
 			uint64_t id) PL_MUST_USE;

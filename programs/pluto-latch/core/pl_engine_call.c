@@ -13,6 +13,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_admit.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_error.h"
 
@@ -64,6 +65,8 @@ static void take_wishes(struct pl_latch *latch, const struct pl_engine_ask *ask)
 	latch->cookie = ask->cookie;
 	latch->require = ask->require;
 	latch->disposition = ask->disposition;
+	latch->is_late = ask->is_late;
+	latch->may_unprotect = ask->may_unprotect;
 }
 
 static const struct pl_params *carrier_params(const struct pl_world *world,
@@ -210,6 +213,7 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 		    struct pl_conflict_report *ret_report)
 {
 	struct pl_world *world = &engine->world;
+	struct pl_engine_ask admitted = *ask;
 	struct pl_tuple tuple;
 	struct lesson lesson = { .has_carrier = false };
 	int r;
@@ -218,7 +222,9 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 		return PL_E_UNAVAILABLE;
 	r = pl_tuple_connection(&ask->tuple, &tuple);
 	if (r == 0)
-		r = latch_tuple(world, &tuple, ask, ret_id, &lesson);
+		r = pl_admit(world->conf, &tuple, &admitted);
+	if (r == 0)
+		r = latch_tuple(world, &tuple, &admitted, ret_id, &lesson);
 	if (r == PL_E_CONFLICT && ret_report != NULL)
 		*ret_report = lesson.report;
 	return r;
@@ -227,12 +233,15 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
 		      const struct pl_tuple *tuple, uint64_t *ret_id)
 {
+	struct pl_engine_ask admitted = *ask;
 	struct pl_latch *latch;
-	int r = conceive(world, tuple, &ask->owner, &latch);
+	int r = pl_admit(world->conf, tuple, &admitted);
 
+	if (r == 0)
+		r = conceive(world, tuple, &ask->owner, &latch);
 	if (r != 0)
 		return r;
-	take_wishes(latch, ask);
+	take_wishes(latch, &admitted);
 	r = pl_step_take(world, latch, PL_EVENT_LISTEN, NULL);
 	if (r != 0)
 		miscarry(world, latch);
@@ -284,7 +293,7 @@ static uint32_t born_under(struct pl_world *world, const struct pl_tuple *tuple,
 static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 			struct pl_latch *latch, uint32_t reqid)
 {
-	struct pl_wish wish = { .require = listener->require };
+	struct pl_wish wish = { .require = latch->require };
 	struct pl_why why = { .listener = listener->id };
 	struct lesson lesson = { .has_carrier = false };
 	int r = world->ops.guard->guard(world->ops.guard_ctx, &latch->tuple);
@@ -306,11 +315,43 @@ static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 	return r;
 }
 
+/* @ask: of the listener's owner, or of whoever presents the socket. */
+static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, uint32_t reqid,
+		      uint64_t *ret_id)
+{
+	struct pl_latch *listener = pl_db_find_listener(world->db, &ask->tuple), *latch;
+	int r;
+
+	if (listener == NULL || listener->state != PL_STATE_LISTENER)
+		return PL_E_NOT_FOUND;
+	r = conceive(world, &ask->tuple, &listener->owner, &latch);
+	if (r != 0)
+		return r;
+	take_wishes(latch, ask);
+	r = accept_latch(world, listener, latch, reqid);
+	if (r != 0)
+		miscarry(world, latch);
+	else
+		*ret_id = latch->id;
+	return r;
+}
+
+/* What the listener wants of each connection. */
+static struct pl_engine_ask ask_of_listener(const struct pl_latch *listener,
+					    const struct pl_tuple *tuple)
+{
+	return (struct pl_engine_ask) {
+		.tuple = *tuple, .owner = listener->owner, .require = listener->require,
+		.disposition = listener->disposition, .may_unprotect = listener->may_unprotect,
+	};
+}
+
 int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *from, uint32_t reqid,
 		     uint64_t cookie, uint64_t *ret_id)
 {
 	struct pl_world *world = &engine->world;
-	struct pl_latch *listener, *latch;
+	const struct pl_latch *listener;
+	struct pl_engine_ask ask;
 	struct pl_tuple tuple;
 	int r;
 
@@ -320,20 +361,59 @@ int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *from, uint
 	if (r != 0)
 		return r;
 	listener = pl_db_find_listener(world->db, &tuple);
-	if (listener == NULL || listener->state != PL_STATE_LISTENER)
+	if (listener == NULL)
 		return PL_E_NOT_FOUND;
-	r = conceive(world, &tuple, &listener->owner, &latch);
+	ask = ask_of_listener(listener, &tuple);
+	ask.cookie = cookie;
+	return accept_ask(world, &ask, reqid, ret_id);
+}
+
+/* Of two requests the stricter one; of two modes that exclude each other, none is left. */
+static int add_require(struct pl_require *to, const struct pl_require *more)
+{
+	if (to->mode != PL_MODE_NONE && more->mode != PL_MODE_NONE && to->mode != more->mode)
+		return PL_E_WEAK;
+	to->protection |= more->protection;
+	if (more->min_key_bits > to->min_key_bits)
+		to->min_key_bits = more->min_key_bits;
+	if (more->min_integ_bits > to->min_integ_bits)
+		to->min_integ_bits = more->min_integ_bits;
+	if (more->mode != PL_MODE_NONE)
+		to->mode = more->mode;
+	return 0;
+}
+
+int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *asked,
+		      uint64_t *ret_id)
+{
+	struct pl_world *world = &engine->world;
+	const struct pl_latch *listener;
+	struct pl_engine_ask ask = *asked;
+	struct pl_tuple tuple;
+	uint64_t id;
+	int r;
+
+	if (!engine->is_latching || !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = pl_tuple_connection(&asked->tuple, &tuple);
 	if (r != 0)
 		return r;
-	latch->cookie = cookie;
-	latch->require = listener->require;
-	latch->disposition = listener->disposition;
-	r = accept_latch(world, listener, latch, reqid);
+	listener = pl_db_find_listener(world->db, &tuple);
+	if (listener == NULL)
+		return PL_E_NOT_FOUND;
+	ask.tuple = tuple;
+	r = pl_admit(world->conf, &tuple, &ask);
+	if (r == 0)
+		r = add_require(&ask.require, &listener->require);
+	if (r == 0 && asked->disposition == PL_DISPOSITION_DEFAULT)
+		ask.disposition = listener->disposition;
+	if (r == 0)
+		r = accept_ask(world, &ask, 0, &id);
 	if (r != 0)
-		miscarry(world, latch);
-	else
-		*ret_id = latch->id;
-	return r;
+		return r;
+	pl_db_give(world->db, pl_db_find_id(world->db, id), &asked->owner);
+	*ret_id = id;
+	return 0;
 }
 
 /* Asking */
@@ -417,6 +497,13 @@ int pl_engine_release(struct pl_engine *engine, const struct pl_owner *who, uint
 
 int pl_engine_unprotect(struct pl_engine *engine, const struct pl_owner *who, uint64_t id)
 {
+	struct pl_latch *latch;
+	int r = look_up(engine, who, id, &latch);
+
+	if (r != 0)
+		return r;
+	if (who != NULL && !latch->may_unprotect)
+		return PL_E_FORBIDDEN;
 	return step_by_id(engine, who, id, PL_EVENT_UNPROTECT, NULL);
 }
 

@@ -168,8 +168,37 @@ struct pl_owner_ops {
 };
 
 /**
+ * struct pl_socket_facts - a socket, and the way of its packets, as the kernel says it
+ * @is_internet:  TCP, UDP or SCTP over IPv4 or IPv6; nothing below is written otherwise
+ * @tuple:        not normalised; the remote end is zero unless @is_connected, the local port is
+ *                zero unless one is bound
+ * @is_connected: it has a peer; of TCP: ESTABLISHED or one of the states after it
+ * @is_listening: of TCP and SCTP
+ * @is_v6_only:   IPV6_V6ONLY
+ * @is_here:      it belongs to the network namespace of this process
+ * @is_mptcp:     MPTCP that has not fallen back to TCP
+ * @has_received: bytes of its peer arrived (TCP: ever; UDP: are waiting, more cannot be known)
+ * @is_source_routed: it sends IP options or a routing header
+ * @is_encapsulated: its packets are wrapped before IPsec sees them, or it is itself an
+ *         encapsulation
+ * @is_virtual:   its packets leave through an xfrm interface or a VRF
+ * @is_translated: conntrack translates the flow
+ * @is_peer_local: the remote address is one of this host's
+ * @cookie:       SO_COOKIE
+ */
+struct pl_socket_facts {
+	struct pl_tuple tuple;
+	uint64_t cookie;
+	bool is_internet, is_connected, is_listening, is_v6_only, is_here, is_mptcp, has_received,
+		is_source_routed, is_encapsulated, is_virtual, is_translated, is_peer_local;
+};
+
+/**
  * struct pl_socket_ops - sockets of latched connections
  *
+ * @read:    what is known of the socket behind a descriptor of this process. @to is where a socket
+ *         that is not connected yet will be connected to, normal or not, and NULL otherwise: what
+ *         is said of the way is said of the way there. A fact that cannot be found out is an error.
  * @dispose: do to the socket of this tuple what was chosen (design D9). @cookie tells it from a
  *         later one of the same tuple; 0 is unknown. @disposition is never PL_DISPOSITION_DEFAULT
  *         or _ROOF; with _WAIT there is nothing to do, and it is not called. PL_E_NOT_FOUND when
@@ -178,6 +207,7 @@ struct pl_owner_ops {
  *         listener's port. Any doubt is an error, and the flow stays guarded.
  */
 struct pl_socket_ops {
+	int (*read)(void *ctx, int fd, const struct pl_tuple *to, struct pl_socket_facts *ret);
 	int (*dispose)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
 		       enum pl_disposition disposition);
 	int (*is_gone)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, bool *ret);

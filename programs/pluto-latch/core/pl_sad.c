@@ -88,13 +88,20 @@ void pl_sad_clear(struct pl_sad *sad)
 	}
 }
 
-int pl_sad_add(struct pl_sad *sad, const struct pl_fact *fact, struct pl_sa **ret)
+int pl_sad_params(const struct pl_sad *sad, const struct pl_fact *fact, struct pl_params *ret)
 {
-	const struct pl_child_facts *child = &fact->u.child;
 	struct pl_peer peer = {
 		.identity = fact->identity, .lineage = pl_sad_lineage(sad, fact->ike),
 		.is_id_fixed = fact->conn.is_peer_id_fixed,
 	};
+
+	return peer.identity == NULL ? PL_E_NOT_AVAILABLE :
+				       pl_params_from_child(&fact->u.child, &peer, ret);
+}
+
+int pl_sad_add(struct pl_sad *sad, const struct pl_fact *fact, struct pl_sa **ret)
+{
+	const struct pl_child_facts *child = &fact->u.child;
 	struct sa_node *node;
 
 	if (fact->child == 0 || pl_sad_find(sad, fact->child) != NULL)
@@ -103,15 +110,15 @@ int pl_sad_add(struct pl_sad *sad, const struct pl_fact *fact, struct pl_sa **re
 	if (node == NULL)
 		return -ENOMEM;
 	node->sa = (struct pl_sa) {
-		.child = fact->child, .ike = fact->ike, .role = fact->role,
+		.child = fact->child, .ike = fact->ike, .conn = fact->conn.serial,
+		.role = fact->role,
 		.protocol = child->protocol, .has_ipcomp = child->has_ipcomp,
 		.reqid = child->reqid, .spi_in = child->spi_in, .spi_out = child->spi_out,
 		.tsi = child->tsi, .tsr = child->tsr,
 	};
-	node->sa.is_known = pl_params_from_child(child, &peer, &node->sa.params) == 0 &&
-			    peer.identity != NULL;
+	node->sa.is_known = pl_sad_params(sad, fact, &node->sa.params) == 0;
 	if (node->sa.is_known)
-		pl_identity_ref(peer.identity);
+		pl_identity_ref(fact->identity);
 	else
 		node->sa.params.peer.identity = NULL;
 	RB_INSERT(by_child, &sad->sas, node);

@@ -16,6 +16,7 @@
  * struct pl_sa - one child SA: approved, or installed already
  * @child:     its serial
  * @ike:       serial of the IKE SA it was made under
+ * @conn:      serial of its connection
  * @role:      ours, in the exchange that made it
  * @protocol:  ESP or AH
  * @has_ipcomp: a compression SA belongs to it
@@ -31,6 +32,7 @@
 struct pl_sa {
 	uint64_t child;
 	uint64_t ike;
+	uint64_t conn;
 	enum pl_role role;
 	enum pl_protocol protocol;
 	bool has_ipcomp, is_up, is_known;
@@ -82,6 +84,17 @@ void pl_sad_clear(struct pl_sad *sad);
  * Return: 0; PL_E_WRONG_STATE without a serial, or with one that is there already; -ENOMEM
  */
 int pl_sad_add(struct pl_sad *sad, const struct pl_fact *fact, struct pl_sa **ret) PL_MUST_USE;
+
+/**
+ * pl_sad_params() - the parameters of a child SA
+ * @sad:  the mirror, which knows lineages
+ * @fact: PL_FACT_CHILD_INSTALL
+ * @ret:  borrows the fact's identity
+ *
+ * Return: 0; PL_E_NOT_AVAILABLE without an identity; errors of pl_params_from_child()
+ */
+int pl_sad_params(const struct pl_sad *sad, const struct pl_fact *fact,
+		  struct pl_params *ret) PL_MUST_USE;
 
 /**
  * pl_sad_find() - by serial

@@ -3,6 +3,7 @@
 #ifndef PL_STEP_H
 #define PL_STEP_H
 
+#include "core/pl_conf.h"
 #include "core/pl_conflict.h"
 #include "core/pl_db.h"
 #include "core/pl_limits.h"
@@ -23,8 +24,10 @@
  * @spd:         policies
  * @usage:       of limits
  * @rules:       what conflicts
+ * @conf:        latch.conf
  * @limits:      in force
  * @generation:  rises with every change
+ * @last_reqid:  the last base number that was given out
  * @is_guarding: the guard is in force; nothing comes up while it is not
  */
 struct pl_world {
@@ -34,8 +37,10 @@ struct pl_world {
 	struct pl_spd *spd;
 	struct pl_usage *usage;
 	struct pl_conflict_rules rules;
+	const struct pl_conf *conf;
 	struct pl_limits limits;
 	uint64_t generation;
+	uint32_t last_reqid;
 	bool is_guarding;
 };
 

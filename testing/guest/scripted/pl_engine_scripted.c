@@ -51,6 +51,22 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		engine->observer(engine->observer_ctx, fact);
 }
 
+int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
+		    const struct pl_engine_settings *settings)
+{
+	(void)engine;
+	(void)ops;
+	(void)settings;
+	return 0;
+}
+
+uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact)
+{
+	(void)engine;
+	(void)fact;
+	return 0;
+}
+
 uint64_t pl_engine_count(const struct pl_engine *engine, enum pl_fact_kind kind)
 {
 	return engine->count[kind];

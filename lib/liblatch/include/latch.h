@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* liblatch: connection latching (RFC 5660) for programs.
+ *
+ * A latch binds one connection to its IPsec peer and to its protection. From then on its packets
+ * pass under SAs of that peer and that protection, or not at all, and the program is told before
+ * that changes.
+ *
+ * Threads: one handle serves one thread at a time. No call here ends the process, changes signal
+ * handling, or closes a descriptor that it did not open. Calls that ask the daemon block until it
+ * answers, at most 25 s.
+ */
+
+#ifndef LATCH_H
+#define LATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The handle: a connection to the daemon, with one session. */
+struct latch;
+
+/* What the daemon says about one latch. */
+struct latch_info;
+
+/**
+ * enum latch_error - what a function that returns int may return; 0 is success
+ *
+ * Each one but the first three bears the name of a D-Bus error of org.libreswan.Latch1, where it is
+ * explained: LATCH_ERR_NO_SA is org.libreswan.Latch1.Error.NoSa.
+ */
+enum latch_error {
+	LATCH_OK = 0,
+	LATCH_ERR_SYSTEM = -1,		/* a system call failed: errno says why */
+	LATCH_ERR_SERVICE = -2,	/* the daemon is not on the bus, left, or does not answer */
+	LATCH_ERR_ARGUMENT = -3,	/* an argument makes no sense */
+	LATCH_ERR_MALFORMED = -4,
+	LATCH_ERR_TOO_MANY = -5,
+	LATCH_ERR_UNSUPPORTED = -6,
+	LATCH_ERR_NO_SPACE = -7,
+	LATCH_ERR_NOT_FOUND = -8,
+	LATCH_ERR_ALREADY_LATCHED = -9,
+	LATCH_ERR_CONFLICT = -10,
+	LATCH_ERR_WRONG_STATE = -11,
+	LATCH_ERR_BROKEN = -12,
+	LATCH_ERR_CLOSED = -13,
+	LATCH_ERR_NOT_CONNECTED = -14,
+	LATCH_ERR_NOT_INTERNET = -15,
+	LATCH_ERR_ALREADY_USED = -16,
+	LATCH_ERR_SOCKET_CHANGED = -17,
+	LATCH_ERR_OTHER_NETNS = -18,
+	LATCH_ERR_MPTCP = -19,
+	LATCH_ERR_TRANSLATED = -20,
+	LATCH_ERR_BOTH_ENDS_LOCAL = -21,
+	LATCH_ERR_LINK_LOCAL = -22,
+	LATCH_ERR_SOURCE_ROUTED = -23,
+	LATCH_ERR_ENCAPSULATED = -24,
+	LATCH_ERR_VIRTUAL_INTERFACE = -25,
+	LATCH_ERR_COMPRESSED = -26,
+	LATCH_ERR_SHARED_REQID = -27,
+	LATCH_ERR_NOT_PROTECTED = -28,
+	LATCH_ERR_NO_SA = -29,
+	LATCH_ERR_NARROW_REFUSED = -30,
+	LATCH_ERR_WEAK = -31,
+	LATCH_ERR_WRONG_PEER = -32,
+	LATCH_ERR_AUTHENTICATION_FAILED = -33,
+	LATCH_ERR_TIMEOUT = -34,
+	LATCH_ERR_NOT_AVAILABLE = -35,
+	LATCH_ERR_EQUAL_KEYS = -36,
+	LATCH_ERR_NOT_AUTHORIZED = -37,
+	LATCH_ERR_FORBIDDEN = -38,
+	LATCH_ERR_NO_SESSION = -39,
+	LATCH_ERR_SESSION_EXISTS = -40,
+	LATCH_ERR_LIMIT_EXCEEDED = -41,
+	LATCH_ERR_BAD_CONFIG = -42,
+	LATCH_ERR_UNAVAILABLE = -43,
+	LATCH_ERR_NO_MEMORY = -44,
+	LATCH_ERR_FAILED = -45,
+};
+
+enum latch_state {
+	LATCH_STATE_NONE = 0,
+	LATCH_STATE_LARVAL,	/* its SAs are being set up; nothing passes */
+	LATCH_STATE_LISTENER,
+	LATCH_STATE_ESTABLISHED,
+	LATCH_STATE_BROKEN,	/* nothing passes */
+	LATCH_STATE_CLOSED,	/* over */
+};
+
+/* What happens to the socket on a break (RFC 5660 section 5.5). */
+enum latch_disposition {
+	LATCH_DISPOSITION_DEFAULT = 0,	/* as the administrator says; TCP: reset, UDP: wait */
+	LATCH_DISPOSITION_RESET,	/* as if the peer had reset it */
+	LATCH_DISPOSITION_UNREACHABLE,	/* as if the peer could not be reached */
+	LATCH_DISPOSITION_WAIT,		/* as if packets were lost */
+};
+
+enum { LATCH_INTEGRITY = 1, LATCH_CONFIDENTIALITY = 2 };
+enum latch_mode { LATCH_MODE_ANY = 0, LATCH_MODE_TUNNEL, LATCH_MODE_TRANSPORT };
+
+/**
+ * struct latch_request - what is wanted; all zero asks for what the host's policy gives
+ * @size:           sizeof(struct latch_request) of the caller; later versions may be larger
+ * @protection:     set of LATCH_INTEGRITY and LATCH_CONFIDENTIALITY that there must be
+ * @min_key_bits:   of the cipher
+ * @min_integ_bits: of the integrity check value
+ * @mode:           of the SA
+ * @disposition:    of the socket on a break
+ * @late:           a socket that has received bytes before may be latched all the same
+ * @may_be_broken:  with a conflict, make a broken latch instead of returning LATCH_ERR_CONFLICT
+ */
+struct latch_request {
+	size_t size;
+	unsigned protection;
+	uint16_t min_key_bits;
+	uint16_t min_integ_bits;
+	enum latch_mode mode;
+	enum latch_disposition disposition;
+	bool late;
+	bool may_be_broken;
+};
+
+/**
+ * struct latch_event - one record of the session; valid during the call that gets it
+ * @type:       "hello", "alert", "change" or "lost"; more may come
+ * @id:         of the latch, or 0
+ * @listener:   of the latch that it was born from, or 0
+ * @from:       state before
+ * @to:         state now
+ * @mono_ns:    CLOCK_MONOTONIC of the change, in nanoseconds: the kernel enforced it by then
+ * @generation: of the daemon's database
+ * @reason:     for people; may be NULL
+ * @json:       the whole record, as `latchctl monitor --json` prints it
+ */
+struct latch_event {
+	const char *type;
+	uint64_t id;
+	uint64_t listener;
+	enum latch_state from;
+	enum latch_state to;
+	uint64_t mono_ns;
+	uint64_t generation;
+	const char *reason;
+	const char *json;
+};
+
+/**
+ * typedef latch_event_fn - sees one record
+ * @ctx:   as given
+ * @event: valid during the call
+ *
+ * May call no function of its handle but latch_info_…().
+ */
+typedef void latch_event_fn(void *ctx, const struct latch_event *event);
+
+enum { LATCH_OPEN_WATCH = 1 };	/* also tell of latches that belong to others and may be seen */
+
+/**
+ * latch_open() - get in touch with the daemon
+ * @bus_address: D-Bus address, or NULL for the system bus
+ * @flags:       set of LATCH_OPEN_…
+ * @ret:         close with latch_close()
+ *
+ * Return: 0, LATCH_ERR_SERVICE, LATCH_ERR_LIMIT_EXCEEDED, LATCH_ERR_NOT_AUTHORIZED or
+ * LATCH_ERR_NO_MEMORY
+ */
+int latch_open(const char *bus_address, unsigned flags, struct latch **ret);
+
+/**
+ * latch_close() - end the session; the latches belong to their sockets from now on
+ * @latch: NULL is fine
+ *
+ * Return: NULL
+ */
+struct latch *latch_close(struct latch *latch);
+
+/**
+ * latch_latch() - latch the connection of a socket (CREATE_CONNECTION_LATCH)
+ * @latch:   the handle
+ * @fd:      a connected socket, also one that was accepted at a latched listener
+ * @request: NULL is all zero
+ * @ret_id:  of the latch
+ *
+ * Return: 0, or an error of the D-Bus member Latch. Of an accepted connection with a conflict the
+ * latch is there and LATCH_STATE_BROKEN: ask latch_inquire().
+ */
+int latch_latch(struct latch *latch, int fd, const struct latch_request *request,
+		uint64_t *ret_id);
+
+/**
+ * latch_connect() - latch, then connect
+ * @latch:   the handle
+ * @fd:      a socket that is not connected
+ * @to:      where to
+ * @to_len:  of @to
+ * @request: NULL is all zero
+ * @ret_id:  of the latch
+ *
+ * The local address is chosen by the route to @to unless @fd is bound, and a port is bound; so the
+ * first packet is protected already. On a non-blocking socket, 0 may mean that connect() is under
+ * way.
+ *
+ * Return: 0; as above; LATCH_ERR_SYSTEM when bind() or connect() failed: the latch is released then
+ */
+int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, socklen_t to_len,
+		  const struct latch_request *request, uint64_t *ret_id);
+
+/**
+ * latch_listen() - latch the listener (CREATE_LISTENER_LATCH), then listen(2) if it is a stream
+ * @latch:   the handle
+ * @fd:      a bound socket
+ * @backlog: of listen(2)
+ * @request: for each connection; NULL is all zero
+ * @ret_ids: of the latches: one, or two of a dual-stack socket; the second is 0 otherwise
+ *
+ * Return: 0, or an error of the D-Bus member Listen, or LATCH_ERR_SYSTEM
+ */
+int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_request *request,
+		 uint64_t ret_ids[2]);
+
+/**
+ * latch_accept() - accept4(2), then latch
+ * @latch:  the handle
+ * @fd:     of a latched listener
+ * @flags:  of accept4(2); SOCK_CLOEXEC is always set
+ * @ret_fd: the connection
+ * @ret_id: of its latch, which may be LATCH_STATE_BROKEN
+ *
+ * A connection that cannot be latched is closed.
+ *
+ * Return: 0; LATCH_ERR_SYSTEM when accept4() failed; as latch_latch()
+ */
+int latch_accept(struct latch *latch, int fd, int flags, int *ret_fd, uint64_t *ret_id);
+
+/**
+ * latch_find() - the latch of a connected or listening socket's tuple (FIND_LATCH)
+ * @latch:  the handle
+ * @fd:     a socket
+ * @ret_id: of the latch
+ *
+ * Return: 0, LATCH_ERR_NOT_FOUND, LATCH_ERR_NOT_CONNECTED, LATCH_ERR_NOT_INTERNET or
+ * LATCH_ERR_SYSTEM
+ */
+int latch_find(struct latch *latch, int fd, uint64_t *ret_id);
+
+/**
+ * latch_inquire() - everything known about a latch (INQUIRE_LATCH)
+ * @latch:    the handle
+ * @id:       of the latch
+ * @ret_info: free with latch_info_free()
+ *
+ * Return: 0, LATCH_ERR_NOT_FOUND or LATCH_ERR_SERVICE
+ */
+int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info);
+
+/**
+ * latch_list() - the next latches that the caller may see
+ * @latch:     the handle
+ * @cursor:    in: 0 begins; out: for the next call, 0 at the end
+ * @ret_infos: array of latches; free each with latch_info_free(), and the array with free()
+ * @ret_nr:    how many; 0 with *@cursor 0 is the end
+ *
+ * Return: 0 or LATCH_ERR_SERVICE
+ */
+int latch_list(struct latch *latch, uint64_t *cursor, struct latch_info ***ret_infos,
+	       size_t *ret_nr);
+
+/**
+ * latch_info_free() - let go
+ * @info: NULL is fine
+ *
+ * Return: NULL
+ */
+struct latch_info *latch_info_free(struct latch_info *info);
+
+/**
+ * latch_info_id() - its id
+ * @info: not NULL
+ */
+uint64_t latch_info_id(const struct latch_info *info);
+
+/**
+ * latch_info_state() - its state when it was asked for
+ * @info: not NULL
+ */
+enum latch_state latch_info_state(const struct latch_info *info);
+
+/**
+ * latch_info_text() - one entry of LATCH in org.libreswan.Latch1(5), as text
+ * @info: not NULL
+ * @key:  "peer_id", "suites", …; entries of a list are joined by ", "
+ *
+ * Return: NULL when there is no such entry; valid as long as @info
+ */
+const char *latch_info_text(const struct latch_info *info, const char *key);
+
+/**
+ * latch_info_json() - all of it, one JSON object without a line end
+ * @info: not NULL
+ *
+ * Return: valid as long as @info
+ */
+const char *latch_info_json(const struct latch_info *info);
+
+/**
+ * latch_wait() - wait until a latch is in one of these states
+ * @latch:      the handle
+ * @id:         of a latch of this handle's session
+ * @states:     set of 1 << enum latch_state
+ * @timeout_ms: 0 only looks; -1 waits as long as it takes
+ * @ret_state:  the state; LATCH_STATE_CLOSED for a latch that is gone
+ *
+ * Records that arrive meanwhile are kept for latch_dispatch().
+ *
+ * Return: 0; LATCH_ERR_TIMEOUT; LATCH_ERR_SERVICE when the session ended
+ */
+int latch_wait(struct latch *latch, uint64_t id, unsigned states, int timeout_ms,
+	       enum latch_state *ret_state);
+
+/**
+ * latch_fd() - readable when latch_dispatch() has something to do; poll for POLLIN
+ * @latch: the handle
+ */
+int latch_fd(const struct latch *latch);
+
+/**
+ * latch_dispatch() - hand out the records that are there; does not block
+ * @latch: the handle
+ * @fn:    called for each; NULL throws them away
+ * @ctx:   for @fn
+ *
+ * Return: 0; LATCH_ERR_SERVICE when the session ended: take every latch of it for broken, and open
+ * again
+ */
+int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx);
+
+/**
+ * latch_release() - RELEASE_LATCH: a live socket's flow stays guarded until the socket is gone
+ * @latch: the handle
+ * @id:    of the latch
+ *
+ * Return: 0, LATCH_ERR_NOT_FOUND, LATCH_ERR_WRONG_STATE or LATCH_ERR_SERVICE
+ */
+int latch_release(struct latch *latch, uint64_t id);
+
+/**
+ * latch_unprotect() - release, and the flow goes on without its latch
+ * @latch: the handle
+ * @id:    of the latch
+ *
+ * Return: as above, and LATCH_ERR_FORBIDDEN
+ */
+int latch_unprotect(struct latch *latch, uint64_t id);
+
+/**
+ * latch_break() - administrators: break a latch for good
+ * @latch:  the handle
+ * @id:     of the latch
+ * @reason: for its owner
+ *
+ * Return: as latch_release(), and LATCH_ERR_NOT_AUTHORIZED
+ */
+int latch_break(struct latch *latch, uint64_t id, const char *reason);
+
+/**
+ * latch_shut() - administrators: close a latch, its socket is reset
+ * @latch:  the handle
+ * @id:     of the latch
+ * @reason: for its owner
+ *
+ * Return: as latch_break()
+ */
+int latch_shut(struct latch *latch, uint64_t id, const char *reason);
+
+/**
+ * latch_strerror() - one sentence
+ * @error: enum latch_error
+ *
+ * Return: never NULL
+ */
+const char *latch_strerror(int error);
+
+/**
+ * latch_error_name() - "LATCH_ERR_NO_SA"
+ * @error: enum latch_error
+ *
+ * Return: NULL for what is none
+ */
+const char *latch_error_name(int error);
+
+/**
+ * latch_state_name() - "established"
+ * @state: a state
+ *
+ * Return: "none" for what is none
+ */
+const char *latch_state_name(enum latch_state state);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* System policy meets request (K11, IPsec API requirements: "system policy trumps all; by default
+ * programs may only ask for more").
+ */
+
+#include "core/pl_admit.h"
+
+static uint16_t larger(uint16_t a, uint16_t b)
+{
+	return a > b ? a : b;
+}
+
+int pl_admit(const struct pl_conf *conf, const struct pl_tuple *tuple, struct pl_engine_ask *ask)
+{
+	const struct pl_conf_rule *rule = pl_conf_match(conf, ask->owner.uid, ask->gids,
+							ask->nr_gids, tuple);
+	const struct pl_require *least = &rule->require;
+
+	if (!rule->is_allowed)
+		return PL_E_FORBIDDEN;
+	if (least->mode != PL_MODE_NONE && ask->require.mode != PL_MODE_NONE &&
+	    least->mode != ask->require.mode)
+		return PL_E_FORBIDDEN;
+	ask->require.protection |= least->protection;
+	ask->require.min_key_bits = larger(ask->require.min_key_bits, least->min_key_bits);
+	ask->require.min_integ_bits = larger(ask->require.min_integ_bits, least->min_integ_bits);
+	if (ask->require.mode == PL_MODE_NONE)
+		ask->require.mode = least->mode;
+	if (ask->disposition == PL_DISPOSITION_DEFAULT)
+		ask->disposition = (enum pl_disposition)rule->disposition;
+	ask->may_unprotect = rule->may_bypass;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_ADMIT_H
+#define PL_ADMIT_H
+
+#include "core/pl_conf.h"
+#include "core/pl_engine.h"
+
+/**
+ * pl_admit() - what latch.conf says to a request (K11)
+ * @conf:  the configuration
+ * @tuple: normal
+ * @ask:   who asks, and for what; .require gets stricter where the rule is, .disposition is set
+ *         where the owner did not choose, and .may_unprotect is what the rule says
+ *
+ * Return: 0; PL_E_FORBIDDEN, also when the rule wants another mode than @ask
+ */
+int pl_admit(const struct pl_conf *conf, const struct pl_tuple *tuple,
+	     struct pl_engine_ask *ask) PL_MUST_USE;
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_DAEMON_H
+#define PL_DAEMON_H
+
+#include "core/pl_engine.h"
+
+struct event_base;
+
+/**
+ * struct pl_daemon - all layers but the seam, put together
+ */
+struct pl_daemon;
+
+/**
+ * typedef pl_daemon_log - a line for the log of the daemon
+ * @text: one line without its end
+ */
+typedef void pl_daemon_log(const char *text);
+
+#define PL_DAEMON_ERROR_MAX 512
+
+/**
+ * pl_daemon_start() - latch.conf, the guard, and an engine that latches
+ * @engine:    borrowed
+ * @log:       not NULL
+ * @ret:       free with pl_daemon_free() before the engine
+ * @ret_error: a sentence for the administrator; written unless 0 is returned
+ *
+ * Before the first SA or policy is touched. Whoever gets an error must not run.
+ *
+ * Return: 0, enum pl_error or a negative errno
+ */
+int pl_daemon_start(struct pl_engine *engine, pl_daemon_log *log, struct pl_daemon **ret,
+		    char ret_error[static PL_DAEMON_ERROR_MAX]) PL_MUST_USE;
+
+/**
+ * pl_daemon_attach() - the event loop is there: serve the bus, watch the guard, keep time
+ * @daemon: started
+ * @base:   must outlive the daemon
+ *
+ * Return: 0 or a negative errno
+ */
+int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base) PL_MUST_USE;
+
+/**
+ * pl_daemon_free() - leave bus and event loop; the guard's table stays in the kernel
+ * @daemon: NULL is fine
+ *
+ * Return: NULL
+ */
+struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon);
+
+#endif
