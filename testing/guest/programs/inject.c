@@ -9,8 +9,10 @@
  *	inject DEV MAC tcp|udp|icmp|raw SRC DST [KEY=VALUE...]
  *		sport= dport= flags=SAFRPU seq= ack= window= type= code= proto= ttl= id=
  *		data=TEXT hex=BYTES badsum
+ *		options: IPv4: in the header; IPv6: a header of them, in front of the transport's
  *		cut=FROM:LEN: a fragment, these bytes of what would follow the IP header (FROM a
  *			multiple of 8); all cuts of one packet with one id= make the whole
+ *	inject - - tcp|udp|...	the same by this host's IP: its routes and its SAs apply
  *	inject marker DEV TEXT		frame of the local experimental ethertype 0x88b5
  *	inject announce DEV ADDRESS	gratuitous ARP, or unsolicited neighbour advertisement
  *	inject mono			print CLOCK_MONOTONIC in ns
@@ -48,7 +50,7 @@ struct packet {
 	uint8_t flags, type, code, ttl;
 	uint32_t seq, ack, id;
 	uint16_t window;
-	bool is_fragment, more, badsum;
+	bool is_fragment, more, badsum, has_options;
 	uint16_t cut_from, cut_len;	/* bytes */
 	struct buf data;
 };
@@ -166,13 +168,14 @@ static void build_transport(const struct packet *p, struct buf *b)
 
 static void build_ipv4(const struct packet *p, const struct buf *payload, struct buf *b)
 {
+	static const uint8_t nothing[4] = { 1, 1, 1, 0 };
 	uint16_t frag = p->cut_from / 8 | (p->more ? 0x2000 : 0);
-	size_t start = b->len;
+	size_t start = b->len, header = p->has_options ? 24 : 20;
 	uint16_t v;
 
-	put8(b, 0x45);
+	put8(b, 4 << 4 | header / 4);
 	put8(b, 0);
-	put16(b, 20 + payload->len);
+	put16(b, header + payload->len);
 	put16(b, p->id);
 	put16(b, frag);
 	put8(b, p->ttl);
@@ -180,22 +183,39 @@ static void build_ipv4(const struct packet *p, const struct buf *payload, struct
 	put16(b, 0);
 	put(b, p->src, 4);
 	put(b, p->dst, 4);
-	v = sum_fold(sum_add(0, b->bytes + start, 20));
+	if (p->has_options)
+		put(b, nothing, sizeof(nothing));
+	v = sum_fold(sum_add(0, b->bytes + start, header));
 	b->bytes[start + 10] = v >> 8;
 	b->bytes[start + 11] = v & 0xff;
 	put(b, payload->bytes, payload->len);
+}
+
+/* What follows the IP header, or the fragment header. */
+static uint8_t next_header(const struct packet *p)
+{
+	return p->af == AF_INET6 && p->has_options ? IPPROTO_DSTOPTS : p->proto;
+}
+
+static void build_options_header(const struct packet *p, struct buf *b)
+{
+	static const uint8_t nothing[6] = { 1, 4 };
+
+	put8(b, p->proto);
+	put8(b, 0);
+	put(b, nothing, sizeof(nothing));
 }
 
 static void build_ipv6(const struct packet *p, const struct buf *payload, struct buf *b)
 {
 	put32(b, 6U << 28);
 	put16(b, payload->len + (p->is_fragment ? 8 : 0));
-	put8(b, p->is_fragment ? IPPROTO_FRAGMENT : p->proto);
+	put8(b, p->is_fragment ? IPPROTO_FRAGMENT : next_header(p));
 	put8(b, p->ttl);
 	put(b, p->src, 16);
 	put(b, p->dst, 16);
 	if (p->is_fragment) {
-		put8(b, p->proto);
+		put8(b, next_header(p));
 		put8(b, 0);
 		put16(b, p->cut_from | p->more);
 		put32(b, p->id);
@@ -373,6 +393,8 @@ static void set_word(struct packet *p, const char *word)
 #define IS(name) (len == sizeof(name) - 1 && memcmp(word, name, len) == 0)
 	if (v == NULL && IS("badsum"))
 		p->badsum = true;
+	else if (v == NULL && IS("options"))
+		p->has_options = true;
 	else if (v == NULL)
 		die(word);
 	else if (IS("sport"))
@@ -430,31 +452,72 @@ static uint8_t protocol(const struct packet *p, const char *name)
 	return 0;
 }
 
+/* The whole packet, with a header of ours, by this host's IP. */
+static void send_packet(const struct packet *p, const struct buf *b)
+{
+	struct sockaddr_in to4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6 };
+	const struct sockaddr *to = (struct sockaddr *)&to4;
+	socklen_t len = sizeof(to4);
+	int fd = socket(p->af, SOCK_RAW, IPPROTO_RAW), on = 1;
+
+	if (fd < 0)
+		die("raw socket");
+	memcpy(&to4.sin_addr, p->dst, 4);
+	memcpy(&to6.sin6_addr, p->dst, 16);
+	if (p->af == AF_INET6) {
+		to = (struct sockaddr *)&to6;
+		len = sizeof(to6);
+	} else if (setsockopt(fd, IPPROTO_IP, IP_NODEFRAG, &on, sizeof(on)) < 0) {
+		die("IP_NODEFRAG");
+	}
+	if (sendto(fd, b->bytes, b->len, 0, to, len) != (ssize_t)b->len)
+		die("send");
+	close(fd);
+}
+
+/* All behind the IP header, or the part of it that a fragment carries. */
+static void build_payload(struct packet *p, struct buf *b)
+{
+	struct buf transport = { .len = 0 };
+
+	build_transport(p, &transport);
+	if (next_header(p) == IPPROTO_DSTOPTS)
+		build_options_header(p, b);
+	put(b, transport.bytes, transport.len);
+	if (p->is_fragment)
+		cut(p, b);
+}
+
 /* DEV MAC PROTO SRC DST [KEY=VALUE...] */
 static int cmd_packet(char **argv)
 {
 	struct packet p = { .ttl = 64, .window = 65535, .id = 1 };
 	struct buf payload = { .len = 0 }, frame = { .len = 0 };
+	bool is_routed = strcmp(argv[0], "-") == 0;
 	uint8_t to[6], from[6];
 	char **word;
 
-	if (sscanf(argv[1], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", to, to + 1, to + 2, to + 3, to + 4,
-		   to + 5) != 6)
+	if (!is_routed && sscanf(argv[1], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", to, to + 1, to + 2,
+				 to + 3, to + 4, to + 5) != 6)
 		die(argv[1]);
-	own_mac(argv[0], from);
 	set_addresses(&p, argv[3], argv[4]);
 	p.proto = protocol(&p, argv[2]);
 	for (word = argv + 5; *word != NULL; word++)
 		set_word(&p, *word);
-	build_transport(&p, &payload);
-	if (p.is_fragment)
-		cut(&p, &payload);
-	ethernet(&frame, to, from, p.af == AF_INET ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+	build_payload(&p, &payload);
+	if (!is_routed) {
+		own_mac(argv[0], from);
+		ethernet(&frame, to, from, p.af == AF_INET ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+	}
 	if (p.af == AF_INET)
 		build_ipv4(&p, &payload, &frame);
 	else
 		build_ipv6(&p, &payload, &frame);
-	send_frame(argv[0], &frame);
+	if (is_routed)
+		send_packet(&p, &frame);
+	else
+		send_frame(argv[0], &frame);
 	return 0;
 }
 
