@@ -236,6 +236,11 @@ static const struct {
 	{ "rule forward4 fragment\n", PL_NFT_PART_FRAGMENT },
 	{ "rule forward6 fragment\n", PL_NFT_PART_FRAGMENT },
 	{ "rule fragment_in6 hidden protocol\n", PL_NFT_PART_FRAGMENT },
+	{ "rule fragment_in6 hidden protocol\n", PL_NFT_PART_HIDDEN },
+	{ "rule fragment_out6 hidden protocol\n", PL_NFT_PART_HIDDEN },
+	{ "rule icmp_in4 ports in their place\n", PL_NFT_PART_HIDDEN },
+	{ "rule icmp_out6 ports behind other headers\n", PL_NFT_PART_HIDDEN },
+	{ "rule icmp_forward4 ports in their place\n", PL_NFT_PART_HIDDEN },
 	{ "rule fragment_in4 pinned for the pair\nrule fragment_in4 pair\n", PL_NFT_PART_FRAGMENT },
 	{ "rule icmp_quote_in4 pinned\nrule icmp_quote_in4 latched\n", PL_NFT_PART_ICMP_IN },
 	{ "rule icmp_pair_in6 pinned\nrule icmp_pair_in6 latched\n", PL_NFT_PART_ICMP_IN },
@@ -247,7 +252,8 @@ static const struct {
 	{ "rule begin4 payload on SYN\n", PL_NFT_PART_FAST_OPEN },
 	{ "rule begin4 birth\nrule begin4 the rest\n", 0 },
 	{ "rule forward4 latched\nrule forward4 latched\n", PL_NFT_PART_FORWARD },
-	{ "rule icmp_forward6 latched\n", PL_NFT_PART_FORWARD },
+	{ "rule icmp_quote_forward6 latched\n", PL_NFT_PART_FORWARD },
+	{ "rule icmp_pair_forward4 latched\n", PL_NFT_PART_FORWARD },
 };
 
 static void the_batch_has_every_rule_of_the_guard(void **state)

@@ -75,6 +75,7 @@ static const struct {
 	{ "born", PL_NFT_PART_BORN },
 	{ "fast-open", PL_NFT_PART_FAST_OPEN },
 	{ "forward", PL_NFT_PART_FORWARD },
+	{ "hidden", PL_NFT_PART_HIDDEN },
 };
 
 /* Base chains and what they begin with, for each family. */
@@ -92,10 +93,11 @@ static const struct {
 
 /* The other chains, again for each family; the base chain of the same name jumps to it. */
 static const char *const chains[] = {
-	"prerouting", "input", "forward", "output", "postrouting", "fragment_in",
-	"fragment_hidden_in", "fragment_out", "icmp_in", "icmp_quote_in", "icmp_pair_in",
-	"icmp_out", "icmp_quote_out",
-	"icmp_pair_out", "icmp_forward", "listener", "begin",
+	"prerouting", "input", "forward", "output", "postrouting",
+	"fragment_in", "fragment_hidden_in", "fragment_out",
+	"icmp_in", "icmp_quote_in", "icmp_pair_in", "icmp_out", "icmp_quote_out", "icmp_pair_out",
+	"icmp_forward", "icmp_quote_forward", "icmp_pair_forward",
+	"listener", "begin",
 };
 
 /* What is added, and in which direction. */
@@ -234,7 +236,7 @@ static void fragment_chains(const struct table *t)
 	accept_in(t, "fragment_in", "pinned for the pair", PL_NFT_PAIR_PINS, &view);
 	drop_in(t, "fragment_in", "pair", PL_NFT_PAIRS, &view, PL_NFT_IN_FRAGMENT);
 	drop_both(t, "fragment_out", "pair", PL_NFT_PAIRS, view, PL_NFT_FORWARD_FRAGMENT);
-	if (t->af == PL_AF_IP4)
+	if (t->af == PL_AF_IP4 || !(t->parts & PL_NFT_PART_HIDDEN))
 		return;
 	for (size_t i = 0; i < sizeof(hiding); i++) {
 		begin(t, &rule, "fragment_in", "hidden protocol");
@@ -288,7 +290,9 @@ static void icmp_sort(const struct table *t, const char *chain, const char *quot
 	pl_nft_rule_meta(&rule, is_out ? NFT_META_OIF : NFT_META_IIF, NFT_CMP_EQ, &loopback,
 			 sizeof(loopback));
 	finish(t, &rule, NFT_RETURN, NULL);
-	if (t->af == PL_AF_IP4) {
+	if (!(t->parts & PL_NFT_PART_HIDDEN)) {
+		pair = quote;
+	} else if (t->af == PL_AF_IP4) {
 		begin(t, &rule, chain, "ports in their place");
 		pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 8, NFT_CMP_EQ, 0xff, 0x45,
 				  1);
@@ -333,7 +337,11 @@ static void icmp_chains(const struct table *t)
 		drop_both(t, "icmp_pair_out", "latched", PL_NFT_PAIRS, pair, PL_NFT_OUT_ICMP);
 	}
 	if (t->parts & PL_NFT_PART_FORWARD) {
-		drop_both(t, "icmp_forward", "latched", PL_NFT_FLOWS, quote, PL_NFT_FORWARD_ICMP);
+		icmp_sort(t, "icmp_forward", "icmp_quote_forward", "icmp_pair_forward");
+		drop_both(t, "icmp_quote_forward", "latched", PL_NFT_FLOWS, quote,
+			  PL_NFT_FORWARD_ICMP);
+		drop_both(t, "icmp_pair_forward", "latched", PL_NFT_PAIRS, pair,
+			  PL_NFT_FORWARD_ICMP);
 	}
 }
 

@@ -45,12 +45,14 @@ enum pl_nft_part {
 	PL_NFT_PART_BORN = 1 << 6,		/* and only that SA goes on with it */
 	PL_NFT_PART_FAST_OPEN = 1 << 7,		/* no payload on a SYN */
 	PL_NFT_PART_FORWARD = 1 << 8,
-	PL_NFT_PART_ALL = (1 << 9) - 1,
+	PL_NFT_PART_HIDDEN = 1 << 9,		/* ports behind options or headers */
+	PL_NFT_PART_ALL = (1 << 10) - 1,
 };
 
 /**
  * pl_nft_part_find() - a part by its name
- * @name: pin, translated, fragment, icmp-in, icmp-out, birth, born, fast-open, forward
+ * @name: pin, translated, fragment, icmp-in, icmp-out, birth, born, fast-open, forward,
+ *        hidden
  *
  * Return: the part, or 0
  */
