@@ -159,7 +159,7 @@ struct latch_event {
  */
 typedef void latch_event_fn(void *ctx, const struct latch_event *event);
 
-enum { LATCH_OPEN_WATCH = 1 };	/* also tell of latches that belong to others and may be seen */
+enum { LATCH_OPEN_WATCH = 1 };	/* also tell of latches of others that may be seen */
 
 /**
  * latch_open() - get in touch with the daemon
