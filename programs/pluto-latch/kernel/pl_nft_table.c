@@ -9,8 +9,8 @@
  *
  * - NAT changes tuples between our hooks, and XFRM looks again after NAT. The pin is asked where
  *   the tuple is final (postrouting 350, input 350); a packet that conntrack translated, or whose
- *   conntrack entry began as a latched flow under another tuple, drops. What conntrack does not see
- *   must be pinned before NAT already (output -175).
+ *   conntrack entry began as a latched flow under another tuple, drops. What conntrack is told not
+ *   to track (notrack) drops before anybody can rewrite it (output -175).
  * - Fragments: reassembly keeps the SA of one fragment only, so they are asked one by one before
  *   any reassembly (prerouting -450), by `pairs`: who has a latched flow with whom, protocol by
  *   protocol. ESP and AH are never in `pairs`, and so outer fragments pass. IPv6 can hide the
@@ -428,7 +428,7 @@ static void output_chains(const struct table *t)
 	struct pl_nft_rule rule;
 
 	if (t->parts & PL_NFT_PART_TRANSLATED) {
-		accept_in(t, "output", "pinned", PL_NFT_PIN_OUT, &view_out);
+		/* Pinned or not: after this hook nobody could tell what it was. */
 		begin(t, &rule, "output", "untracked");
 		pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
 		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_out);
