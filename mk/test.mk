@@ -63,6 +63,9 @@ $(GUARD_PROGRAM): $(call objects,gcc,$(KERNEL_SRC) $(KERNEL_CORE))
 $(GUARD_PROGRAM): GUEST_CFLAGS := -I$(DAEMON_DIR)
 $(GUARD_PROGRAM): GUEST_LIBS := $(KERNEL_LIBS) $(OURS_LIBS)
 
+# a library, for LD_PRELOAD
+$(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
+
 $(BUILD)/guest/bin/%: testing/guest/programs/%.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) -std=gnu99 -g -O2 -D_GNU_SOURCE $(WARN) $(GUEST_CFLAGS) -o $@ $< \
