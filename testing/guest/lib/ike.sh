@@ -139,11 +139,17 @@ ike_stop() {
 	fi
 }
 
-# A pluto that dies when it has given up everything, on its last steps to exit(), is noted, not
-# failed: seen once in about 200 ends (139, a helper thread may outlive libevent), not explained yet.
+# Stock 5.2 alone may end with a segmentation fault, about once in 200 ends, and only when it has
+# given up its interfaces: it does not join its helper threads, and one that ends after PR_Cleanup()
+# finds no NSPR (scenario seam-end shows it every time). That says nothing about what is tested, so
+# it is noted, in sight, and not failed. Ours joins them: each bad end of ours counts.
 ike_bad_end() {
-	grep -q "shutting down interface" "$(ike_log "$1")" || fail "pluto of $1 ended with $2"
-	echo "pluto of $1 ended with $2 after it had shut down" | tee -a "$OUT/notes"
+	if [[ ${HOST_KIND[$1]} == stock && $2 == 139 ]] &&
+		file_has "$(ike_log "$1")" "shutting down interface"; then
+		echo "pluto of $1 ended with $2 after it had shut down" | tee -a "$OUT/notes"
+	else
+		fail "pluto of $1 ended with $2"
+	fi
 }
 
 # Every scenario ends here. What pluto itself calls unexpected counts where our code is in it.
