@@ -158,15 +158,23 @@ static int retire(void *ctx, struct pl_latch *latch)
 	return 0;
 }
 
-/* A pin names every SA of its reqid, so another one of the number concerns the latches of both. */
-static int recheck_namesake(void *ctx, const struct pl_sa *sa)
+static int recheck_other(void *ctx, const struct pl_sa *sa)
 {
 	struct about_sa *about = ctx;
 
-	if (sa != about->sa && sa->reqid == about->sa->reqid &&
-	    (!sa->is_known || !about->sa->is_known ||
-	     pl_params_diff(&sa->params, &about->sa->params, about->world->rules.match) != 0))
+	if (sa != about->sa)
 		recheck_touched(about->world, sa);
+	return 0;
+}
+
+/* A pin names every SA of its reqid, so another one of the number concerns the latches of both. */
+static int recheck_namesakes(void *ctx, const struct pl_sa *sa)
+{
+	struct about_sa *about = ctx;
+
+	if (!sa->is_known || !about->sa->is_known ||
+	    pl_params_diff(&sa->params, &about->sa->params, about->world->rules.match) != 0)
+		return pl_sa_kin(sa, recheck_other, about);
 	return 0;
 }
 
@@ -186,7 +194,7 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 	about.sa = sa;
 	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
 	(void)pl_db_touch(world->db, &query, recheck_and_pin, &about, NULL);
-	(void)pl_sad_walk(world->sad, recheck_namesake, &about);
+	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
 	return PL_VERDICT_ACCEPT;
 }
 
@@ -194,7 +202,6 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 
 struct reqid_search {
 	const struct pl_params *params;
-	uint64_t conn;
 	uint32_t base;
 };
 
@@ -209,7 +216,7 @@ static int find_reqid(void *ctx, const struct pl_sa *sa)
 {
 	struct reqid_search *search = ctx;
 
-	if (sa->conn != search->conn || !sa->is_known || sa->reqid < REQID_FIRST ||
+	if (!sa->is_known || sa->reqid < REQID_FIRST ||
 	    !is_equal(&sa->params, search->params))
 		return 0;
 	search->base = sa->reqid - sa->reqid % REQID_STEP;
@@ -220,12 +227,12 @@ uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact)
 {
 	struct pl_world *world = &engine->world;
 	struct pl_params params;
-	struct reqid_search search = { .params = &params, .conn = fact->conn.serial };
+	struct reqid_search search = { .params = &params };
 
 	if (!engine->is_latching)
 		return 0;
 	if (pl_sad_params(world->sad, fact, &params) == 0)
-		(void)pl_sad_walk(world->sad, find_reqid, &search);
+		(void)pl_sad_of_conn(world->sad, fact->conn.serial, find_reqid, &search);
 	if (search.base != 0)
 		return search.base;
 	if (world->last_reqid > REQID_LAST - REQID_STEP)
@@ -246,7 +253,7 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 	pl_sad_take(world->sad, sa);
 	(void)pl_db_touch(world->db, &query, retire, &about, NULL);
 	recheck_touched(world, sa);
-	(void)pl_sad_walk(world->sad, recheck_namesake, &about);
+	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
 	pl_sa_free(sa);
 }
 

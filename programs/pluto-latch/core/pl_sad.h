@@ -160,20 +160,57 @@ struct pl_sa_view pl_sa_view(const struct pl_sa *sa);
 bool pl_sa_touches(const struct pl_sa *sa, const struct pl_tuple *tuple);
 
 /**
- * pl_sad_walk() - every SA, in the order of serials
+ * pl_sad_touch() - every SA that touches a connection
+ * @sad:       the mirror
+ * @tuple:     of the connection
+ * @visit:     called once for each, in no useful order
+ * @ctx:       for @visit
+ * @ret_steps: how many SAs were looked at; may be NULL
+ *
+ * Return: 0, or what @visit returned
+ */
+int pl_sad_touch(const struct pl_sad *sad, const struct pl_tuple *tuple, pl_sad_visit *visit,
+		 void *ctx, size_t *ret_steps);
+
+/**
+ * pl_sad_of_conn() - one SA of each kin of a connection of pluto's
  * @sad:   the mirror
+ * @conn:  serial of the connection
+ * @visit: called for each
+ * @ctx:   for @visit
+ *
+ * Kin are the SAs of one connection and one reqid with equal parameters, or all unknown.
+ *
+ * Return: 0, or what @visit returned
+ */
+int pl_sad_of_conn(const struct pl_sad *sad, uint64_t conn, pl_sad_visit *visit, void *ctx);
+
+/**
+ * pl_sad_of_reqid() - one SA of each kin that has a reqid
+ * @sad:   the mirror
+ * @reqid: any
  * @visit: called for each
  * @ctx:   for @visit
  *
  * Return: 0, or what @visit returned
  */
-int pl_sad_walk(const struct pl_sad *sad, pl_sad_visit *visit, void *ctx);
+int pl_sad_of_reqid(const struct pl_sad *sad, uint32_t reqid, pl_sad_visit *visit, void *ctx);
+
+/**
+ * pl_sa_kin() - all kin of an SA, itself included
+ * @sa:    in a mirror
+ * @visit: called for each
+ * @ctx:   for @visit
+ *
+ * Return: 0, or what @visit returned
+ */
+int pl_sa_kin(const struct pl_sa *sa, pl_sad_visit *visit, void *ctx);
 
 /**
  * pl_sad_views() - the SAs that touch a connection, for pl_conflict_birth()
  * @sad:    the mirror
  * @tuple:  of the connection
- * @reqid:  SAs of this reqid come first; 0 is none
+ * @reqid:  SAs of this reqid come first; 0 is none. Otherwise the order is that of serials
  * @ret:    malloc()ed, also when there are none; they borrow from the mirror
  * @ret_nr: how many
  *

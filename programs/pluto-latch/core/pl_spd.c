@@ -13,21 +13,23 @@
 
 #include "core/pl_spd.h"
 
-#include <bsd/sys/queue.h>
+#include "core/pl_reach.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct entry {
+	struct pl_reach reach;	/* first: an entry is found by it */
 	enum pl_direction direction;
 	struct pl_ts src, dst;
 	uint32_t priority;
 	bool lets_pass;
-	LIST_ENTRY(entry) link;
 };
 
 struct pl_spd {
-	LIST_HEAD(, entry) entries;
+	struct pl_reach_tree entries;
+	uint64_t last_number;
 };
 
 struct pl_spd *pl_spd_new(void)
@@ -35,7 +37,7 @@ struct pl_spd *pl_spd_new(void)
 	struct pl_spd *spd = calloc(1, sizeof(*spd));
 
 	if (spd != NULL)
-		LIST_INIT(&spd->entries);
+		RB_INIT(&spd->entries);
 	return spd;
 }
 
@@ -48,21 +50,38 @@ struct pl_spd *pl_spd_free(struct pl_spd *spd)
 	return NULL;
 }
 
+static void drop(struct pl_spd *spd, struct entry *entry)
+{
+	pl_reach_remove(&spd->entries, &entry->reach);
+	free(entry);
+}
+
 void pl_spd_clear(struct pl_spd *spd)
 {
-	struct entry *entry;
+	struct pl_reach *reach;
 
-	while ((entry = LIST_FIRST(&spd->entries)) != NULL) {
-		LIST_REMOVE(entry, link);
-		free(entry);
-	}
+	while ((reach = RB_ROOT(&spd->entries)) != NULL)
+		drop(spd, (struct entry *)reach);
+}
+
+static struct pl_reach reach_of(const struct pl_policy_facts *policy, uint64_t number)
+{
+	bool is_out = policy->direction == PL_DIR_OUT;
+	struct pl_ts_list local = { .len = 1, .list = { is_out ? policy->src : policy->dst } };
+	struct pl_ts_list remote = { .len = 1, .list = { is_out ? policy->dst : policy->src } };
+	struct pl_reach reach;
+
+	pl_reach_make(PL_ROLE_INITIATOR, &local, &remote, number, &reach);
+	return reach;
 }
 
 static struct entry *find(const struct pl_spd *spd, const struct pl_policy_facts *policy)
 {
-	struct entry *entry;
+	struct pl_reach like = reach_of(policy, 0), *reach = NULL;
 
-	LIST_FOREACH(entry, &spd->entries, link) {
+	while ((reach = pl_reach_same(&spd->entries, &like, reach)) != NULL) {
+		struct entry *entry = (struct entry *)reach;
+
 		if (entry->direction == policy->direction &&
 		    pl_ts_is_equal(&entry->src, &policy->src) &&
 		    pl_ts_is_equal(&entry->dst, &policy->dst))
@@ -93,7 +112,8 @@ int pl_spd_add(struct pl_spd *spd, const struct pl_policy_facts *policy)
 		entry->direction = policy->direction;
 		entry->src = policy->src;
 		entry->dst = policy->dst;
-		LIST_INSERT_HEAD(&spd->entries, entry, link);
+		entry->reach = reach_of(policy, ++spd->last_number);
+		pl_reach_insert(&spd->entries, &entry->reach);
 	}
 	entry->priority = policy->priority;
 	entry->lets_pass = policy->nr_templates == 0 && !is_discarding(policy);
@@ -104,10 +124,8 @@ void pl_spd_remove(struct pl_spd *spd, const struct pl_policy_facts *policy)
 {
 	struct entry *entry = find(spd, policy);
 
-	if (entry == NULL)
-		return;
-	LIST_REMOVE(entry, link);
-	free(entry);
+	if (entry != NULL)
+		drop(spd, entry);
 }
 
 static bool applies(const struct entry *entry, const struct pl_tuple *tuple)
@@ -123,18 +141,29 @@ static bool applies(const struct entry *entry, const struct pl_tuple *tuple)
 				 tuple->remote_port);
 }
 
-static enum pl_spd_answer judge_way(const struct pl_spd *spd, const struct pl_tuple *tuple,
-				    enum pl_direction way)
-{
-	const struct entry *entry, *best = NULL;
+/* The best policy of each direction. */
+struct judging {
+	const struct pl_tuple *tuple;
+	const struct entry *best[PL_DIR_ROOF];
+};
 
-	LIST_FOREACH(entry, &spd->entries, link) {
-		if (entry->direction != way || !applies(entry, tuple))
-			continue;
-		if (best == NULL || entry->priority < best->priority ||
-		    (entry->priority == best->priority && entry->lets_pass))
-			best = entry;
-	}
+static int judge(void *ctx, struct pl_reach *reach)
+{
+	struct judging *judging = ctx;
+	const struct entry *entry = (const struct entry *)reach;
+	const struct entry **best;
+
+	if ((unsigned)entry->direction >= PL_DIR_ROOF || !applies(entry, judging->tuple))
+		return 0;
+	best = &judging->best[entry->direction];
+	if (*best == NULL || entry->priority < (*best)->priority ||
+	    (entry->priority == (*best)->priority && entry->lets_pass))
+		*best = entry;
+	return 0;
+}
+
+static enum pl_spd_answer answer(const struct entry *best)
+{
 	return best == NULL ? PL_SPD_ABSENT :
 	       best->lets_pass ? PL_SPD_PASSES : PL_SPD_PROTECTS;
 }
@@ -142,10 +171,13 @@ static enum pl_spd_answer judge_way(const struct pl_spd *spd, const struct pl_tu
 enum pl_spd_answer pl_spd_judge(const struct pl_spd *spd, const struct pl_tuple *tuple,
 				enum pl_direction *ret)
 {
-	enum pl_spd_answer in = judge_way(spd, tuple, PL_DIR_IN);
-	enum pl_spd_answer out = judge_way(spd, tuple, PL_DIR_OUT);
-	enum pl_spd_answer worse = in > out ? in : out;
+	struct judging judging = { .tuple = tuple };
+	enum pl_spd_answer in, out, worse;
 
+	(void)pl_reach_search(&spd->entries, tuple, judge, &judging, NULL);
+	in = answer(judging.best[PL_DIR_IN]);
+	out = answer(judging.best[PL_DIR_OUT]);
+	worse = in > out ? in : out;
 	if (worse != PL_SPD_PROTECTS)
 		*ret = in > out ? PL_DIR_IN : PL_DIR_OUT;
 	return worse;

@@ -29,7 +29,6 @@ static unsigned pins_of(const uint32_t *reqids, unsigned nr,
 
 struct pin_search {
 	const struct pl_world *world;
-	const struct pl_tuple *tuple;
 	const struct pl_params *params;
 	uint32_t *reqids;
 	unsigned nr;
@@ -54,8 +53,7 @@ static int collect_reqid(void *ctx, const struct pl_sa *sa)
 {
 	struct pin_search *search = ctx;
 
-	if (!pl_sa_touches(sa, search->tuple) ||
-	    !is_congruent(search->world, search->params, sa) ||
+	if (!is_congruent(search->world, search->params, sa) ||
 	    is_among(sa->reqid, search->reqids, search->nr))
 		return 0;
 	if (sa->reqid == 0)
@@ -71,23 +69,18 @@ static int find_shared(void *ctx, const struct pl_sa *sa)
 {
 	const struct pin_search *search = ctx;
 
-	if (is_among(sa->reqid, search->reqids, search->nr) &&
-	    !is_congruent(search->world, search->params, sa))
-		return PL_E_SHARED_REQID;
-	return 0;
+	return is_congruent(search->world, search->params, sa) ? 0 : PL_E_SHARED_REQID;
 }
 
 int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
 		 const struct pl_params *params, uint32_t ret[static PL_STEP_REQIDS_MAX],
 		 unsigned *ret_nr)
 {
-	struct pin_search search = {
-		.world = world, .tuple = tuple, .params = params, .reqids = ret,
-	};
-	int r = pl_sad_walk(world->sad, collect_reqid, &search);
+	struct pin_search search = { .world = world, .params = params, .reqids = ret };
+	int r = pl_sad_touch(world->sad, tuple, collect_reqid, &search, NULL);
 
-	if (r == 0)
-		r = pl_sad_walk(world->sad, find_shared, &search);
+	for (unsigned i = 0; r == 0 && i < search.nr; i++)
+		r = pl_sad_of_reqid(world->sad, search.reqids[i], find_shared, &search);
 	if (r == 0)
 		*ret_nr = search.nr;
 	return r;
@@ -331,7 +324,7 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 	enum pl_spd_answer spd;
 	unsigned nr;
 
-	if (pl_sad_walk(world->sad, judge_sa, &judging) != 0)
+	if (pl_sad_touch(world->sad, &latch->tuple, judge_sa, &judging, NULL) != 0)
 		return PL_EVENT_CONFLICT_SA;
 	*ret = (struct pl_conflict_report) { .verdict = PL_CONFLICT_BREAK };
 	if (pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr) != 0) {
@@ -422,7 +415,7 @@ static int is_heir(void *ctx, const struct pl_sa *sa)
 {
 	const struct heir_search *search = ctx;
 
-	return sa->reqid == search->reqid && pl_sa_touches(sa, &search->latch->tuple) &&
+	return sa->reqid == search->reqid &&
 	       is_congruent(search->world, &search->latch->params, sa);
 }
 
@@ -434,7 +427,7 @@ void pl_step_retire(struct pl_world *world, struct pl_latch *latch, const struct
 
 	if (!pl_step_is_pinned(latch->state) || sa->reqid == 0 ||
 	    !pl_sa_touches(sa, &latch->tuple) || !is_congruent(world, &latch->params, sa) ||
-	    pl_sad_walk(world->sad, is_heir, &search) != 0)
+	    pl_sad_touch(world->sad, &latch->tuple, is_heir, &search, NULL) != 0)
 		return;
 	if (world->ops.guard->retire(world->ops.guard_ctx, &latch->tuple, pins, nr) != 0)
 		guard_refused(world, latch);
