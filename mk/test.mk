@@ -6,10 +6,7 @@ UNIT_SRC := $(wildcard testing/unit/test_*.c)
 UNIT_TESTS := $(patsubst testing/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 GUEST_PROGRAMS := $(patsubst testing/guest/programs/%.c,$(BUILD)/guest/bin/%, \
 	$(wildcard testing/guest/programs/*.c))
-# kernel/ is not part of the daemon yet; its tests and guest programs are linked with it.
-KERNEL_SRC := $(wildcard $(DAEMON_DIR)/kernel/*.c)
 KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,error siphash table ts ts_wire tuple)
-KERNEL_LIBS := -lnftnl -lmnl
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 
@@ -45,13 +42,14 @@ lint: $(DAEMON)	## the rules of this tree
 
 $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
+	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) $(dbus) -c -o $@ $<
 
 .SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c $(CORE_SRC) $(KERNEL_SRC))
 KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror,$(UNIT_TESTS))
 $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
-ENGINE_TESTS := $(filter %/test_engine_latch %/test_engine_faults,$(UNIT_TESTS))
+ENGINE_TESTS := $(filter %/test_engine_latch %/test_engine_faults %/test_engine_socket \
+	%/test_engine_start,$(UNIT_TESTS))
 $(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c)
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))
 	@mkdir -p $(@D)

@@ -417,12 +417,20 @@ void assert_in_force(void)
 	assert_safe();
 }
 
-int setup(void **state)
+void start(void)
 {
 	struct pl_engine_settings settings = {
 		.hash_key = { 1 }, .first_id = 1, .conf = &fake.conf,
 	};
 
+	fake.engine = pl_engine_free(fake.engine);
+	fake.engine = pl_engine_new(NULL, NULL);
+	assert_int_equal(pl_engine_start(fake.engine, &ops, &settings), 0);
+	assert_int_equal(pl_engine_start(fake.engine, &ops, &settings), PL_E_WRONG_STATE);
+}
+
+int setup(void **state)
+{
 	(void)state;
 	memset(&fake, 0, sizeof(fake));
 	pool = pl_identity_pool_new();
@@ -430,9 +438,7 @@ int setup(void **state)
 	who_c = somebody("C");
 	pl_conf_default(&fake.conf);
 	fake.told = PL_TOLD_RECORD;
-	fake.engine = pl_engine_new(NULL, NULL);
-	assert_int_equal(pl_engine_start(fake.engine, &ops, &settings), 0);
-	assert_int_equal(pl_engine_start(fake.engine, &ops, &settings), PL_E_WRONG_STATE);
+	start();
 	policy(PL_FACT_POLICY_ADD, "", 1);
 	forget_log();
 	fake.calls = 0;

@@ -21,10 +21,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Base numbers of reqids, far above those that an administrator or pluto itself would use. From one
- * base, pluto makes the numbers of AH, ESP and IPComp. */
-enum { REQID_FIRST = 0x40000000, REQID_LAST = 0x7ffffff0, REQID_STEP = 4 };
-
 struct pl_engine *pl_engine_new(pl_engine_observer *observer, void *ctx)
 {
 	struct pl_engine *engine = calloc(1, sizeof(*engine));
@@ -36,62 +32,13 @@ struct pl_engine *pl_engine_new(pl_engine_observer *observer, void *ctx)
 	return engine;
 }
 
-static void forget_world(struct pl_world *world)
-{
-	world->db = pl_db_free(world->db);
-	world->sad = pl_sad_free(world->sad);
-	world->spd = pl_spd_free(world->spd);
-	world->usage = pl_usage_free(world->usage);
-}
-
 struct pl_engine *pl_engine_free(struct pl_engine *engine)
 {
 	if (engine == NULL)
 		return NULL;
-	forget_world(&engine->world);
+	pl_engine_forget(&engine->world);
 	free(engine);
 	return NULL;
-}
-
-static bool is_complete(const struct pl_ops *ops)
-{
-	const struct pl_guard_ops *guard = ops->guard;
-
-	return guard != NULL && guard->guard != NULL && guard->permit != NULL &&
-	       guard->retire != NULL && guard->block != NULL && guard->unguard != NULL &&
-	       guard->listen != NULL && guard->born != NULL && guard->rebuild != NULL &&
-	       guard->walk != NULL && ops->owner != NULL && ops->owner->alert != NULL &&
-	       ops->socket != NULL && ops->socket->read != NULL && ops->socket->dispose != NULL &&
-	       ops->socket->is_gone != NULL && ops->clock != NULL && ops->clock->now_ns != NULL;
-}
-
-int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
-		    const struct pl_engine_settings *settings)
-{
-	struct pl_world *world = &engine->world;
-	int r;
-
-	if (engine->is_latching)
-		return PL_E_WRONG_STATE;
-	if (!is_complete(ops))
-		return PL_E_UNSUPPORTED;
-	*world = (struct pl_world) {
-		.ops = *ops, .conf = settings->conf, .limits = settings->conf->limits,
-		.rules = { (enum pl_peer_match)settings->conf->peer_match,
-			   settings->conf->may_differ_in_qop },
-		.last_reqid = REQID_FIRST,
-		.db = pl_db_new(settings->hash_key, settings->first_id),
-		.sad = pl_sad_new(), .spd = pl_spd_new(), .usage = pl_usage_new(),
-	};
-	r = world->db == NULL || world->sad == NULL || world->spd == NULL || world->usage == NULL ?
-	    -ENOMEM : ops->guard->rebuild(ops->guard_ctx, NULL, 0);
-	if (r != 0) {
-		forget_world(world);
-		return r;
-	}
-	world->is_guarding = true;
-	engine->is_latching = true;
-	return 0;
 }
 
 static bool see(struct pl_engine *engine, const struct pl_fact *fact)
@@ -216,10 +163,10 @@ static int find_reqid(void *ctx, const struct pl_sa *sa)
 {
 	struct reqid_search *search = ctx;
 
-	if (!sa->is_known || sa->reqid < REQID_FIRST ||
+	if (!sa->is_known || sa->reqid < PL_REQID_FIRST ||
 	    !is_equal(&sa->params, search->params))
 		return 0;
-	search->base = sa->reqid - sa->reqid % REQID_STEP;
+	search->base = sa->reqid - sa->reqid % PL_REQID_STEP;
 	return 1;
 }
 
@@ -235,9 +182,9 @@ uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact)
 		(void)pl_sad_of_conn(world->sad, fact->conn.serial, find_reqid, &search);
 	if (search.base != 0)
 		return search.base;
-	if (world->last_reqid > REQID_LAST - REQID_STEP)
+	if (world->last_reqid > PL_REQID_LAST - PL_REQID_STEP)
 		return 0;
-	world->last_reqid += REQID_STEP;
+	world->last_reqid += PL_REQID_STEP;
 	return world->last_reqid;
 }
 

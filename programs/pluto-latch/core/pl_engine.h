@@ -58,7 +58,8 @@ struct pl_engine *pl_engine_free(struct pl_engine *engine);
  * @ops:      copied; what they point to must outlive the engine
  * @settings: copied
  *
- * Brings the guard into force, empty.
+ * Brings the guard into force. Flows and listeners that a predecessor left in it are closed, their
+ * sockets reset, and stay blocked until no socket holds them (K16, T14).
  *
  * Return: 0; PL_E_WRONG_STATE when it was called before; -ENOMEM; PL_E_UNSUPPORTED when an
  * operation is missing; what the guard said. Unless 0, everything passes as before: the daemon must

@@ -7,7 +7,7 @@
 #include "core/pl_step.h"
 
 /**
- * struct pl_engine - inside of the engine: pl_engine.c and pl_engine_call.c alone
+ * struct pl_engine - inside of the engine: pl_engine*.c alone
  * @is_latching: pl_engine_start() was called; before that nothing below is there
  * @unrouting:   serial of the connection whose route is being taken away
  */
@@ -19,5 +19,15 @@ struct pl_engine {
 	struct pl_world world;
 	uint64_t unrouting;
 };
+
+/* Base numbers of reqids, far above those that an administrator or pluto itself would use. From one
+ * base, pluto makes the numbers of AH, ESP and IPComp. */
+enum { PL_REQID_FIRST = 0x40000000, PL_REQID_LAST = 0x7ffffff0, PL_REQID_STEP = 4 };
+
+/**
+ * pl_engine_forget() - let go of the world
+ * @world: may be all zero
+ */
+void pl_engine_forget(struct pl_world *world);
 
 #endif

@@ -91,7 +91,8 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  *         Every flow comes before its pins. Called at start, and after somebody removed or changed
  *         the table.
  * @walk:  what is in force now, as read from the kernel, not from memory; in any order. For
- *         comparison with the database; nothing is changed.
+ *         comparison with the database; nothing is changed. Before the first @rebuild, what a
+ *         predecessor left; PL_E_UNAVAILABLE when there was none.
  */
 struct pl_guard_ops {
 	int (*guard)(void *ctx, const struct pl_tuple *tuple);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Birth of an engine that latches, in a kernel where an earlier daemon may have left its guard.
+ *
+ * The table outlives whoever made it, so that a daemon that dies lets nothing out. What is in it
+ * belongs to latches of which nothing else is known: they are closed, their sockets reset (K16,
+ * T14), and their flows stay blocked until no socket holds them.
+ *
+ * Invariant: from the table of the predecessor to ours there is one transaction, and no flow of the
+ * first is free in the second.
+ */
+
+#include "core/pl_engine.h"
+
+#include "core/pl_engine_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static bool is_complete(const struct pl_ops *ops)
+{
+	const struct pl_guard_ops *guard = ops->guard;
+
+	return guard != NULL && guard->guard != NULL && guard->permit != NULL &&
+	       guard->retire != NULL && guard->block != NULL && guard->unguard != NULL &&
+	       guard->listen != NULL && guard->born != NULL && guard->rebuild != NULL &&
+	       guard->walk != NULL && ops->owner != NULL && ops->owner->alert != NULL &&
+	       ops->socket != NULL && ops->socket->read != NULL && ops->socket->dispose != NULL &&
+	       ops->socket->is_gone != NULL && ops->clock != NULL && ops->clock->now_ns != NULL;
+}
+
+void pl_engine_forget(struct pl_world *world)
+{
+	world->db = pl_db_free(world->db);
+	world->sad = pl_sad_free(world->sad);
+	world->spd = pl_spd_free(world->spd);
+	world->usage = pl_usage_free(world->usage);
+}
+
+struct legacy {
+	struct pl_world *world;
+	struct pl_guard_item *items;
+	size_t nr, room;
+};
+
+static int remember(struct legacy *legacy, const struct pl_guard_item *item)
+{
+	if (legacy->nr == legacy->room) {
+		size_t room = legacy->room == 0 ? 64 : legacy->room * 2;
+		void *items = reallocarray(legacy->items, room, sizeof(*item));
+
+		if (items == NULL)
+			return -ENOMEM;
+		legacy->items = items;
+		legacy->room = room;
+	}
+	legacy->items[legacy->nr++] = *item;
+	return 0;
+}
+
+/* Nobody is asked whether his limits allow it: the flow is guarded already. */
+static int inherit(void *ctx, const struct pl_guard_item *item)
+{
+	static const struct pl_owner socket = { .kind = PL_OWNER_SOCKET };
+	struct legacy *legacy = ctx;
+	struct pl_latch *latch;
+	int r;
+
+	if (item->kind != PL_GUARD_FLOW && item->kind != PL_GUARD_LISTENER)
+		return 0;
+	r = pl_db_insert(legacy->world->db, &item->tuple, &socket, &latch);
+	return r == 0 ? remember(legacy, item) : r;
+}
+
+static void close_inherited(struct pl_world *world)
+{
+	static const struct pl_why why = { .text = "the daemon was restarted" };
+	struct pl_latch *latch;
+
+	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
+		at = latch->id;
+		(void)!pl_step_take(world, latch, PL_EVENT_LOST, &why);
+	}
+	if (pl_db_count(world->db) > 0)
+		pl_step_wake(world);
+}
+
+/* A guard that was not there before says so. */
+static int take_over(struct pl_world *world)
+{
+	struct legacy legacy = { .world = world };
+	int r = world->ops.guard->walk(world->ops.guard_ctx, inherit, &legacy);
+
+	if (r == 0 || r == PL_E_UNAVAILABLE)
+		r = world->ops.guard->rebuild(world->ops.guard_ctx, legacy.items, legacy.nr);
+	free(legacy.items);
+	return r;
+}
+
+int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
+		    const struct pl_engine_settings *settings)
+{
+	struct pl_world *world = &engine->world;
+	int r;
+
+	if (engine->is_latching)
+		return PL_E_WRONG_STATE;
+	if (!is_complete(ops))
+		return PL_E_UNSUPPORTED;
+	*world = (struct pl_world) {
+		.ops = *ops, .conf = settings->conf, .limits = settings->conf->limits,
+		.rules = { (enum pl_peer_match)settings->conf->peer_match,
+			   settings->conf->may_differ_in_qop },
+		.last_reqid = PL_REQID_FIRST,
+		.db = pl_db_new(settings->hash_key, settings->first_id),
+		.sad = pl_sad_new(), .spd = pl_spd_new(), .usage = pl_usage_new(),
+	};
+	r = world->db == NULL || world->sad == NULL || world->spd == NULL ||
+	    world->usage == NULL ? -ENOMEM : take_over(world);
+	if (r != 0) {
+		pl_engine_forget(world);
+		return r;
+	}
+	world->is_guarding = true;
+	engine->is_latching = true;
+	close_inherited(world);
+	return 0;
+}
