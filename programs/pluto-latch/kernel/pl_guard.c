@@ -14,6 +14,7 @@
 
 #include "kernel/pl_guard.h"
 
+#include "kernel/pl_guard_missing.h"
 #include "kernel/pl_guard_mirror.h"
 #include "kernel/pl_netlink.h"
 
@@ -34,6 +35,7 @@ struct pl_guard {
 	struct mnl_socket *socket, *events;
 	struct pl_mirror *mirror;
 	struct pl_nft_batch batch;
+	struct pl_netlink_refusal refusal;	/* of the last transaction */
 	uint8_t key[16];
 	uint32_t seq;
 	uint32_t generation;	/* of nf_tables, if nobody but us changed it */
@@ -58,6 +60,8 @@ static struct mnl_socket *open_socket(unsigned groups, int flags)
 	}
 	/* Answers without a copy of the question, which may be large. */
 	mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &on, sizeof(on));
+	/* What the kernel has not got is told apart by which of our bytes it refuses. */
+	mnl_socket_setsockopt(socket, NETLINK_EXT_ACK, &on, sizeof(on));
 	setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	return socket;
 }
@@ -117,7 +121,7 @@ static int commit(struct pl_guard *guard)
 
 	guard->seq = guard->batch.last_seq + 2;
 	if (r == 0)
-		r = pl_netlink_commit(guard->socket, &guard->batch);
+		r = pl_netlink_commit(guard->socket, &guard->batch, &guard->refusal);
 	if (r == 0)
 		guard->generation++;
 	return r;
@@ -147,18 +151,6 @@ static uint32_t generation(struct pl_guard *guard)
 	return pl_netlink_dump(guard->socket, header, see_generation, &ret) == 0 ? ret : 0;
 }
 
-/* What a kernel may lack, each with a table that needs just it. */
-static void look_for_missing(struct pl_guard *guard, int error)
-{
-	guard->missing = NULL;
-	if (error == -EOPNOTSUPP || error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT)
-		guard->missing = "The kernel has no nftables family inet (CONFIG_NF_TABLES, "
-				 "CONFIG_NF_TABLES_INET).";
-	else if (error == -ENOENT)
-		guard->missing = "The kernel lacks an expression of nftables that the guard needs "
-				 "(CONFIG_NFT_XFRM, CONFIG_NFT_CT).";
-}
-
 int pl_guard_restore(struct pl_guard *guard)
 {
 	int r;
@@ -170,7 +162,7 @@ int pl_guard_restore(struct pl_guard *guard)
 	guard->is_in_force = r == 0;
 	if (r == 0)
 		guard->generation = generation(guard);
-	look_for_missing(guard, r);
+	guard->missing = r == 0 ? NULL : pl_guard_missing_in(&guard->batch, r, &guard->refusal);
 	return guard->missing != NULL ? PL_E_UNAVAILABLE : r;
 }
 

@@ -22,9 +22,18 @@ enum { PL_GUARD_BORN_TIMEOUT_MS = 120000 };
  * @parts: PL_NFT_PART_ALL; less is for tests
  * @ret:   close with pl_guard_close()
  *
- * Return: 0; a negative errno: -EPERM without CAP_NET_ADMIN, -EPROTONOSUPPORT without netfilter
+ * Return: 0; a negative errno: -EPERM without CAP_NET_ADMIN, -EPROTONOSUPPORT without netfilter's
+ * netlink; see pl_guard_open_hint()
  */
 int pl_guard_open(unsigned parts, struct pl_guard **ret) PL_MUST_USE;
+
+/**
+ * pl_guard_open_hint() - what to do about an error of pl_guard_open()
+ * @error: what it returned
+ *
+ * Return: a sentence that names the option of the kernel or the capability, or NULL
+ */
+const char *pl_guard_open_hint(int error);
 
 /**
  * pl_guard_close() - the table stays, and goes on dropping
@@ -66,7 +75,7 @@ int pl_guard_restore(struct pl_guard *guard) PL_MUST_USE;
  * pl_guard_missing() - what the kernel lacks
  * @guard: one whose @rebuild or pl_guard_restore() returned PL_E_UNAVAILABLE
  *
- * Return: a sentence that names the option of the kernel, or NULL
+ * Return: a sentence that names the option of the kernel and its module, or NULL
  */
 const char *pl_guard_missing(const struct pl_guard *guard);
 

@@ -23,7 +23,28 @@ struct verdict {
 	const struct pl_nft_batch *batch;
 	bool is_acked;
 	int error;
+	struct pl_netlink_refusal refusal;
 };
+
+/* Behind the error, the message that it is about, or only its header; then attributes. */
+static uint32_t blamed_offset(const struct nlmsghdr *message, const struct nlmsgerr *answer)
+{
+	size_t at = sizeof(*answer);
+	const struct nlattr *attr;
+
+	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+		return 0;
+	if (!(message->nlmsg_flags & NLM_F_CAPPED))
+		at += NLMSG_ALIGN(answer->msg.nlmsg_len) - NLMSG_HDRLEN;
+	if (at > message->nlmsg_len - NLMSG_HDRLEN)
+		return 0;
+	mnl_attr_for_each(attr, message, (unsigned)at) {
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+			return mnl_attr_get_u32(attr);
+	}
+	return 0;
+}
 
 static void hear(struct verdict *verdict, const struct nlmsghdr *message)
 {
@@ -35,8 +56,11 @@ static void hear(struct verdict *verdict, const struct nlmsghdr *message)
 	if (message->nlmsg_seq < verdict->batch->first_seq ||
 	    message->nlmsg_seq > verdict->batch->last_seq)
 		return;
-	if (answer->error != 0 && verdict->error == 0)
+	if (answer->error != 0 && verdict->error == 0) {
 		verdict->error = answer->error;
+		verdict->refusal.seq = message->nlmsg_seq;
+		verdict->refusal.offset = blamed_offset(message, answer);
+	}
 	if (message->nlmsg_seq == verdict->batch->last_seq)
 		verdict->is_acked = true;
 }
@@ -80,24 +104,18 @@ static int transact(struct mnl_socket *socket, const struct pl_nft_batch *batch,
 	return listen_to(socket, verdict);
 }
 
-int pl_netlink_commit(struct mnl_socket *socket, const struct pl_nft_batch *batch)
+int pl_netlink_commit(struct mnl_socket *socket, const struct pl_nft_batch *batch,
+		      struct pl_netlink_refusal *ret)
 {
 	struct verdict verdict = { .batch = batch };
 	int r = transact(socket, batch, &verdict);
 
+	*ret = verdict.refusal;
 	if (r != 0)
 		return r;
 	if (verdict.error != 0)
 		return verdict.error;
 	return verdict.is_acked ? 0 : -EIO;
-}
-
-int pl_netlink_probe(struct mnl_socket *socket, const struct pl_nft_batch *batch)
-{
-	struct verdict verdict = { .batch = batch };
-	int r = transact(socket, batch, &verdict);
-
-	return r != 0 ? r : verdict.error;
 }
 
 struct dump {

@@ -11,25 +11,28 @@ struct mnl_socket;
 struct nlmsghdr;
 
 /**
+ * struct pl_netlink_refusal - what the kernel has against a batch
+ * @seq:    of the first message that failed
+ * @offset: in it, in bytes, of the attribute to blame; 0 when the kernel does not say
+ */
+struct pl_netlink_refusal {
+	uint32_t seq;
+	uint32_t offset;
+};
+
+/**
  * pl_netlink_commit() - send a batch and wait for what became of it
- * @socket: of NETLINK_NETFILTER
+ * @socket: of NETLINK_NETFILTER; with NETLINK_EXT_ACK, or there are no offsets
  * @batch:  ended
+ * @ret:    all zero unless a message was refused
  *
  * The kernel has answered when sendmsg() returns; nothing is waited for.
  *
  * Return: 0 when all of it is in force; else nothing changed: the negative errno of its first
  * message that failed
  */
-int pl_netlink_commit(struct mnl_socket *socket, const struct pl_nft_batch *batch) PL_MUST_USE;
-
-/**
- * pl_netlink_probe() - would the kernel take this batch; nothing changes
- * @socket: as above
- * @batch:  not ended
- *
- * Return: as above
- */
-int pl_netlink_probe(struct mnl_socket *socket, const struct pl_nft_batch *batch) PL_MUST_USE;
+int pl_netlink_commit(struct mnl_socket *socket, const struct pl_nft_batch *batch,
+		      struct pl_netlink_refusal *ret) PL_MUST_USE;
 
 /**
  * pl_netlink_dump() - ask for a list

@@ -253,7 +253,9 @@ int main(int argc, char **argv)
 	ops = pl_guard_operations();
 	r = pl_guard_open(parts, &guard);
 	if (r != 0) {
-		fprintf(stderr, "guard: open: %s\n", strerror(-r));
+		const char *hint = pl_guard_open_hint(r);
+
+		fprintf(stderr, "guard: open: %s\n", hint != NULL ? hint : strerror(-r));
 		return 1;
 	}
 	r = run(argv[1], argv + 2, argc - 2);
