@@ -21,20 +21,25 @@
 static const struct {
 	const char *expression, *sentence;
 } expressions[] = {
-	{ "xfrm", "The kernel's nftables cannot tell which SA a packet came by "
-		  "(CONFIG_NFT_XFRM, module nft_xfrm)." },
-	{ "ct", "The kernel's nftables cannot ask conntrack (CONFIG_NF_CONNTRACK and CONFIG_NFT_CT, "
-		"modules nf_conntrack and nft_ct)." },
-	{ "objref", "The kernel's nftables cannot use named counters "
-		    "(CONFIG_NFT_OBJREF, module nft_objref)." },
-	{ "rt", "The kernel's nftables cannot tell whether an SA will carry a packet "
-		"(CONFIG_XFRM, CONFIG_NFT_RT)." },
-	{ "meta", "The kernel's nftables cannot tell whether an SA carried a packet "
-		  "(CONFIG_XFRM, CONFIG_NFT_META)." },
-	{ "exthdr", "The kernel's nftables cannot read IPv6 extension headers "
-		    "(CONFIG_NFT_EXTHDR)." },
-	{ "dynset", "The kernel's nftables cannot learn from packets "
-		    "(CONFIG_NFT_SET_HASH, module nft_set_hash)." },
+	{ "xfrm",
+	  "The kernel's nftables cannot tell which SA a packet came by (CONFIG_NFT_XFRM, module "
+	  "nft_xfrm)." },
+	{ "ct",
+	  "The kernel's nftables cannot ask conntrack (CONFIG_NF_CONNTRACK and CONFIG_NFT_CT, "
+	  "modules nf_conntrack and nft_ct)." },
+	{ "objref",
+	  "The kernel's nftables cannot use named counters (CONFIG_NFT_OBJREF, module nft_objref)." },
+	{ "rt",
+	  "The kernel's nftables cannot tell whether an SA will carry a packet (CONFIG_XFRM, "
+	  "CONFIG_NFT_RT)." },
+	{ "meta",
+	  "The kernel's nftables cannot tell whether an SA carried a packet (CONFIG_XFRM, "
+	  "CONFIG_NFT_META)." },
+	{ "exthdr",
+	  "The kernel's nftables cannot read IPv6 extension headers (CONFIG_NFT_EXTHDR)." },
+	{ "dynset",
+	  "The kernel's nftables cannot learn from packets (CONFIG_NFT_SET_HASH, module "
+	  "nft_set_hash)." },
 };
 
 static const char no_table[] =
