@@ -28,7 +28,8 @@ static const struct {
 	  "The kernel's nftables cannot ask conntrack (CONFIG_NF_CONNTRACK and CONFIG_NFT_CT, "
 	  "modules nf_conntrack and nft_ct)." },
 	{ "objref",
-	  "The kernel's nftables cannot use named counters (CONFIG_NFT_OBJREF, module nft_objref)." },
+	  "The kernel's nftables cannot use named counters (CONFIG_NFT_OBJREF, module "
+	  "nft_objref)." },
 	{ "rt",
 	  "The kernel's nftables cannot tell whether an SA will carry a packet (CONFIG_XFRM, "
 	  "CONFIG_NFT_RT)." },
@@ -43,8 +44,8 @@ static const struct {
 };
 
 static const char no_table[] =
-	"The kernel has no nftables family inet (CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET, module "
-	"nf_tables).";
+	"The kernel has no nftables family inet (CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET, "
+	"module nf_tables).";
 static const char no_set[] =
 	"The kernel's nftables has no hash sets (CONFIG_NFT_SET_HASH, module nft_set_hash).";
 static const char no_counter[] =
