@@ -380,6 +380,20 @@ enum pl_state state_of(uint64_t id)
 								      PL_STATE_NONE;
 }
 
+/* Whoever needs care without anything happening is on the list, and a tick was asked for. */
+static void assert_minded(const struct pl_latch *latch)
+{
+	bool is_ending = latch->state == PL_STATE_LINGERING || latch->state == PL_STATE_CLOSED ||
+			 latch->state == PL_STATE_CLOSED_TOLD;
+
+	assert_true(latch->state != PL_STATE_LARVAL || latch->is_unsure);
+	if (is_ending || latch->is_unsure ||
+	    (latch->owner.kind != PL_OWNER_SESSION && latch->state != PL_STATE_CLOSED_GONE)) {
+		assert_true(latch->is_minded);
+		assert_int_not_equal(fake.wake_at, 0);
+	}
+}
+
 void assert_safe(void)
 {
 	const struct pl_latch *latch;
@@ -389,6 +403,7 @@ void assert_safe(void)
 			     latch->state == PL_STATE_LINGERING;
 
 		at = latch->id;
+		assert_minded(latch);
 		if (pl_tuple_is_listener(&latch->tuple))
 			continue;
 		if (is_up) {

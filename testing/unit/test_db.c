@@ -161,6 +161,49 @@ static void latches_are_listed_by_id_and_by_owner_with_a_cursor(void **state)
 	pl_db_free(db);
 }
 
+static void what_needs_care_is_on_one_list_D17(void **state)
+{
+	enum { NR = 40 };
+	struct pl_db *db = pl_db_new(key, 1);
+	struct pl_latch *l[NR], *list[NR];
+	unsigned seed = 29, nr = 0;
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	srandom(seed);
+	for (unsigned i = 0; i < NR; i++)
+		l[i] = insert(db, flow(1, 1, 2, 1 + i));
+	assert_null(pl_db_minded(db, NULL));
+	for (unsigned round = 0; round < 5000; round++) {
+		unsigned i = (unsigned)random() % NR, at = 0, what = (unsigned)random() % 8;
+		struct pl_latch *latch = NULL;
+		struct pl_tuple tuple = l[i]->tuple;
+		bool was = l[i]->is_minded;
+
+		while (at < nr && list[at] != l[i])
+			at++;
+		assert_int_equal(was, at < nr);
+		if (was && (what >= 4 || what == 0)) {
+			nr--;
+			memmove(&list[at], &list[at + 1], (nr - at) * sizeof(list[0]));
+		}
+		if (what == 0) {
+			pl_db_remove(db, l[i]);
+			l[i] = insert(db, tuple);
+		} else {
+			pl_db_mind(db, l[i], what < 4);
+		}
+		if (!was && what > 0 && what < 4)
+			list[nr++] = l[i];
+		for (unsigned n = 0; n < nr; n++) {
+			latch = pl_db_minded(db, latch);
+			assert_ptr_equal(latch, list[n]);
+		}
+		assert_null(pl_db_minded(db, latch));
+	}
+	pl_db_free(db);
+}
+
 static void latched_parameters_never_change_after_establishment_K14(void **state)
 {
 	struct pl_identity_pool *pool = pl_identity_pool_new();
@@ -514,9 +557,12 @@ static void a_full_list_of_selectors_is_looked_at_one_by_one(void **state)
 
 static void a_latch_takes_few_hundred_bytes_D17_G11(void **state)
 {
+	/* as malloc() has it: eight bytes more, in steps of sixteen; and the table's at worst */
+	size_t bytes = (pl_db_latch_bytes() + 8 + 15) / 16 * 16 + 32;
+
 	(void)state;
-	print_message("%zu bytes a latch\n", pl_db_latch_bytes());
-	assert_true(pl_db_latch_bytes() + 16 + 32 <= 384);
+	print_message("%zu bytes a latch\n", bytes);
+	assert_true(bytes <= 384);
 }
 
 int main(void)
@@ -526,6 +572,7 @@ int main(void)
 		cmocka_unit_test(an_id_is_never_given_twice_and_never_zero),
 		cmocka_unit_test(a_listener_of_the_exact_address_goes_before_the_wildcard_L14),
 		cmocka_unit_test(latches_are_listed_by_id_and_by_owner_with_a_cursor),
+		cmocka_unit_test(what_needs_care_is_on_one_list_D17),
 		cmocka_unit_test(latched_parameters_never_change_after_establishment_K14),
 		cmocka_unit_test(the_database_agrees_with_a_naive_array_over_40000_operations),
 		cmocka_unit_test(a_search_looks_only_at_candidates_D17),

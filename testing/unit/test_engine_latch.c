@@ -105,6 +105,51 @@ static void the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block(void **state
 	assert_in_force();
 }
 
+static void a_tick_is_asked_for_once_so_that_nobody_can_put_it_off(void **state)
+{
+	uint64_t id[2] = { established(5000), established(5001) };
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id[0]), 0);
+	assert_int_not_equal(fake.wake_at, 0);
+	fake.wake_at = 0;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id[1]), 0);
+	assert_int_equal(fake.wake_at, 0);
+	/* Their sockets are there, so it goes on. */
+	pl_engine_tick(fake.engine);
+	assert_int_not_equal(fake.wake_at, 0);
+	fake.wake_at = 0;
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(fake.wake_at, 0);
+	assert_int_equal(state_of(id[0]), PL_STATE_NONE);
+	assert_int_equal(state_of(id[1]), PL_STATE_NONE);
+}
+
+static void what_the_journal_refused_is_tried_again(void **state)
+{
+	uint64_t id = established(5000);
+	const struct pl_latch *latch;
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	fake.wake_at = 0;
+	fake.calls = 0;
+	fake.fail_at = 2;	/* permit, save */
+	forget_log();
+	down(2);
+	assert_string_equal(fake.log, "permit:101 save FAILED block");
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), 0);
+	assert_int_equal(latch->state, PL_STATE_BROKEN);
+	assert_int_equal(latch->cause, PL_EVENT_CONFLICT_SA);
+	assert_non_null(strstr(latch->reason, "SA #2 is of 'C'"));
+	assert_int_not_equal(fake.wake_at, 0);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
 static void the_end_of_all_conflicts_restores_T9(void **state)
 {
 	uint64_t id = established(5000);
@@ -620,6 +665,8 @@ int main(void)
 		TEST(a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34),
 		TEST(a_broken_latch_has_no_pin_in_either_direction_K45_K46),
 		TEST(the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block),
+		TEST(a_tick_is_asked_for_once_so_that_nobody_can_put_it_off),
+		TEST(what_the_journal_refused_is_tried_again),
 		TEST(the_end_of_all_conflicts_restores_T9),
 		TEST(a_refused_permit_leaves_it_BROKEN_and_a_later_look_mends_it),
 		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA),

@@ -246,7 +246,7 @@ static void a_set_of_suites_is_bounded_and_does_not_depend_on_the_order(void **s
 	all[n++] = suite("AES_GCM_16", 128, "NONE", false);
 	all[n++] = suite("AES_GCM_16", 256, "NONE", false);
 	all[n++] = suite("AES_GCM_12", 256, "NONE", false);
-	assert_int_equal(n, PL_SUITES_MAX + 1);
+	assert_in_range(n, PL_SUITES_MAX + 1, 16);
 	for (unsigned round = 0; round < 200; round++) {
 		memset(&a, 0, sizeof(a));
 		memset(&b, 0, sizeof(b));

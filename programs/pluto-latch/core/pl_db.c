@@ -8,6 +8,7 @@
  * - by place: a tree in the order of pl_tuple_compare(), connections and listeners apart, for
  *   "which latches does this SA touch". A search walks the box that the selectors span, and jumps
  *   over what lies outside of it, so it looks at the hits and at one latch per gap (design D17).
+ * A list has those that need care without anything happening.
  *
  * Invariants: a latch is in all four or in none; no two latches have one tuple (K29); an id is
  * given out once. Nothing here decides anything, and nothing is kept over a restart (L12, K18).
@@ -17,6 +18,7 @@
 
 #include "core/pl_table.h"
 
+#include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +31,7 @@ struct node {
 	struct pl_latch latch;
 	RB_ENTRY(node) by_id;
 	RB_ENTRY(node) by_owner;
+	TAILQ_ENTRY(node) minded;
 };
 
 static int compare_u64(uint64_t a, uint64_t b)
@@ -65,6 +68,7 @@ struct pl_db {
 	struct by_owner by_owner;
 	struct by_place connections;
 	struct by_place listeners;
+	TAILQ_HEAD(, node) minded;
 	uint64_t next_id;
 };
 
@@ -105,6 +109,7 @@ struct pl_db *pl_db_new(const uint8_t key[static 16], uint64_t first_id)
 	RB_INIT(&db->by_owner);
 	RB_INIT(&db->connections);
 	RB_INIT(&db->listeners);
+	TAILQ_INIT(&db->minded);
 	db->next_id = first_id == 0 ? 1 : first_id;
 	return db;
 }
@@ -182,6 +187,7 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 	if (latch == NULL)
 		return NULL;
 	node = node_of(latch);
+	pl_db_mind(db, latch, false);
 	RB_REMOVE(by_place, place_of(db, &latch->tuple), node);
 	RB_REMOVE(by_owner, &db->by_owner, node);
 	RB_REMOVE(by_id, &db->by_id, node);
@@ -197,6 +203,25 @@ void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner 
 	RB_REMOVE(by_owner, &db->by_owner, node_of(latch));
 	latch->owner = *owner;
 	RB_INSERT(by_owner, &db->by_owner, node_of(latch));
+}
+
+void pl_db_mind(struct pl_db *db, struct pl_latch *latch, bool is_minded)
+{
+	if (latch->is_minded == is_minded)
+		return;
+	if (is_minded)
+		TAILQ_INSERT_TAIL(&db->minded, node_of(latch), minded);
+	else
+		TAILQ_REMOVE(&db->minded, node_of(latch), minded);
+	latch->is_minded = is_minded;
+}
+
+struct pl_latch *pl_db_minded(const struct pl_db *db, const struct pl_latch *after)
+{
+	struct node *node = after == NULL ? TAILQ_FIRST(&db->minded) :
+					    TAILQ_NEXT(node_of(after), minded);
+
+	return node == NULL ? NULL : &node->latch;
 }
 
 int pl_latch_set_params(struct pl_latch *latch, const struct pl_params *params)

@@ -46,7 +46,8 @@ struct pl_owner {
  * @require:     what its owner asked for; of a listener, for each connection (K40)
  * @is_late:     bytes had been received before it was latched
  * @may_unprotect: latch.conf lets its owner end the protection (may-bypass)
- * @is_unsure:   the guard refused to block: it is asked again before it ever permits
+ * @is_unsure:   guard or store refused a change: the guard blocks again before it ever permits
+ * @is_minded:   changed by pl_db_mind() only
  * @generation:  of the database when the latch last changed; the engine's to set
  * @mono_ns:     CLOCK_MONOTONIC of the last change; the engine's to set
  * @cause:       event of the last change of state
@@ -61,6 +62,7 @@ struct pl_latch {
 	enum pl_event cause : 8;
 	enum pl_disposition disposition : 8;
 	bool is_unsure : 1;
+	bool is_minded : 1;
 	bool is_late : 1;
 	bool may_unprotect : 1;
 	unsigned diff;
@@ -154,6 +156,23 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch);
  * @owner: copied
  */
 void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner *owner);
+
+/**
+ * pl_db_mind() - it has to be looked after from time to time, or no longer
+ * @db:        the database
+ * @latch:     of it
+ * @is_minded: it has to be
+ */
+void pl_db_mind(struct pl_db *db, struct pl_latch *latch, bool is_minded);
+
+/**
+ * pl_db_minded() - the next latch to look after, oldest first
+ * @db:    the database
+ * @after: one of them; NULL begins
+ *
+ * Return: NULL at the end
+ */
+struct pl_latch *pl_db_minded(const struct pl_db *db, const struct pl_latch *after);
 
 /**
  * pl_latch_set_params() - latch these parameters

@@ -53,7 +53,8 @@ static void miscarry(struct pl_world *world, struct pl_latch *latch)
 {
 	/* One that could not leave the guard stays in mind, and owner and tick know it. */
 	if (latch->state != PL_STATE_UNBORN) {
-		pl_step_wake(world);
+		latch->is_unsure = true;
+		pl_step_mind(world, latch);
 		return;
 	}
 	pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
@@ -175,7 +176,7 @@ static void entomb(struct pl_world *world, struct pl_latch *latch)
 {
 	latch->state = PL_STATE_CLOSED_TOLD;
 	latch->is_unsure = true;
-	pl_step_wake(world);
+	pl_step_mind(world, latch);
 }
 
 static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
@@ -388,6 +389,7 @@ int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *aske
 {
 	struct pl_world *world = &engine->world;
 	const struct pl_latch *listener;
+	struct pl_latch *latch;
 	struct pl_engine_ask ask = *asked;
 	struct pl_tuple tuple;
 	uint64_t id;
@@ -411,7 +413,9 @@ int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *aske
 		r = accept_ask(world, &ask, 0, &id);
 	if (r != 0)
 		return r;
-	pl_db_give(world->db, pl_db_find_id(world->db, id), &asked->owner);
+	latch = pl_db_find_id(world->db, id);
+	pl_db_give(world->db, latch, &asked->owner);
+	pl_step_mind(world, latch);
 	*ret_id = id;
 	return 0;
 }
@@ -530,8 +534,8 @@ void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session)
 		};
 
 		pl_db_give(world->db, latch, &socket);
+		pl_step_mind(world, latch);
 		(void)!pl_step_take(world, latch, PL_EVENT_OWNER_GONE, NULL);
-		pl_step_wake(world);
 	}
 }
 
@@ -554,54 +558,38 @@ int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple)
 	return latch == NULL ? PL_E_NOT_FOUND : flow_gone(&engine->world, latch);
 }
 
-/* Nobody will tell us of the end of these. */
-static bool is_polled(const struct pl_latch *latch)
-{
-	switch (latch->state) {
-	case PL_STATE_LINGERING:
-	case PL_STATE_CLOSED:
-	case PL_STATE_CLOSED_TOLD:
-		return true;
-	case PL_STATE_CLOSED_GONE:
-		return false;
-	default:
-		return latch->owner.kind != PL_OWNER_SESSION;
-	}
-}
-
-/* Return: it needs another look later; a latch that ended does not. */
-static bool look_after(struct pl_world *world, struct pl_latch *latch)
+static void look_after(struct pl_world *world, struct pl_latch *latch)
 {
 	uint64_t id = latch->id;
 
-	if (latch->state == PL_STATE_LARVAL)
-		return pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0;
-	if (latch->is_unsure && !pl_step_is_pinned(latch->state))
-		(void)!pl_step_block_again(world, latch);
-	if (latch->state == PL_STATE_BROKEN)
-		pl_step_recheck(world, latch, false);
-	if (is_polled(latch))
-		(void)!flow_gone(world, latch);
+	if (latch->state == PL_STATE_LARVAL) {
+		(void)!pl_step_take(world, latch, PL_EVENT_RELEASE, NULL);
+	} else {
+		if (latch->is_unsure && !pl_step_is_pinned(latch->state))
+			(void)!pl_step_block_again(world, latch);
+		if (latch->state == PL_STATE_BROKEN)
+			pl_step_recheck(world, latch, false);
+		if (pl_step_is_polled(latch))
+			(void)!flow_gone(world, latch);
+	}
 	latch = pl_db_find_id(world->db, id);
-	return latch != NULL && (latch->is_unsure || is_polled(latch));
+	if (latch != NULL)
+		pl_step_mind(world, latch);
 }
 
 void pl_engine_tick(struct pl_engine *engine)
 {
 	struct pl_world *world = &engine->world;
-	struct pl_latch *latch;
-	bool is_waiting;
+	struct pl_latch *latch, *next;
 
 	if (!engine->is_latching)
 		return;
+	world->is_waking = false;
 	if (!world->is_guarding)
 		(void)!pl_engine_guard_lost(engine);
-	is_waiting = !world->is_guarding;
-	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
-		at = latch->id;
-		if (look_after(world, latch))
-			is_waiting = true;
+	/* What is done for one of them concerns no other. */
+	for (latch = pl_db_minded(world->db, NULL); latch != NULL; latch = next) {
+		next = pl_db_minded(world->db, latch);
+		look_after(world, latch);
 	}
-	if (is_waiting)
-		pl_step_wake(world);
 }

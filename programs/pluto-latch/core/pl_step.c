@@ -93,9 +93,37 @@ void pl_step_wake(struct pl_world *world)
 	enum { TICK_NS = 1000000000 };
 	const struct pl_clock_ops *clock = world->ops.clock;
 
-	if (clock->wake_at != NULL)
-		(void)!clock->wake_at(world->ops.clock_ctx,
-				      clock->now_ns(world->ops.clock_ctx) + TICK_NS);
+	/* Asking again would put it off, and whoever asks all the time would put it off for good. */
+	if (clock->wake_at != NULL && !world->is_waking)
+		world->is_waking = clock->wake_at(world->ops.clock_ctx,
+				clock->now_ns(world->ops.clock_ctx) + TICK_NS) == 0;
+}
+
+bool pl_step_is_polled(const struct pl_latch *latch)
+{
+	switch (latch->state) {
+	case PL_STATE_LINGERING:
+	case PL_STATE_CLOSED:
+	case PL_STATE_CLOSED_TOLD:
+		return true;
+	case PL_STATE_CLOSED_GONE:
+		return false;
+	default:
+		return latch->owner.kind != PL_OWNER_SESSION;
+	}
+}
+
+void pl_step_mind(struct pl_world *world, struct pl_latch *latch)
+{
+	pl_db_mind(world->db, latch, latch->is_unsure || pl_step_is_polled(latch));
+	if (latch->is_minded)
+		pl_step_wake(world);
+}
+
+static void doubt(struct pl_world *world, struct pl_latch *latch)
+{
+	latch->is_unsure = true;
+	pl_step_mind(world, latch);
 }
 
 static int guard(struct pl_world *world, const struct pl_latch *latch)
@@ -112,8 +140,7 @@ static int block(struct pl_world *world, struct pl_latch *latch)
 	int r = world->ops.guard->block(world->ops.guard_ctx, &latch->tuple);
 
 	latch->is_unsure = r != 0;
-	if (r != 0)
-		pl_step_wake(world);
+	pl_step_mind(world, latch);
 	return r;
 }
 
@@ -131,7 +158,7 @@ static int permit(struct pl_world *world, struct pl_latch *latch)
 	r = world->ops.guard->permit(world->ops.guard_ctx, &latch->tuple, pins,
 				     pins_of(reqids, nr, pins));
 	if (r != 0)
-		latch->is_unsure = true;
+		doubt(world, latch);
 	return r;
 }
 
@@ -166,12 +193,13 @@ static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struc
  * stays in the guard: its packets are on their way, and the caller knows what to make of it. */
 static void undo(struct pl_world *world, struct pl_latch *latch, const struct pl_step *step)
 {
-	if (step->effects & PL_DO_PERMIT)
+	if (step->effects & PL_DO_PERMIT) {
 		(void)block(world, latch);
-	else if (world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple) != 0) {
+		doubt(world, latch);
+	} else if (world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple) != 0) {
 		/* An object keeps it in mind: pl_engine_tick() tries again. */
 		latch->state = PL_STATE_LARVAL;
-		latch->is_unsure = true;
+		doubt(world, latch);
 	}
 }
 
@@ -240,13 +268,24 @@ static void stamp(struct pl_world *world, struct pl_latch *latch, enum pl_event 
 	latch->state = step->next;
 	latch->mono_ns = world->ops.clock->now_ns(world->ops.clock_ctx);
 	latch->generation = ++world->generation;
+	pl_step_mind(world, latch);
 	/* These change nothing about why it is as it is. */
 	if (event == PL_EVENT_TOLD || event == PL_EVENT_OWNER_GONE)
 		return;
 	latch->cause = event;
 	latch->diff = why->diff;
-	free(latch->reason);
 	latch->reason = why->text == NULL ? NULL : strdup(why->text);
+}
+
+/* The step is not taken after all; what there was to say about the latch is still to be said. */
+static void unstamp(struct pl_latch *latch, const struct pl_latch *before)
+{
+	if (latch->reason != before->reason)
+		free(latch->reason);
+	latch->state = before->state;
+	latch->cause = before->cause;
+	latch->diff = before->diff;
+	latch->reason = before->reason;
 }
 
 static void drop(struct pl_world *world, struct pl_latch *latch)
@@ -260,6 +299,7 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 {
 	static const struct pl_why no_reason;
 	enum pl_state from = latch->state;
+	struct pl_latch before;
 	struct pl_step step;
 	bool is_told;
 	int r = pl_fsm_step(from, event, &step);
@@ -275,13 +315,17 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 		return r;
 	if (step.next == from && step.effects == 0)
 		return 0;
+	before = *latch;
+	before.state = from;
 	stamp(world, latch, event, &step, why);
 	r = step.effects & PL_DO_SAVE ? save(world, latch, step.next) : 0;
 	if (r != 0 && is_up(&step)) {
-		latch->state = from;
+		unstamp(latch, &before);
 		undo(world, latch, &step);
 		return r;
 	}
+	if (latch->reason != before.reason)
+		free(before.reason);
 	dispose(world, latch, &step);
 	is_told = tell(world, latch, event, from, &step, why);
 	if (step.effects & PL_DO_FREE)

@@ -29,6 +29,7 @@
  * @generation:  rises with every change
  * @last_reqid:  the last base number that was given out
  * @is_guarding: the guard is in force; nothing comes up while it is not
+ * @is_waking:   pl_engine_tick() was asked for, and has not come yet
  */
 struct pl_world {
 	struct pl_ops ops;
@@ -41,7 +42,7 @@ struct pl_world {
 	struct pl_limits limits;
 	uint64_t generation;
 	uint32_t last_reqid;
-	bool is_guarding;
+	bool is_guarding, is_waking;
 };
 
 /**
@@ -124,10 +125,25 @@ void pl_step_retire(struct pl_world *world, struct pl_latch *latch, const struct
 bool pl_step_is_pinned(enum pl_state state);
 
 /**
- * pl_step_wake() - ask for pl_engine_tick() in a second
+ * pl_step_wake() - ask for pl_engine_tick() within a second
  * @world: the world
  */
 void pl_step_wake(struct pl_world *world);
+
+/**
+ * pl_step_mind() - is it to be looked after by pl_engine_tick(); asked again after every change
+ * @world: the world
+ * @latch: whose owner, state or doubt has changed
+ *
+ * That are those whose end nobody will tell, and those that are unsure.
+ */
+void pl_step_mind(struct pl_world *world, struct pl_latch *latch);
+
+/**
+ * pl_step_is_polled() - nobody will tell us of the end of its socket
+ * @latch: a latch
+ */
+bool pl_step_is_polled(const struct pl_latch *latch);
 
 /**
  * pl_step_block_again() - what is blocked in memory shall be blocked in the kernel
