@@ -39,7 +39,8 @@ const struct pl_owner_ops *pl_bus_owner_ops(void);
  * pl_bus_attach() - serve from now on
  * @bus:     the bus
  * @base:    the event loop; borrowed, must outlive the bus
- * @address: D-Bus address, or NULL for the system bus
+ * @address: D-Bus address of unix sockets, the only ones that never make us wait; or NULL for the
+ *           system bus
  * @engine:  that answers; borrowed, must outlive the bus
  *
  * A bus that is not there, or goes, is looked for again and again; that is no error. Sessions live
@@ -49,6 +50,12 @@ const struct pl_owner_ops *pl_bus_owner_ops(void);
  */
 int pl_bus_attach(struct pl_bus *bus, struct event_base *base, const char *address,
 		  struct pl_engine *engine) PL_MUST_USE;
+
+/**
+ * pl_bus_is_serving() - the bus says that the name is ours
+ * @bus: the bus
+ */
+bool pl_bus_is_serving(const struct pl_bus *bus);
 
 /**
  * pl_bus_free() - end every session and leave the bus

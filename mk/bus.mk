@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The bus on the host: the service and a daemon for tests that needs neither pluto nor root.
+
+BUS_SRC := $(wildcard $(DAEMON_DIR)/bus/*.c)
+BUS_CFLAGS = $(shell pkg-config --cflags dbus-1 2>/dev/null)
+BUS_LIBS = $(shell pkg-config --libs dbus-1 libevent 2>/dev/null || echo -ldbus-1 -levent) -lmd
+BUS_ADDRESS = $(shell pkg-config --variable=system_bus_default_address dbus-1 2>/dev/null)
+BUS_DAEMON := $(BUILD)/bus/pl_test_daemon
+BUS_TEST := $(BUILD)/bus/test_bus
+
+# However they are compiled, the objects of bus/ see libdbus.
+BUS_HOWS := gcc clang ubsan asan
+BUS_OBJECTS := $(foreach how,$(BUS_HOWS),$(BUILD)/$(how)/$(DAEMON_DIR)/bus/%.o \
+	$(BUILD)/$(how)/testing/bus/%.o)
+$(BUS_OBJECTS): OURS_CFLAGS += $(BUS_CFLAGS) \
+	$(if $(BUS_ADDRESS),-DPL_BUS_SYSTEM_ADDRESS='"$(BUS_ADDRESS)"')
+$(BUS_OBJECTS): SANITIZE_CFLAGS = $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
+
+# The introspection file is part of this object.
+$(foreach how,$(BUS_HOWS),$(BUILD)/$(how)/$(DAEMON_DIR)/bus/pl_bus_xml.o): \
+	dbus/org.libreswan.Latch1.xml
+
+.PHONY: bus bus-daemon
+bus: $(BUS_DAEMON)	## the D-Bus service against a bus of its own, under ASAN and UBSAN
+	@testing/bus/run
+
+bus-daemon: $(BUS_DAEMON)	## the service without pluto, for tests of its clients
+
+$(BUS_DAEMON): $(call objects,asan,testing/bus/pl_test_daemon.c $(BUS_SRC) $(CORE_SRC))
+	@mkdir -p $(@D)
+	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(BUS_LIBS) $(OURS_LIBS)

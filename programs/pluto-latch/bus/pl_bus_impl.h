@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_BUS_IMPL_H
+#define PL_BUS_IMPL_H
+
+#include "bus/pl_bus.h"
+#include "bus/pl_bus_caller.h"
+#include "bus/pl_bus_loop.h"
+#include "bus/pl_bus_member.h"
+#include "bus/pl_session.h"
+
+struct DBusConnection;
+struct DBusMessage;
+struct DBusPendingCall;
+struct event;
+
+#define PL_BUS_NAME "org.libreswan.Latch1"
+#define PL_BUS_PATH "/org/libreswan/Latch1"
+
+/**
+ * struct pl_bus - see pl_bus.h
+ * @ready:   calls to be carried out as soon as the message that brought them is let go
+ * @retry:   when to look for the bus again
+ * @is_lost: the connection is to be given up
+ * @is_mute: why there is no bus was logged
+ */
+struct pl_bus {
+	const struct pl_conf *conf;
+	pl_bus_log *log;
+	void *log_ctx;
+	uint64_t log_window;
+	unsigned nr_logged;
+	struct event_base *base;
+	struct pl_engine *engine;
+	char *address;
+	struct DBusConnection *conn;
+	struct pl_bus_loop *loop;
+	struct event *retry;
+	unsigned retry_ms;
+	bool is_serving;
+	bool is_lost;
+	bool is_mute;
+	struct pl_sessions *sessions;
+	struct pl_callers *callers;
+	struct pl_call_list ready;
+};
+
+/**
+ * pl_bus_say() - a line for the log; at most a few in a second
+ * @bus:    the bus
+ * @format: as of printf()
+ */
+void pl_bus_say(struct pl_bus *bus, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
+ * pl_bus_send() - send a message, without waiting
+ * @bus:     a bus that may be gone
+ * @message: NULL is fine; one reference less
+ */
+void pl_bus_send(struct pl_bus *bus, struct DBusMessage *message);
+
+/* As DBusPendingCallNotifyFunction */
+typedef void pl_bus_done(struct DBusPendingCall *pending, void *ctx);
+
+/**
+ * pl_bus_call() - ask the bus itself
+ * @bus:     connected
+ * @message: one reference less, always
+ * @done:    called with the answer, from a dispatch
+ * @ctx:     for @done
+ * @ret:     cancel and unref it; NULL: it is on its own
+ *
+ * Return: 0 or -ENOMEM
+ */
+int pl_bus_call(struct pl_bus *bus, struct DBusMessage *message, pl_bus_done *done,
+		void *ctx, struct DBusPendingCall **ret) PL_MUST_USE;
+
+#endif

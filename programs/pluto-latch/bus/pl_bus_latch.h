@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_BUS_LATCH_H
+#define PL_BUS_LATCH_H
+
+#include "core/pl_db.h"
+
+struct DBusMessageIter;
+
+/**
+ * pl_bus_put_latch() - LATCH as "a{sv}"
+ * @at:    where
+ * @latch: the latch
+ *
+ * Return: 0 or -ENOMEM: throw the message away
+ */
+int pl_bus_put_latch(struct DBusMessageIter *at, const struct pl_latch *latch) PL_MUST_USE;
+
+/**
+ * pl_bus_latch_bytes() - what that takes in a message, at most
+ * @latch: the latch
+ */
+size_t pl_bus_latch_bytes(const struct pl_latch *latch);
+
+/**
+ * pl_bus_put_variant() - a basic value as "v"
+ * @at:    where
+ * @type:  of D-Bus
+ * @value: as of dbus_message_iter_append_basic()
+ *
+ * Return: 0 or -ENOMEM
+ */
+int pl_bus_put_variant(struct DBusMessageIter *at, int type, const void *value) PL_MUST_USE;
+
+/**
+ * pl_bus_put_texts() - "as", inside of a variant
+ * @at:    where
+ * @texts: UTF-8
+ * @nr:    how many
+ *
+ * Return: 0 or -ENOMEM
+ */
+int pl_bus_put_texts(struct DBusMessageIter *at, const char *const *texts, unsigned nr) PL_MUST_USE;
+
+#endif

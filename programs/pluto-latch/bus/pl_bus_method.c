@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The members of org.libreswan.Latch1.Manager. Each asks the engine and puts its answer into the
+ * reply; decisions are the engine's, who may ask is decided here and by the engine alone.
+ *
+ * Invariant: uid 0 is the administrator, and everybody else sees his own latches only.
+ */
+
+#include "bus/pl_bus_method.h"
+
+#include "bus/pl_bus_impl.h"
+#include "bus/pl_bus_latch.h"
+#include "bus/pl_latch_key.h"
+
+#include <dbus/dbus.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Latches looked at for one page of List, so that a filter cannot make it long. */
+enum { LOOKED_AT_MAX = 16384 };
+
+static int put(DBusMessage *reply, int type, const void *value)
+{
+	DBusMessageIter at;
+
+	dbus_message_iter_init_append(reply, &at);
+	return dbus_message_iter_append_basic(&at, type, value) ? 0 : -ENOMEM;
+}
+
+static bool is_admin(const struct pl_caller_id *who)
+{
+	return who->uid == 0;
+}
+
+static struct pl_owner owner_of(const struct pl_caller_id *who)
+{
+	return (struct pl_owner) {
+		.kind = PL_OWNER_SESSION, .uid = who->uid, .number = who->session,
+	};
+}
+
+/* As the engine wants it: NULL is the administrator. */
+static const struct pl_owner *asker(const struct pl_caller_id *who, struct pl_owner *room)
+{
+	*room = owner_of(who);
+	return is_admin(who) ? NULL : room;
+}
+
+static bool has_session(const struct pl_bus *bus, const struct pl_caller_id *who)
+{
+	return who->session != 0 && pl_session_is_open(bus->sessions, who->session);
+}
+
+/* Sessions */
+
+int pl_method_open_session(struct pl_bus *bus, const struct pl_caller_id *who,
+			   struct pl_call *call, DBusMessage *reply)
+{
+	uint64_t session;
+	int fd, r;
+
+	if (has_session(bus, who))
+		return PL_E_SESSION_EXISTS;
+	r = pl_session_open(bus->sessions, who->uid, call->request.is_watch, &session, &fd);
+	if (r != 0)
+		return r;
+	r = put(reply, DBUS_TYPE_UNIX_FD, &fd);
+	close(fd);
+	if (r != 0) {
+		pl_session_end(bus->sessions, session);
+		return r;
+	}
+	pl_callers_set_session(bus->callers, call->sender, session);
+	return 0;
+}
+
+/* Latches */
+
+static struct pl_engine_ask ask_of(const struct pl_caller_id *who,
+				   const struct pl_request *request)
+{
+	return (struct pl_engine_ask) {
+		.tuple = request->tuple, .owner = owner_of(who), .gids = who->gids,
+		.nr_gids = who->nr_gids, .require = request->require,
+		.disposition = request->disposition, .is_late = request->is_late,
+		.may_be_broken = request->may_be_broken,
+	};
+}
+
+static int put_latch(struct pl_bus *bus, uint64_t id, DBusMessage *reply)
+{
+	const struct pl_latch *latch;
+	DBusMessageIter at;
+	int r = pl_engine_inquire(bus->engine, NULL, id, &latch);
+
+	if (r != 0)
+		return r;
+	dbus_message_iter_init_append(reply, &at);
+	return pl_bus_put_latch(&at, latch);
+}
+
+int pl_method_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		    DBusMessage *reply)
+{
+	struct pl_engine_ask ask = ask_of(who, &call->request);
+	struct pl_conflict_report report = { .verdict = PL_CONFLICT_NONE };
+	uint64_t id;
+	int r;
+
+	if (!has_session(bus, who))
+		return PL_E_NO_SESSION;
+	r = pl_engine_latch_socket(bus->engine, call->request.fd, &ask, &id, &report);
+	if (r == PL_E_CONFLICT && !pl_key_clean(report.text, call->report, sizeof(call->report)))
+		call->report[0] = '\0';
+	if (r != 0)
+		return r;
+	r = put(reply, DBUS_TYPE_UINT64, &id);
+	return r == 0 ? put_latch(bus, id, reply) : r;
+}
+
+int pl_method_listen(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		     DBusMessage *reply)
+{
+	struct pl_engine_ask ask = ask_of(who, &call->request);
+	uint64_t ids[2];
+	const uint64_t *at = ids;
+	unsigned nr;
+	int r;
+
+	if (!has_session(bus, who))
+		return PL_E_NO_SESSION;
+	r = pl_engine_listen_socket(bus->engine, call->request.fd, &ask, ids, &nr);
+	if (r != 0)
+		return r;
+	return dbus_message_append_args(reply, DBUS_TYPE_ARRAY, DBUS_TYPE_UINT64, &at, nr,
+					DBUS_TYPE_INVALID) ? 0 : -ENOMEM;
+}
+
+int pl_method_find(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		   DBusMessage *reply)
+{
+	const struct pl_tuple *flow = &call->request.tuple;
+	struct pl_tuple listener[2];
+	const struct pl_latch *latch;
+	struct pl_owner room;
+	unsigned nr;
+	int r = 0;
+
+	if (pl_tuple_is_listener(flow)) {
+		r = pl_tuple_listener(flow, true, listener, &nr);
+		flow = &listener[0];
+	}
+	if (r == 0)
+		r = pl_engine_find(bus->engine, asker(who, &room), flow, &latch);
+	return r == 0 ? put(reply, DBUS_TYPE_UINT64, &latch->id) : r;
+}
+
+int pl_method_inquire(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		      DBusMessage *reply)
+{
+	const struct pl_latch *latch;
+	struct pl_owner room;
+	DBusMessageIter at;
+	int r = pl_engine_inquire(bus->engine, asker(who, &room), call->request.numbers[0], &latch);
+
+	if (r != 0)
+		return r;
+	dbus_message_iter_init_append(reply, &at);
+	return pl_bus_put_latch(&at, latch);
+}
+
+int pl_method_release(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		      DBusMessage *reply)
+{
+	struct pl_owner room;
+
+	(void)reply;
+	return pl_engine_release(bus->engine, asker(who, &room), call->request.numbers[0]);
+}
+
+int pl_method_unprotect(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+			DBusMessage *reply)
+{
+	struct pl_owner room;
+	uint64_t id = call->request.numbers[0];
+	int r = pl_engine_unprotect(bus->engine, asker(who, &room), id);
+
+	(void)reply;
+	if (r == 0)
+		pl_bus_say(bus, "latch %llu: uid %u ends its protection",
+			   (unsigned long long)id, who->uid);
+	return r;
+}
+
+/* List */
+
+struct page {
+	DBusMessageIter latches;
+	const struct pl_owner *who;
+	const struct pl_request *filter;
+	size_t bytes, max_bytes;
+	unsigned nr, max_nr;
+	uint64_t cursor;
+	bool is_end;
+};
+
+static bool is_wanted(const struct pl_latch *latch, const struct pl_request *filter)
+{
+	if (filter->state != PL_STATE_NONE && pl_state_shown(latch->state) != filter->state)
+		return false;
+	return filter->kind == 0 ||
+	       (filter->kind == 'l') == pl_tuple_is_listener(&latch->tuple);
+}
+
+static int fill(struct pl_bus *bus, struct page *page)
+{
+	for (unsigned looked = 0; looked < LOOKED_AT_MAX; looked++) {
+		const struct pl_latch *latch = pl_engine_next(bus->engine, page->who,
+							      page->cursor);
+		size_t bytes;
+		int r;
+
+		page->is_end = latch == NULL;
+		if (page->is_end)
+			return 0;
+		if (!is_wanted(latch, page->filter)) {
+			page->cursor = latch->id;
+			continue;
+		}
+		bytes = pl_bus_latch_bytes(latch);
+		if (page->nr == page->max_nr ||
+		    (page->nr > 0 && page->bytes + bytes > page->max_bytes))
+			return 0;
+		r = pl_bus_put_latch(&page->latches, latch);
+		if (r != 0)
+			return r;
+		page->bytes += bytes;
+		page->nr++;
+		page->cursor = latch->id;
+	}
+	return 0;
+}
+
+int pl_method_list(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		   DBusMessage *reply)
+{
+	const struct pl_limits *limits = &bus->conf->limits;
+	uint64_t limit = call->request.numbers[1], next;
+	struct pl_owner room;
+	struct page page = {
+		.who = asker(who, &room), .filter = &call->request,
+		.max_nr = limits->each[PL_LIMIT_LIST_PAGE],
+		.max_bytes = limits->each[PL_LIMIT_REPLY_BYTES],
+		.bytes = 512, .cursor = call->request.numbers[0],
+	};
+	DBusMessageIter at;
+	int r;
+
+	if (limit != 0 && limit < page.max_nr)
+		page.max_nr = (unsigned)limit;
+	dbus_message_iter_init_append(reply, &at);
+	if (!dbus_message_iter_open_container(&at, DBUS_TYPE_ARRAY, "a{sv}", &page.latches))
+		return -ENOMEM;
+	r = fill(bus, &page);
+	if (r != 0) {
+		dbus_message_iter_abandon_container(&at, &page.latches);
+		return r;
+	}
+	if (!dbus_message_iter_close_container(&at, &page.latches))
+		return -ENOMEM;
+	next = page.is_end ? 0 : page.cursor;
+	return put(reply, DBUS_TYPE_UINT64, &next);
+}
+
+/* Administrators */
+
+/* Its owner reads this on a terminal, perhaps. */
+static void make_printable(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
+		if (*p < ' ' || *p == 0x7f)
+			*p = '?';
+		else if (p[0] == 0xc2 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+}
+
+typedef int administer(struct pl_engine *engine, uint64_t id, const char *text);
+
+static int end_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		     administer *how)
+{
+	uint64_t id = call->request.numbers[0];
+	char *reason = call->request.texts[0];
+	int r;
+
+	if (!is_admin(who))
+		return PL_E_NOT_AUTHORIZED;
+	r = pl_limits_allow(&bus->conf->limits, PL_LIMIT_TEXT_BYTES, strlen(reason));
+	if (r != 0)
+		return r;
+	make_printable(reason);
+	r = how(bus->engine, id, reason[0] == '\0' ? NULL : reason);
+	if (r == 0)
+		pl_bus_say(bus, "latch %llu: %s by uid %u: \"%s\"", (unsigned long long)id,
+			   call->member->name, who->uid, reason);
+	return r;
+}
+
+int pl_method_break(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		    DBusMessage *reply)
+{
+	(void)reply;
+	return end_latch(bus, who, call, pl_engine_admin_break);
+}
+
+int pl_method_close(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+		    DBusMessage *reply)
+{
+	(void)reply;
+	return end_latch(bus, who, call, pl_engine_admin_close);
+}

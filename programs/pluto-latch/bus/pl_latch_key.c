@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What people and programs are told about a latch: one table of keys, from which replies on the bus
+ * and records of sessions are both made, so that they cannot differ.
+ *
+ * Names that peers chose are in here. They come out as valid UTF-8, because libdbus ends the
+ * process that hands it anything else; and whole or not at all, because who compares a peer's ID
+ * must not be given a part of it.
+ */
+
+#include "bus/pl_latch_key.h"
+
+#include <arpa/inet.h>
+#include <sha2.h>
+#include <stdio.h>
+#include <string.h>
+
+/**
+ * struct slot - where a getter puts its value
+ * @value: .type is the table's
+ * @room:  for texts that are made
+ */
+struct slot {
+	struct pl_key_value value;
+	char room[PL_SUITES_MAX * PL_SUITE_TEXT_MAX];
+};
+
+/* Return: the latch has this key. */
+typedef bool getter(const struct pl_latch *latch, struct slot *ret);
+
+static bool put_number(struct slot *ret, uint64_t number)
+{
+	ret->value.number = number;
+	return true;
+}
+
+static bool put_text(struct slot *ret, const char *text)
+{
+	ret->value.text = text;
+	return text != NULL && text[0] != '\0';
+}
+
+/* What an alert alone does not say. */
+static bool is_known(const struct pl_latch *latch)
+{
+	return latch->owner.kind != PL_OWNER_NONE;
+}
+
+static bool is_connection(const struct pl_latch *latch)
+{
+	return !pl_tuple_is_listener(&latch->tuple);
+}
+
+static bool has_params(const struct pl_latch *latch)
+{
+	return latch->params.nr_suites != 0;
+}
+
+static const struct pl_identity_data *identity_of(const struct pl_latch *latch)
+{
+	return latch->params.peer.identity == NULL ? NULL :
+		pl_identity_data(latch->params.peer.identity);
+}
+
+static bool get_id(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_number(ret, latch->id);
+}
+
+static bool get_kind(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_text(ret, is_connection(latch) ? "connection" : "listener");
+}
+
+static bool get_state(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_text(ret, pl_state_name(pl_state_shown(latch->state)));
+}
+
+static bool get_protocol(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_text(ret, pl_tuple_proto_name(latch->tuple.proto));
+}
+
+static bool put_address(struct slot *ret, uint8_t af, const uint8_t *address)
+{
+	return put_text(ret, inet_ntop(af == PL_AF_IP4 ? AF_INET : AF_INET6, address, ret->room,
+				       sizeof(ret->room)));
+}
+
+static bool get_local_address(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_address(ret, latch->tuple.af, latch->tuple.local);
+}
+
+static bool get_local_port(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_number(ret, latch->tuple.local_port);
+}
+
+static bool get_remote_address(const struct pl_latch *latch, struct slot *ret)
+{
+	return is_connection(latch) && put_address(ret, latch->tuple.af, latch->tuple.remote);
+}
+
+static bool get_remote_port(const struct pl_latch *latch, struct slot *ret)
+{
+	return is_connection(latch) && put_number(ret, latch->tuple.remote_port);
+}
+
+static bool get_owner(const struct pl_latch *latch, struct slot *ret)
+{
+	static const char *const names[PL_OWNER_ROOF] = { NULL, "session", "socket", "admin" };
+
+	return (unsigned)latch->owner.kind < PL_OWNER_ROOF &&
+	       put_text(ret, names[latch->owner.kind]);
+}
+
+static bool get_uid(const struct pl_latch *latch, struct slot *ret)
+{
+	return is_known(latch) && put_number(ret, latch->owner.uid);
+}
+
+static bool get_late(const struct pl_latch *latch, struct slot *ret)
+{
+	return is_known(latch) && put_number(ret, latch->is_late);
+}
+
+static bool get_for_good(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_number(ret, latch->state == PL_STATE_DEAD);
+}
+
+static bool get_disposition(const struct pl_latch *latch, struct slot *ret)
+{
+	return is_known(latch) && put_text(ret, pl_disposition_name(latch->disposition));
+}
+
+static bool get_generation(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_number(ret, latch->generation);
+}
+
+static bool get_mono_ns(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_number(ret, latch->mono_ns);
+}
+
+static bool get_cause(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_text(ret, pl_event_name(latch->cause));
+}
+
+static bool get_diff(const struct pl_latch *latch, struct slot *ret)
+{
+	char *at = ret->room, *name;
+
+	if (latch->diff == 0)
+		return false;
+	pl_diff_text(latch->diff, ret->room);
+	while ((name = strsep(&at, ",")) != NULL && ret->value.nr_texts < PL_KEY_TEXTS_MAX)
+		ret->value.texts[ret->value.nr_texts++] = name + (name[0] == ' ');
+	return true;
+}
+
+static bool get_reason(const struct pl_latch *latch, struct slot *ret)
+{
+	return put_text(ret, latch->reason);
+}
+
+static bool get_protection(const struct pl_latch *latch, struct slot *ret)
+{
+	unsigned protection = pl_params_protection(&latch->params);
+
+	if (!has_params(latch))
+		return false;
+	if (protection & PL_PROTECT_INTEGRITY)
+		ret->value.texts[ret->value.nr_texts++] = "integrity";
+	if (protection & PL_PROTECT_CONFIDENTIALITY)
+		ret->value.texts[ret->value.nr_texts++] = "confidentiality";
+	return true;
+}
+
+static bool get_mode(const struct pl_latch *latch, struct slot *ret)
+{
+	return has_params(latch) && put_text(ret, pl_mode_text(latch->params.mode));
+}
+
+static bool get_suites(const struct pl_latch *latch, struct slot *ret)
+{
+	for (unsigned i = 0; i < latch->params.nr_suites && i < PL_SUITES_MAX; i++)
+		ret->value.texts[ret->value.nr_texts++] =
+			pl_suite_text(&latch->params.suites[i],
+				      ret->room + (size_t)i * PL_SUITE_TEXT_MAX);
+	return has_params(latch);
+}
+
+static bool get_indeterminate(const struct pl_latch *latch, struct slot *ret)
+{
+	return has_params(latch) &&
+	       put_number(ret, pl_params_is_indeterminate(&latch->params));
+}
+
+static bool get_replay_window(const struct pl_latch *latch, struct slot *ret)
+{
+	return has_params(latch) && put_number(ret, latch->params.replay_window);
+}
+
+static bool get_peer_id(const struct pl_latch *latch, struct slot *ret)
+{
+	const struct pl_identity_data *data = identity_of(latch);
+
+	return data != NULL && put_text(ret, data->peer.id);
+}
+
+/* RFC 7296 section 3.5 */
+static bool get_peer_id_type(const struct pl_latch *latch, struct slot *ret)
+{
+	static const char *const names[] = {
+		[1] = "ipv4-addr", [2] = "fqdn", [3] = "rfc822-addr", [5] = "ipv6-addr",
+		[9] = "der-asn1-dn", [10] = "der-asn1-gn", [11] = "key-id", [12] = "fc-name",
+		[13] = "null",
+	};
+	const struct pl_identity_data *data = identity_of(latch);
+
+	return data != NULL && data->peer.id_type < sizeof(names) / sizeof(names[0]) &&
+	       put_text(ret, names[data->peer.id_type]);
+}
+
+static bool get_peer_auth(const struct pl_latch *latch, struct slot *ret)
+{
+	const struct pl_identity_data *data = identity_of(latch);
+
+	return data != NULL && put_text(ret, pl_auth_name(data->peer.auth));
+}
+
+static bool put_sha256(struct slot *ret, struct pl_blob blob)
+{
+	if (blob.len == 0)
+		return false;
+	SHA256Data(blob.ptr, blob.len, ret->room);
+	return put_text(ret, ret->room);
+}
+
+static bool get_peer_key(const struct pl_latch *latch, struct slot *ret)
+{
+	const struct pl_identity_data *data = identity_of(latch);
+
+	return data != NULL && put_sha256(ret, data->peer.spki);
+}
+
+static bool get_trust_anchor(const struct pl_latch *latch, struct slot *ret)
+{
+	const struct pl_identity_data *data = identity_of(latch);
+
+	return data != NULL && put_sha256(ret, data->peer.anchor);
+}
+
+static bool get_local_id(const struct pl_latch *latch, struct slot *ret)
+{
+	const struct pl_identity_data *data = identity_of(latch);
+
+	return data != NULL && put_text(ret, data->own.id);
+}
+
+static bool get_local_auth(const struct pl_latch *latch, struct slot *ret)
+{
+	const struct pl_identity_data *data = identity_of(latch);
+
+	return data != NULL && put_text(ret, pl_auth_name(data->own.auth));
+}
+
+static const struct key {
+	const char *name;
+	enum pl_key_type type;
+	getter *get;
+} keys[] = {
+	{ "id", PL_KEY_U64, get_id },
+	{ "kind", PL_KEY_TEXT, get_kind },
+	{ "state", PL_KEY_TEXT, get_state },
+	{ "protocol", PL_KEY_TEXT, get_protocol },
+	{ "local_address", PL_KEY_TEXT, get_local_address },
+	{ "local_port", PL_KEY_U16, get_local_port },
+	{ "remote_address", PL_KEY_TEXT, get_remote_address },
+	{ "remote_port", PL_KEY_U16, get_remote_port },
+	{ "owner", PL_KEY_TEXT, get_owner },
+	{ "uid", PL_KEY_U32, get_uid },
+	{ "late", PL_KEY_BOOL, get_late },
+	{ "for_good", PL_KEY_BOOL, get_for_good },
+	{ "disposition", PL_KEY_TEXT, get_disposition },
+	{ "generation", PL_KEY_U64, get_generation },
+	{ "mono_ns", PL_KEY_U64, get_mono_ns },
+	{ "cause", PL_KEY_TEXT, get_cause },
+	{ "diff", PL_KEY_TEXTS, get_diff },
+	{ "reason", PL_KEY_TEXT, get_reason },
+	{ "protection", PL_KEY_TEXTS, get_protection },
+	{ "mode", PL_KEY_TEXT, get_mode },
+	{ "suites", PL_KEY_TEXTS, get_suites },
+	{ "indeterminate", PL_KEY_BOOL, get_indeterminate },
+	{ "replay_window", PL_KEY_U32, get_replay_window },
+	{ "peer_id", PL_KEY_TEXT, get_peer_id },
+	{ "peer_id_type", PL_KEY_TEXT, get_peer_id_type },
+	{ "peer_auth", PL_KEY_TEXT, get_peer_auth },
+	{ "peer_key_sha256", PL_KEY_TEXT, get_peer_key },
+	{ "trust_anchor_sha256", PL_KEY_TEXT, get_trust_anchor },
+	{ "local_id", PL_KEY_TEXT, get_local_id },
+	{ "local_auth", PL_KEY_TEXT, get_local_auth },
+};
+
+int pl_latch_walk(const struct pl_latch *latch, pl_key_visit *visit, void *ctx)
+{
+	char clean[PL_KEY_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct slot slot = { .value.type = keys[i].type };
+		int r;
+
+		if (!keys[i].get(latch, &slot))
+			continue;
+		if (keys[i].type == PL_KEY_TEXT) {
+			if (!pl_key_clean(slot.value.text, clean, sizeof(clean)))
+				continue;
+			slot.value.text = clean;
+		}
+		r = visit(ctx, keys[i].name, &slot.value);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+const char *pl_latch_key(unsigned at, enum pl_key_type *ret_type)
+{
+	if (at >= sizeof(keys) / sizeof(keys[0]))
+		return NULL;
+	*ret_type = keys[at].type;
+	return keys[at].name;
+}
+
+/* Return: bytes of the character at @p, or 0 when none is there. */
+static size_t utf8_length(const uint8_t *p)
+{
+	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 :
+		     p[0] < 0xf5 ? 4 : 0;
+
+	/* The NUL at the end is no continuation, so nothing is read behind it. */
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* too long a form, surrogates, beyond U+10FFFF */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+bool pl_key_clean(const char *from, char *ret, size_t size)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	const uint8_t *p = (const uint8_t *)from;
+	size_t n = 0;
+
+	while (*p != '\0') {
+		size_t len = utf8_length(p);
+		size_t out = len == 0 ? sizeof(replacement) - 1 : len;
+
+		if (n + out >= size) {
+			ret[0] = '\0';
+			return false;
+		}
+		memcpy(ret + n, len == 0 ? (const void *)replacement : p, out);
+		n += out;
+		p += len == 0 ? 1 : len;
+	}
+	ret[n] = '\0';
+	return true;
+}
+
+const char *pl_disposition_name(enum pl_disposition disposition)
+{
+	static const char *const names[PL_DISPOSITION_ROOF] = {
+		"default", "reset", "unreachable", "wait",
+	};
+
+	return (unsigned)disposition < PL_DISPOSITION_ROOF ? names[disposition] : names[0];
+}
+
+const char *pl_mode_text(unsigned mode)
+{
+	switch (mode) {
+	case PL_MODE_TUNNEL:
+		return "tunnel";
+	case PL_MODE_TRANSPORT:
+		return "transport";
+	case PL_MODE_IPTFS:
+		return "iptfs";
+	default:
+		return NULL;
+	}
+}
