@@ -311,6 +311,72 @@ static void a_batch_that_grew_is_used_again(void **state)
 	free(c);
 }
 
+/* Elements as they are read back, in order: those of pin_out6 have the reqids 0, 1, 2... */
+struct elements {
+	enum pl_nft_set set;
+	uint32_t next;
+};
+
+static int see_next(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	struct elements *elements = ctx;
+
+	assert_int_equal(set, elements->set);
+	assert_int_equal(pl_tuple_compare(tuple, &tuple6), 0);
+	assert_int_equal(reqid, elements->next++);
+	return 0;
+}
+
+static void elements_of_one_set_share_messages_of_bounded_length(void **state)
+{
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct elements elements = { .set = PL_NFT_PIN_OUT };
+	const struct nlmsghdr *message;
+	unsigned nr = 0;
+	int left;
+
+	(void)state;
+	pl_nft_batch_begin(&batch, 1);
+	for (unsigned i = 0; i < 60000; i++)
+		pl_nft_element(&batch, true, PL_NFT_PIN_OUT, &tuple6, i);
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	left = (int)batch.len;
+	for (message = (const struct nlmsghdr *)batch.bytes; mnl_nlmsg_ok(message, left);
+	     message = mnl_nlmsg_next(message, &left)) {
+		assert_true(message->nlmsg_len <= PL_NFT_MESSAGE_MAX);
+		if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
+			continue;
+		nr++;
+		assert_int_equal(pl_nft_elements_read(message, see_next, &elements), 0);
+	}
+	assert_int_equal(left, 0);
+	assert_int_equal(elements.next, 60000);
+	assert_in_range(nr, 2, 60000 / 400);
+	pl_nft_batch_free(&batch);
+}
+
+static void elements_share_no_message_with_others(void **state)
+{
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct contents *c = malloc(sizeof(*c));
+
+	(void)state;
+	assert_non_null(c);
+	pl_nft_batch_begin(&batch, 1);
+	pl_nft_element(&batch, true, PL_NFT_FLOWS, &tuple4, 0);
+	pl_nft_element(&batch, true, PL_NFT_FLOWS, &tuple4, 0);
+	pl_nft_element(&batch, true, PL_NFT_BORN, &tuple4, 0);	/* another set */
+	pl_nft_element(&batch, true, PL_NFT_BORN, &tuple6, 0);	/* another family */
+	pl_nft_element(&batch, false, PL_NFT_BORN, &tuple6, 0);	/* removed */
+	pl_nft_batch_done(&batch, pl_nft_batch_next(&batch, NFT_MSG_GETGEN, 0));
+	pl_nft_element(&batch, false, PL_NFT_BORN, &tuple6, 0);	/* not last any more */
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	read_batch(&batch, c);
+	assert_int_equal(c->nr, 6);
+	pl_nft_batch_free(&batch);
+	free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +386,8 @@ int main(void)
 		cmocka_unit_test(the_batch_has_every_rule_of_the_guard),
 		cmocka_unit_test(a_part_left_out_takes_its_rules_along),
 		cmocka_unit_test(a_batch_that_grew_is_used_again),
+		cmocka_unit_test(elements_of_one_set_share_messages_of_bounded_length),
+		cmocka_unit_test(elements_share_no_message_with_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

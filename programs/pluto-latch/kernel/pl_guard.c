@@ -110,6 +110,9 @@ struct pl_guard *pl_guard_close(struct pl_guard *guard)
 	return NULL;
 }
 
+/* What somebody else disturbs is tried again, so often. */
+enum { TRIES = 8 };
+
 static void start(struct pl_guard *guard)
 {
 	pl_nft_batch_begin(&guard->batch, guard->seq);
@@ -151,17 +154,45 @@ static uint32_t generation(struct pl_guard *guard)
 	return pl_netlink_dump(guard->socket, header, see_generation, &ret) == 0 ? ret : 0;
 }
 
-int pl_guard_restore(struct pl_guard *guard)
+static int set_events(struct pl_guard *guard, bool on)
 {
-	int r;
+	int group = NFNLGRP_NFTABLES;
 
+	return mnl_socket_setsockopt(guard->events, on ? NETLINK_ADD_MEMBERSHIP :
+				     NETLINK_DROP_MEMBERSHIP, &group, sizeof(group)) < 0 ?
+		       -errno : 0;
+}
+
+/* For whoever listens, the kernel makes a message for each element, and keeps them all until the
+ * end: more memory and time than all else. So we do not listen meanwhile, and see by the generation
+ * whether somebody came in between. */
+static int restore_once(struct pl_guard *guard, bool is_deaf, bool *ret_disturbed)
+{
+	uint32_t before = 0;
+	int r = is_deaf ? set_events(guard, false) : 0, r_events;
+
+	if (r != 0)
+		return r;
+	if (is_deaf)
+		before = generation(guard);
 	start(guard);
 	pl_nft_table_build(&guard->batch, guard->parts, PL_GUARD_BORN_TIMEOUT_MS);
 	pl_mirror_write(guard->mirror, &guard->batch);
 	r = commit(guard);
+	r_events = is_deaf ? set_events(guard, true) : 0;
+	guard->generation = generation(guard);
+	*ret_disturbed = is_deaf && guard->generation != before + 1;
+	return r != 0 ? r : r_events;
+}
+
+int pl_guard_restore(struct pl_guard *guard)
+{
+	bool is_disturbed = true;
+	int r = 0;
+
+	for (unsigned i = 0; i < TRIES && r == 0 && is_disturbed; i++)
+		r = restore_once(guard, i + 1 < TRIES, &is_disturbed);
 	guard->is_in_force = r == 0;
-	if (r == 0)
-		guard->generation = generation(guard);
 	guard->missing = r == 0 ? NULL : pl_guard_missing_in(&guard->batch, r, &guard->refusal);
 	return guard->missing != NULL ? PL_E_UNAVAILABLE : r;
 }
@@ -337,9 +368,6 @@ static int see_birth(void *ctx, enum pl_nft_set set, const struct pl_tuple *tupl
 		pl_nft_element(births->batch, false, set, tuple, reqid);
 	return 0;
 }
-
-/* A list that changes while it is read is read again; so is one that changed after. */
-enum { TRIES = 8 };
 
 static int op_unguard(void *ctx, const struct pl_tuple *tuple)
 {

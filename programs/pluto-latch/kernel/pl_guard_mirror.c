@@ -63,9 +63,14 @@ static struct pl_tuple pair_key(const struct pl_tuple *tuple, uint8_t proto, uin
 	return key;
 }
 
+static uint32_t pair_reqid(const struct pl_tuple *key)
+{
+	return (uint32_t)key->local_port << 16 | key->remote_port;
+}
+
 static void pair_element(struct pl_nft_batch *batch, bool is_new, const struct pl_tuple *key)
 {
-	uint32_t reqid = (uint32_t)key->local_port << 16 | key->remote_port;
+	uint32_t reqid = pair_reqid(key);
 
 	if (batch != NULL)
 		pl_nft_element(batch, is_new, reqid == 0 ? PL_NFT_PAIRS : PL_NFT_PAIR_PINS, key,
@@ -156,13 +161,16 @@ static void entry_elements(struct pl_nft_batch *batch, bool is_new,
 		pl_nft_element(batch, is_new, PL_NFT_BIRTHS, &entry->tuple, 0);
 }
 
+static enum pl_nft_set pin_set(const struct pl_pin *pin)
+{
+	return pin->direction == PL_DIR_IN ? PL_NFT_PIN_IN : PL_NFT_PIN_OUT;
+}
+
 static void pin_element(struct pl_nft_batch *batch, bool is_new,
 			const struct pl_mirror_entry *entry, const struct pl_pin *pin)
 {
 	if (batch != NULL)
-		pl_nft_element(batch, is_new,
-			       pin->direction == PL_DIR_IN ? PL_NFT_PIN_IN : PL_NFT_PIN_OUT,
-			       &entry->tuple, pin->reqid);
+		pl_nft_element(batch, is_new, pin_set(pin), &entry->tuple, pin->reqid);
 }
 
 int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
@@ -256,14 +264,40 @@ void pl_mirror_births(struct pl_nft_batch *batch, struct pl_mirror_entry *entry,
 		pl_nft_element(batch, yes, PL_NFT_BIRTHS, &entry->tuple, 0);
 }
 
-void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
+static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch *batch,
+			enum pl_nft_set set)
 {
-	for (const struct pl_mirror_entry *entry = mirror->all; entry != NULL;
-	     entry = entry->next) {
-		entry_elements(batch, true, entry);
-		for (unsigned i = 0; i < entry->nr_pins; i++)
+	bool is_listener = pl_tuple_is_listener(&entry->tuple);
+
+	if ((set == PL_NFT_FLOWS && !is_listener) || (set == PL_NFT_LISTENERS && is_listener) ||
+	    (set == PL_NFT_BIRTHS && entry->takes_births)) {
+		pl_nft_element(batch, true, set, &entry->tuple, 0);
+		return;
+	}
+	for (unsigned i = 0; i < entry->nr_pins; i++) {
+		if (pin_set(&entry->pins[i]) == set)
 			pin_element(batch, true, entry, &entry->pins[i]);
 	}
-	for (const struct pair *pair = mirror->all_pairs; pair != NULL; pair = pair->next)
-		pair_element(batch, true, &pair->key);
+}
+
+/* Set by set, so that elements share messages. */
+void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
+{
+	static const enum pl_nft_set sets[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
+						PL_NFT_PIN_IN, PL_NFT_PIN_OUT };
+
+	for (unsigned i = 0; i < 2 * sizeof(sets) / sizeof(sets[0]); i++) {
+		for (const struct pl_mirror_entry *entry = mirror->all; entry != NULL;
+		     entry = entry->next) {
+			if (entry->tuple.af == (i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6))
+				write_entry(entry, batch, sets[i / 2]);
+		}
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		for (const struct pair *pair = mirror->all_pairs; pair != NULL; pair = pair->next) {
+			if (pair->key.af == (i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6) &&
+			    (pair_reqid(&pair->key) == 0) == (i / 2 == 0))
+				pair_element(batch, true, &pair->key);
+		}
+	}
 }

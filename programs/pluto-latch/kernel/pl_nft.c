@@ -64,6 +64,7 @@ void pl_nft_batch_begin(struct pl_nft_batch *batch, uint32_t seq)
 {
 	batch->len = 0;
 	batch->last_at = 0;
+	batch->list_at = 0;
 	batch->error = 0;
 	batch->first_seq = batch->last_seq = seq;
 	make_room(batch);
@@ -77,6 +78,7 @@ struct nlmsghdr *pl_nft_batch_next(struct pl_nft_batch *batch, uint16_t type, ui
 	if (batch->error != 0)
 		return NULL;
 	batch->last_at = batch->len;
+	batch->list_at = 0;
 	batch->last_seq++;
 	return nftnl_nlmsg_build_hdr((char *)batch->bytes + batch->len, type, NFPROTO_INET, flags,
 				     batch->last_seq);
@@ -216,26 +218,50 @@ int pl_nft_key_read(enum pl_nft_set set, uint8_t af, const void *bytes, size_t l
 	return 0;
 }
 
+/* The message that gets the element: the last one again, or a new one. */
+static struct nlmsghdr *list_message(struct pl_nft_batch *batch, uint16_t type,
+				     enum pl_nft_set set, uint8_t af)
+{
+	struct nlmsghdr *header;
+
+	if (batch->error == 0 && batch->list_at != 0 && batch->list_set == (int)set &&
+	    batch->list_af == af) {
+		header = (struct nlmsghdr *)(batch->bytes + batch->last_at);
+		if ((header->nlmsg_type & 0xff) == type &&
+		    header->nlmsg_len + 2 * PL_NFT_KEY_MAX <= PL_NFT_MESSAGE_MAX) {
+			batch->len = batch->last_at;
+			return header;
+		}
+	}
+	header = pl_nft_batch_next(batch, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+	if (header == NULL)
+		return NULL;
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, PL_NFT_TABLE);
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, pl_nft_set_name(set, af));
+	batch->list_at = batch->last_at + header->nlmsg_len;
+	batch->list_set = (int)set;
+	batch->list_af = af;
+	mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+	return header;
+}
+
 void pl_nft_element(struct pl_nft_batch *batch, bool is_new, enum pl_nft_set set,
 		    const struct pl_tuple *tuple, uint32_t reqid)
 {
-	struct nlmsghdr *header = pl_nft_batch_next(
-		batch, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, is_new ? NLM_F_CREATE : 0);
-	struct nlattr *list, *element, *data;
+	struct nlmsghdr *header = list_message(
+		batch, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, tuple->af);
+	struct nlattr *element, *data;
 	struct pl_nft_key key;
 
 	if (header == NULL)
 		return;
 	pl_nft_key_make(set, tuple, reqid, &key);
-	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, PL_NFT_TABLE);
-	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, pl_nft_set_name(set, tuple->af));
-	list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
 	element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
 	data = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
 	mnl_attr_put(header, NFTA_DATA_VALUE, key.len, key.bytes);
 	mnl_attr_nest_end(header, data);
 	mnl_attr_nest_end(header, element);
-	mnl_attr_nest_end(header, list);
+	mnl_attr_nest_end(header, (struct nlattr *)(batch->bytes + batch->list_at));
 	pl_nft_batch_done(batch, header);
 }
 

@@ -20,12 +20,18 @@
  * @size:      allocated
  * @first_seq: sequence number of the begin message; an error for it concerns the whole batch
  * @last_seq:  of the last message before the end, the only one that is acknowledged
+ * @list_at:   where the last message has its list of elements, or 0
+ * @list_set:  the set that they are for
+ * @list_af:   its family
  * @error:     -ENOMEM once something could not be added: the batch is not to be sent
  */
 struct pl_nft_batch {
 	uint8_t *bytes;
 	size_t len, size;
 	size_t last_at;
+	size_t list_at;
+	int list_set;
+	uint8_t list_af;
 	uint32_t first_seq, last_seq;
 	int error;
 };
@@ -158,7 +164,8 @@ int pl_nft_key_read(enum pl_nft_set set, uint8_t af, const void *bytes, size_t l
  * @tuple:  normal; its family chooses the set
  * @reqid:  ignored by sets without one
  *
- * Allocates nothing but what the batch needs to grow.
+ * Elements of one set that follow each other, all added or all removed, share messages. Allocates
+ * nothing but what the batch needs to grow.
  */
 void pl_nft_element(struct pl_nft_batch *batch, bool is_new, enum pl_nft_set set,
 		    const struct pl_tuple *tuple, uint32_t reqid);
