@@ -342,7 +342,7 @@ struct births {
 	const struct pl_tuple *of;
 	struct pl_nft_batch *batch;	/* removes them, unless NULL */
 	uint32_t reqids[2];
-	unsigned nr, nr_elements;
+	unsigned nr;
 };
 
 static bool is_birth_of(const struct pl_tuple *of, const struct pl_tuple *tuple)
@@ -363,12 +363,29 @@ static int see_birth(void *ctx, enum pl_nft_set set, const struct pl_tuple *tupl
 		return 0;
 	if (set == PL_NFT_BORN_PIN && births->nr < 2)
 		births->reqids[births->nr++] = reqid;
-	births->nr_elements++;
 	if (births->batch != NULL)
 		pl_nft_element(births->batch, false, set, tuple, reqid);
 	return 0;
 }
 
+/* What unguards an entry, its births included: one transaction. */
+static int write_unguard(struct pl_guard *guard, const struct pl_mirror_entry *entry)
+{
+	struct births births = { .of = &entry->tuple, .batch = &guard->batch };
+	uint8_t af = entry->tuple.af;
+	uint32_t seq = guard->seq;
+	int r;
+
+	/* the two requests have numbers of their own, before those of the batch */
+	pl_nft_batch_begin(&guard->batch, seq + 2);
+	r = walk_set(guard, PL_NFT_BORN, af, see_birth, &births);
+	if (r == 0)
+		r = walk_set(guard, PL_NFT_BORN_PIN, af, see_birth, &births);
+	pl_mirror_write_removal(guard->mirror, &guard->batch, entry);
+	return r == 0 ? commit(guard) : r;
+}
+
+/* A birth may end by itself after it was read, and a list may change while it is. */
 static int op_unguard(void *ctx, const struct pl_tuple *tuple)
 {
 	struct pl_guard *guard = ctx;
@@ -379,25 +396,13 @@ static int op_unguard(void *ctx, const struct pl_tuple *tuple)
 		return PL_E_UNAVAILABLE;
 	if (entry == NULL)
 		return 0;
-	for (unsigned i = 0; i < TRIES && (r == -EINTR || r == -ENOENT); i++) {
-		struct births births = { .of = tuple, .batch = &guard->batch };
-		uint32_t seq = guard->seq;
-
-		/* the requests below have numbers of their own */
-		guard->seq += 4;
-		pl_nft_batch_begin(&guard->batch, seq + 4);
-		r = walk_set(guard, PL_NFT_BORN, tuple->af, see_birth, &births);
-		if (r == 0)
-			r = walk_set(guard, PL_NFT_BORN_PIN, tuple->af, see_birth, &births);
-		if (r == 0 && births.nr_elements > 0)
-			r = commit(guard);
-		guard->seq = guard->batch.last_seq + 8;
-	}
-	if (r != 0)
+	for (unsigned i = 0; i < TRIES && (r == -EINTR || r == -ENOENT); i++)
+		r = write_unguard(guard, entry);
+	if (r != 0 && r != -ENOENT)
 		return r;
-	start(guard);
-	pl_mirror_remove(guard->mirror, &guard->batch, entry);
-	return commit_or_restore(guard);
+	pl_mirror_remove(guard->mirror, NULL, entry);
+	/* Something of it was gone before: then nothing is sure but the whole table. */
+	return r == 0 ? 0 : pl_guard_restore(guard);
 }
 
 static int op_born(void *ctx, const struct pl_tuple *tuple, uint32_t ret_reqids[static 2],

@@ -201,14 +201,45 @@ int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 	return 0;
 }
 
+/* Whether only one holds it. A connection holds each of its pairs once. */
+static void pair_removal(const struct pl_mirror *mirror, struct pl_nft_batch *batch,
+			 struct pl_tuple key)
+{
+	const struct pair *pair = (struct pair *)pl_table_find(mirror->pairs, &key);
+
+	if (pair != NULL && pair->refs == 1)
+		pair_element(batch, false, &key);
+}
+
+static void pairs_removal(const struct pl_mirror *mirror, struct pl_nft_batch *batch,
+			  const struct pl_tuple *tuple, uint32_t reqid)
+{
+	pair_removal(mirror, batch, pair_key(tuple, tuple->proto, reqid));
+	pair_removal(mirror, batch, pair_key(tuple, 0, reqid));
+}
+
+void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch *batch,
+			     const struct pl_mirror_entry *entry)
+{
+	for (unsigned i = 0; i < entry->nr_pins; i++) {
+		pin_element(batch, false, entry, &entry->pins[i]);
+		if (entry->pins[i].direction == PL_DIR_IN)
+			pairs_removal(mirror, batch, &entry->tuple, entry->pins[i].reqid);
+	}
+	entry_elements(batch, false, entry);
+	if (!pl_tuple_is_listener(&entry->tuple))
+		pairs_removal(mirror, batch, &entry->tuple, 0);
+}
+
 void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		      struct pl_mirror_entry *entry)
 {
+	if (batch != NULL)
+		pl_mirror_write_removal(mirror, batch, entry);
 	while (entry->nr_pins > 0)
-		pl_mirror_unpin(mirror, batch, entry, entry->nr_pins - 1);
-	entry_elements(batch, false, entry);
+		pl_mirror_unpin(mirror, NULL, entry, entry->nr_pins - 1);
 	if (!pl_tuple_is_listener(&entry->tuple))
-		let_go(mirror, batch, &entry->tuple, 0);
+		let_go(mirror, NULL, &entry->tuple, 0);
 	if (entry->prev != NULL)
 		entry->prev->next = entry->next;
 	else

@@ -82,6 +82,15 @@ void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		      struct pl_mirror_entry *entry);
 
 /**
+ * pl_mirror_write_removal() - what pl_mirror_remove() takes out of the kernel, and nothing done yet
+ * @mirror: a mirror
+ * @batch:  begun
+ * @entry:  of it
+ */
+void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch *batch,
+			     const struct pl_mirror_entry *entry);
+
+/**
  * pl_mirror_pin() - add a pin
  * @mirror: a mirror
  * @batch:  or NULL
