@@ -75,6 +75,7 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  * @retire: remove these pins and no others: the last SA of a reqid is gone.
  * @block: remove every pin of both directions of a connection, in one batch, the ones that this
  *         process does not remember included; its flow stays guarded. Of a listener: births end.
+ *         PL_E_WRONG_STATE for what is not guarded: 0 would say that its packets are dropped.
  *         After an error the engine goes on as if it had worked (BROKEN) and calls again before
  *         it ever permits.
  * @unguard: flow and pins, or the listener, leave in one batch, births of it included. The packets
