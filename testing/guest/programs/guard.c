@@ -12,6 +12,7 @@
  *	guard born FLOW		its reqids, one per line
  *	guard dump		what is in force, one element per line
  *	guard counters		NAME PACKETS per line, those above 0
+ *	guard drops		the sums: in PACKETS, out PACKETS, forward PACKETS
  *	guard watch		until killed: put the table back, and say so
  *	guard time N		guard, permit, block, unguard N flows: ns of each
  *
@@ -143,6 +144,28 @@ static int cmd_counters(void)
 	return result("counters", r);
 }
 
+/* A counter's name begins with its direction. */
+static int cmd_drops(void)
+{
+	static const char *const directions[] = { "in", "out", "forward" };
+	uint64_t counters[PL_NFT_COUNTER_ROOF];
+	int r = pl_guard_counters(guard, counters);
+
+	for (unsigned d = 0; r == 0 && d < 3; d++) {
+		size_t len = strlen(directions[d]);
+		unsigned long long sum = 0;
+
+		for (int i = 1; i < PL_NFT_COUNTER_ROOF; i++) {
+			const char *name = pl_nft_counter_name((enum pl_nft_counter)i);
+
+			if (strncmp(name, directions[d], len) == 0 && name[len] == '_')
+				sum += counters[i];
+		}
+		printf("%s %llu\n", directions[d], sum);
+	}
+	return result("drops", r);
+}
+
 static int cmd_watch(void)
 {
 	struct pollfd fd = { .fd = pl_guard_fd(guard), .events = POLLIN };
@@ -231,6 +254,8 @@ static int run(const char *verb, char **words, int nr)
 		return result(verb, ops->walk(guard, print_item, NULL));
 	if (strcmp(verb, "counters") == 0)
 		return cmd_counters();
+	if (strcmp(verb, "drops") == 0)
+		return cmd_drops();
 	if (strcmp(verb, "watch") == 0)
 		return cmd_watch();
 	if (strcmp(verb, "time") == 0 && nr == 1 && atoi(words[0]) > 0)
