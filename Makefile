@@ -28,7 +28,8 @@ run = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)
 include mk/libreswan.mk
 include mk/daemon.mk
 include mk/test.mk
--include mk/bus.mk mk/liblatch.mk mk/cli.mk mk/bench.mk
+include mk/bus.mk
+-include mk/liblatch.mk mk/cli.mk mk/bench.mk
 
 .PHONY: all help clean
 all: $(DAEMON) $(STAGES) $(GUEST_PROGRAMS)	## build the daemon and what its tests need

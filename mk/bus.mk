@@ -2,7 +2,6 @@
 #
 # The bus on the host: the service and a daemon for tests that needs neither pluto nor root.
 
-BUS_SRC := $(wildcard $(DAEMON_DIR)/bus/*.c)
 BUS_CFLAGS = $(shell pkg-config --cflags dbus-1 2>/dev/null)
 BUS_LIBS = $(shell pkg-config --libs dbus-1 libevent 2>/dev/null || echo -ldbus-1 -levent) -lmd
 BUS_ADDRESS = $(shell pkg-config --variable=system_bus_default_address dbus-1 2>/dev/null)

@@ -7,6 +7,9 @@ DAEMON_DIR := programs/pluto-latch
 WRAP_TABLE := $(DAEMON_DIR)/seam/pl_wrap.def
 CORE_SRC := $(wildcard $(DAEMON_DIR)/core/*.c)
 SEAM_SRC := $(wildcard $(DAEMON_DIR)/seam/*.c)
+KERNEL_SRC := $(wildcard $(DAEMON_DIR)/kernel/*.c)
+BUS_SRC := $(wildcard $(DAEMON_DIR)/bus/*.c)
+OURS_SRC := $(CORE_SRC) $(KERNEL_SRC) $(BUS_SRC) $(wildcard $(DAEMON_DIR)/daemon/*.c) $(SEAM_SRC)
 SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c
 DAEMON := $(BUILD)/bin/pluto-latch
 DAEMON_CLANG := $(BUILD)/bin/pluto-latch.clang
@@ -20,6 +23,7 @@ OURS_CFLAGS := -std=gnu99 -g -O2 -fPIE $(WARN) -I$(DAEMON_DIR) -MMD -MP \
 	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fvisibility=hidden
 UBSAN := -fsanitize=undefined -fno-sanitize-recover=all
 OURS_LIBS := -ljansson -linih
+KERNEL_LIBS := -lnftnl -lmnl
 
 # Upstream's flags for the only files that see upstream's headers. Its headers do not pass our own
 # extra warnings, so theirs apply, as errors.
@@ -29,7 +33,7 @@ SEAM_CFLAGS = @$(LS_PLUTO)/latch.cflags @$(LS_PLUTO)/latch.includes -I$(LS)/prog
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 wraps = $(shell sed -n 's/^PL_WRAP[A-Z_]*.\([A-Za-z0-9_]*\),.*/-Wl,--wrap=\1/p' $(WRAP_TABLE))
 link = cd $(LS_PLUTO) && $(1) @latch.cflags -o $(abspath $@ $(filter %.o,$^)) $$(cat latch.objs) \
-	$(call wraps) @latch.ldflags $(OURS_LIBS)
+	$(call wraps) @latch.ldflags $(KERNEL_LIBS) $(BUS_LIBS) $(OURS_LIBS)
 
 $(BUILD)/gcc/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
@@ -57,20 +61,20 @@ $(BUILD)/wraps.checked: $(WRAP_TABLE) mk/check-wraps $(LS_PLUTO)/latch.flags
 	@mk/check-wraps $(WRAP_TABLE) $(LS_PLUTO)
 	@touch $@
 
-$(DAEMON): $(call objects,gcc,$(CORE_SRC) $(SEAM_SRC)) $(BUILD)/wraps.checked
+$(DAEMON): $(call objects,gcc,$(OURS_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CC))
-$(DAEMON_CLANG): $(call objects,clang,$(CORE_SRC) $(SEAM_SRC)) $(BUILD)/wraps.checked
+$(DAEMON_CLANG): $(call objects,clang,$(OURS_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CLANG))
 
-$(CHECKED): $(call objects,ubsan,$(CORE_SRC) $(SEAM_SRC)) $(BUILD)/wraps.checked
+$(CHECKED): $(call objects,ubsan,$(OURS_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CC) $(UBSAN))
 
 # The same daemon with an engine that gives the verdicts a test asks for.
-$(SCRIPTED): $(call objects,gcc,$(filter-out %/core/pl_engine.c,$(CORE_SRC)) $(SEAM_SRC) \
-		$(SCRIPTED_SRC)) $(BUILD)/wraps.checked
+$(SCRIPTED): $(call objects,gcc,$(foreach src,$(CORE_SRC),$(if $(findstring /pl_engine,$(src)),,\
+		$(src))) $(SEAM_SRC) $(SCRIPTED_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CC))
 

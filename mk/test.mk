@@ -42,7 +42,7 @@ lint: $(DAEMON)	## the rules of this tree
 
 $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) $(dbus) -c -o $@ $<
+	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
 
 .SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c $(CORE_SRC) $(KERNEL_SRC))
 KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missing,$(UNIT_TESTS))
@@ -63,6 +63,8 @@ $(GUARD_PROGRAM): GUEST_LIBS := $(KERNEL_LIBS) $(OURS_LIBS)
 
 # a library, for LD_PRELOAD
 $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
+
+$(BUILD)/guest/bin/xfrm-watch: GUEST_LIBS := -lmnl
 
 $(BUILD)/guest/bin/%: testing/guest/programs/%.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)

@@ -139,7 +139,7 @@ static void listen_on_4000(uint64_t session)
 	assert_int_equal(found(ids[0])->cookie, 4711);
 }
 
-static void an_accepted_socket_has_the_reqid_of_its_birth_and_its_presenter_as_owner_T4_K24(
+static void an_accepted_socket_has_the_reqid_of_its_birth_and_a_new_owner_T4_K24(
 	void **state)
 {
 	struct pl_engine_ask ask = nobody_asks();
@@ -308,7 +308,7 @@ int main(void)
 		TEST(a_socket_that_changed_meanwhile_has_no_latch),
 		TEST(bytes_that_came_before_the_guard_are_AlreadyUsed_unless_late),
 		TEST(before_connect_the_caller_says_where_to),
-		TEST(an_accepted_socket_has_the_reqid_of_its_birth_and_its_presenter_as_owner_T4_K24),
+		TEST(an_accepted_socket_has_the_reqid_of_its_birth_and_a_new_owner_T4_K24),
 		TEST(an_accepted_socket_is_BROKEN_when_two_peers_carried_it_T5),
 		TEST(who_presents_may_ask_for_more_than_the_listener_and_not_for_less),
 		TEST(latch_conf_forbids_and_demands_K11),

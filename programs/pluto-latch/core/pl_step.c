@@ -93,7 +93,8 @@ void pl_step_wake(struct pl_world *world)
 	enum { TICK_NS = 1000000000 };
 	const struct pl_clock_ops *clock = world->ops.clock;
 
-	/* Asking again would put it off, and whoever asks all the time would put it off for good. */
+	/* Asking again would put it off, and whoever asks all the time would put it off for good.
+	 */
 	if (clock->wake_at != NULL && !world->is_waking)
 		world->is_waking = clock->wake_at(world->ops.clock_ctx,
 				clock->now_ns(world->ops.clock_ctx) + TICK_NS) == 0;

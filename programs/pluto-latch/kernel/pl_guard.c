@@ -146,7 +146,7 @@ static int see_generation(void *ctx, const struct nlmsghdr *message)
 /* Every transaction of anybody makes a new generation; 0 when it cannot be told. */
 static uint32_t generation(struct pl_guard *guard)
 {
-	char request[128];
+	char request[128] = { 0 };
 	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETGEN, NFPROTO_UNSPEC,
 							NLM_F_ACK, guard->seq++);
 	uint32_t ret = 0;
@@ -328,7 +328,7 @@ static int walk_set(struct pl_guard *guard, enum pl_nft_set set, uint8_t af, pl_
 		    void *ctx)
 {
 	struct walk walk = { .visit = visit, .ctx = ctx };
-	char request[512];
+	char request[512] = { 0 };
 	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETSETELEM, NFPROTO_INET,
 							NLM_F_DUMP, guard->seq++);
 
@@ -484,7 +484,7 @@ static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple
 	return visitor->visit(visitor->ctx, &item);
 }
 
-static int op_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
+static int walk(struct pl_guard *guard, pl_guard_visit *visit, void *visit_ctx)
 {
 	static const enum pl_nft_set order[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_PIN_IN,
 						 PL_NFT_PIN_OUT };
@@ -492,9 +492,16 @@ static int op_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 	int r = 0;
 
 	for (unsigned i = 0; i < 8 && r == 0; i++)
-		r = walk_set(ctx, order[i / 2], i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6, see_item,
+		r = walk_set(guard, order[i / 2], i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6, see_item,
 			     &visitor);
 	return r;
+}
+
+static int op_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
+{
+	struct pl_guard *guard = ctx;
+
+	return guard->is_in_force ? walk(guard, visit, visit_ctx) : PL_E_UNAVAILABLE;
 }
 
 static const struct pl_guard_ops operations = {
@@ -538,7 +545,7 @@ static int adopt_births(void *ctx, enum pl_nft_set set, const struct pl_tuple *t
 int pl_guard_adopt(struct pl_guard *guard)
 {
 	struct pl_mirror *mirror = pl_mirror_new(guard->key);
-	int r = mirror == NULL ? -ENOMEM : op_walk(guard, adopt_item, mirror);
+	int r = mirror == NULL ? -ENOMEM : walk(guard, adopt_item, mirror);
 
 	if (r == 0)
 		r = walk_set(guard, PL_NFT_BIRTHS, PL_AF_IP4, adopt_births, mirror);
@@ -629,7 +636,7 @@ static int see_counter(void *ctx, const struct nlmsghdr *message)
 int pl_guard_counters(struct pl_guard *guard, uint64_t ret[static PL_NFT_COUNTER_ROOF])
 {
 	uint64_t counters[PL_NFT_COUNTER_ROOF] = { 0 };
-	char request[512];
+	char request[512] = { 0 };
 	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETOBJ, NFPROTO_INET,
 							NLM_F_DUMP, guard->seq++);
 	int r;

@@ -56,6 +56,8 @@ static void make_room(struct pl_nft_batch *batch)
 		batch->error = -ENOMEM;
 		return;
 	}
+	/* Padding between attributes is not written by libmnl 1.0.4, and goes to the kernel. */
+	memset(bytes + batch->size, 0, size - batch->size);
 	batch->bytes = bytes;
 	batch->size = size;
 }

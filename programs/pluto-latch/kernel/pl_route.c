@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* The way of a socket's packets, as far as it decides whether the socket can be latched (design
- * D3): the guard has no sight of the reqid behind an xfrm interface, does not follow into a VRF, and
- * a flow between two addresses of this host has no SA.
+ * D3): the guard has no sight of the reqid behind an xfrm interface, does not follow into a VRF,
+ * and a flow between two addresses of this host has no SA.
  *
  * The kernel is asked for the route with everything that rules can look at: both ends, mark, uid,
  * device, type of service. It is the route of now, which the administrator can change: a guarded

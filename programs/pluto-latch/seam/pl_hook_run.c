@@ -12,11 +12,15 @@
 #include "seam/pl_seam.h"
 #include "seam/pl_trace.h"
 
+#include "daemon/pl_daemon.h"
+
 #include <event2/event.h>
 
 static struct pl_engine *engine;
 static struct pl_identity_pool *identities;
 static struct event *start_event;
+static struct pl_daemon *latch_daemon;
+static bool has_run;
 
 struct pl_engine *pl_seam_engine(void)
 {
@@ -41,6 +45,20 @@ static void note_kind(enum pl_fact_kind kind)
 	pl_seam_note(&fact);
 }
 
+static void log_line(const char *text)
+{
+	llog(RC_LOG, &global_logger, "%s", text);
+}
+
+/* Fail closed: a daemon that was meant to latch and cannot does not run. */
+static void start_latching(struct logger *logger)
+{
+	char error[PL_DAEMON_ERROR_MAX];
+
+	if (pl_daemon_start(engine, log_line, &latch_daemon, error) != 0)
+		fatal(PLUTO_EXIT_FAIL, logger, "latch: %s", error);
+}
+
 void __wrap_init_kernel(struct logger *logger)
 {
 	pl_trace_open();
@@ -48,6 +66,7 @@ void __wrap_init_kernel(struct logger *logger)
 	identities = pl_identity_pool_new();
 	if (engine == NULL || identities == NULL)
 		fatal(PLUTO_EXIT_FAIL, logger, "latch: no memory for the latch engine");
+	start_latching(logger);
 	note_kind(PL_FACT_KERNEL_START);
 	pl_seam_shim_kernel();
 	__real_init_kernel(logger);
@@ -63,8 +82,10 @@ void __wrap_run_server(char *conffile, struct logger *logger)
 	static const struct timeval now = { .tv_sec = 0 };
 
 	start_event = event_new(get_pluto_event_base(), -1, 0, started, NULL);
-	if (start_event == NULL || event_add(start_event, &now) != 0)
+	if (start_event == NULL || event_add(start_event, &now) != 0 ||
+	    pl_daemon_attach(latch_daemon, get_pluto_event_base()) != 0)
 		fatal(PLUTO_EXIT_FAIL, logger, "latch: cannot join the event loop");
+	has_run = true;
 	__real_run_server(conffile, logger);
 }
 
@@ -83,9 +104,13 @@ void __wrap_free_server(void)
 	if (start_event != NULL)
 		event_free(start_event);
 	start_event = NULL;
+	latch_daemon = pl_daemon_free(latch_daemon);
 	pl_ike_drop_all();
 	engine = pl_engine_free(engine);
 	identities = pl_identity_pool_free(identities);
 	pl_trace_close();
-	__real_free_server();
+	/* Pluto's own asserts that its signal handlers were there once; a start that ended with a
+	 * reason shall not end with that as well. */
+	if (has_run)
+		__real_free_server();
 }

@@ -234,21 +234,77 @@ void __wrap_delete_ike_sa(struct ike_sa **ike)
 
 /* Child SAs */
 
-bool __wrap_connection_establish_child(struct ike_sa *ike, struct child_sa *child, where_t where)
+/* A reqid that names this peer alone, in the one place from which pluto takes it for SAs and
+ * policies alike; each establishment writes the policies anew. An administrator's own (reqid=,
+ * sec-label=, ipsec-interface=) stays: others rely on the number. */
+static void assign_reqid(struct connection *c, struct pl_fact *fact, const struct child_sa *child)
 {
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_CHILD_INSTALL, &child->sa);
+	uint32_t base = c->config->sa_reqid != 0 ? 0 : pl_engine_reqid(pl_seam_engine(), fact);
+
+	if (base == 0)
+		return;
+	c->child.reqid = base;
+	*fact = pl_seam_fact_of_state(fact->kind, &child->sa);
+	pl_seam_child_facts(child, &fact->u.child);
+}
+
+/* The last question before the kernel has it. */
+static bool may_install(struct child_sa *child, struct pl_fact *fact)
+{
 	enum pl_verdict_kind given = PL_VERDICT_NONE;
 
-	pl_seam_child_facts(child, &fact.u.child);
-	if (pl_seam_engine() != NULL)
-		given = pl_engine_child_install(pl_seam_engine(), &fact);
+	*fact = pl_seam_fact_of_state(PL_FACT_CHILD_INSTALL, &child->sa);
+	pl_seam_child_facts(child, &fact->u.child);
+	if (pl_seam_engine() != NULL) {
+		assign_reqid(child->sa.st_connection, fact, child);
+		given = pl_engine_child_install(pl_seam_engine(), fact);
+	}
 	if (given != PL_VERDICT_ACCEPT)
 		llog(RC_LOG, child->sa.logger, "latch: refusing Child SA");
-	fact.is_ok = given == PL_VERDICT_ACCEPT &&
+	return given == PL_VERDICT_ACCEPT;
+}
+
+static bool tell_installed(struct pl_fact *fact, bool is_ok)
+{
+	fact->is_ok = is_ok;
+	fact->kind = is_ok ? PL_FACT_CHILD_UP : PL_FACT_CHILD_FAILED;
+	pl_seam_note(fact);
+	return is_ok;
+}
+
+bool __wrap_connection_establish_child(struct ike_sa *ike, struct child_sa *child, where_t where)
+{
+	reqid_t *reqid = &child->sa.st_connection->child.reqid, before = *reqid;
+	struct pl_fact fact;
+	bool is_ok = may_install(child, &fact) &&
 		     __real_connection_establish_child(ike, child, where);
-	fact.kind = fact.is_ok ? PL_FACT_CHILD_UP : PL_FACT_CHILD_FAILED;
-	pl_seam_note(&fact);
-	return fact.is_ok;
+
+	/* The policies that are there bear the old one. */
+	if (!is_ok)
+		*reqid = before;
+	return tell_installed(&fact, is_ok);
+}
+
+/* The IKEv1 responder installs in two exchanges. */
+
+bool __wrap_connection_establish_inbound(struct child_sa *child, where_t where)
+{
+	reqid_t *reqid = &child->sa.st_connection->child.reqid, before = *reqid;
+	struct pl_fact fact;
+
+	if (may_install(child, &fact) && __real_connection_establish_inbound(child, where))
+		return true;
+	*reqid = before;
+	return tell_installed(&fact, false);
+}
+
+bool __wrap_connection_establish_outbound(struct ike_sa *ike, struct child_sa *child,
+					  where_t where)
+{
+	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_CHILD_UP, &child->sa);
+
+	pl_seam_child_facts(child, &fact.u.child);
+	return tell_installed(&fact, __real_connection_establish_outbound(ike, child, where));
 }
 
 void __wrap_connection_teardown_child(struct child_sa **child, enum terminate_reason reason,

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-#	bus_start HOST		the host's own system bus, stock configuration, at the usual place
+#	bus_start HOST		the host's own system bus, stock configuration, at the usual place; with our
+#				policy where our daemon is installed
 #	bus_uids HOST		the uid of every connection of it, one per line
 
 bus_start() {
+	on "$1" sh -c 'policy=/usr/local/share/dbus-1/system.d/org.libreswan.Latch1.conf
+		[ ! -e $policy ] || cp $policy /etc/dbus-1/system.d/' || fail "no bus policy on $1"
 	on "$1" sh -c 'dbus-uuidgen >/etc/machine-id &&
 		dbus-daemon --system --fork --nopidfile' || fail "no system bus on $1"
 	wait_for 5 "the bus of $1 answers" on "$1" dbus-send --system --print-reply \

@@ -136,6 +136,9 @@ ike_stop() {
 		whack "$1" --shutdown
 		bg_wait "$1" ike || rc=$?
 		((rc == 0)) || ike_bad_end "$1" "$rc"
+		[[ ! ${HOST_KIND[$1]} =~ ^(ours|checked)$ ]] ||
+			file_has "$(ike_log "$1")" "latch: the guard is as the database says" ||
+			fail "the guard of $1 is not what its database says"
 	fi
 }
 

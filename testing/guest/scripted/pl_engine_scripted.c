@@ -16,6 +16,7 @@
  */
 
 #include "core/pl_engine.h"
+#include "daemon/pl_daemon.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,15 +50,6 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 	engine->count[fact->kind]++;
 	if (engine->observer != NULL)
 		engine->observer(engine->observer_ctx, fact);
-}
-
-int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
-		    const struct pl_engine_settings *settings)
-{
-	(void)engine;
-	(void)ops;
-	(void)settings;
-	return 0;
 }
 
 uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact)
@@ -154,4 +146,28 @@ enum pl_verdict_kind pl_engine_kernel_change(struct pl_engine *engine, const str
 	pl_engine_note(engine, fact);
 	return fact->kind == PL_FACT_SA_ADD && script_says("PL_SCRIPT_SA", "refuse") ?
 		       PL_VERDICT_REFUSE : PL_VERDICT_ACCEPT;
+}
+
+/* No guard and no bus: whatever happens is the script's doing. */
+int pl_daemon_start(struct pl_engine *engine, pl_daemon_log *log, struct pl_daemon **ret,
+		    char ret_error[static PL_DAEMON_ERROR_MAX])
+{
+	(void)engine;
+	(void)log;
+	(void)ret_error;
+	*ret = NULL;
+	return 0;
+}
+
+int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
+{
+	(void)daemon;
+	(void)base;
+	return 0;
+}
+
+struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
+{
+	(void)daemon;
+	return NULL;
 }

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* All layers but the seam, put together: the one place that knows that the guard is nftables, that
+ * sockets are looked up by sock_diag and that owners are told on D-Bus. Nothing is decided here.
+ *
+ * Order: latch.conf, guard and engine before pluto touches the kernel; the bus when the event loop
+ * runs. Fail closed: a daemon whose guard cannot be in force does not start, because programs would
+ * take its silence for protection.
+ *
+ * PLUTO_LATCH_CONF and PLUTO_LATCH_BUS in the environment stand in for /etc/latch.conf and the
+ * system bus: for tests, and for a second daemon in another network namespace.
+ */
+
+#include "daemon/pl_daemon.h"
+
+#include "bus/pl_bus.h"
+#include "core/pl_conf.h"
+#include "core/pl_error.h"
+#include "kernel/pl_guard.h"
+#include "kernel/pl_socket_diag.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONF_FILE "/etc/latch.conf"
+enum { CONF_BYTES_MAX = 1 << 20 };
+
+struct pl_daemon {
+	struct pl_engine *engine;
+	pl_daemon_log *log;
+	struct pl_conf conf;
+	struct pl_guard *guard;
+	struct pl_diag *diag;
+	struct pl_bus *bus;
+	struct event_base *base;
+	struct event *timer, *guard_event;
+	uint64_t wake_ns;	/* CLOCK_MONOTONIC; 0 is never */
+	bool is_guard_silent;	/* its loss was reported */
+};
+
+__attribute__((format(printf, 2, 3)))
+static void say(const struct pl_daemon *daemon, const char *format, ...)
+{
+	char text[PL_DAEMON_ERROR_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	daemon->log(text);
+}
+
+/* Time */
+
+static uint64_t now_ns(void *ctx)
+{
+	struct timespec now;
+
+	(void)ctx;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int arm(struct pl_daemon *daemon)
+{
+	uint64_t now = now_ns(NULL), wait = daemon->wake_ns > now ? daemon->wake_ns - now : 0;
+	struct timeval after = {
+		.tv_sec = (time_t)(wait / 1000000000u),
+		.tv_usec = (suseconds_t)(wait % 1000000000u / 1000u),
+	};
+
+	if (daemon->timer == NULL)
+		return 0;
+	if (daemon->wake_ns == 0)
+		return event_del(daemon->timer) == 0 ? 0 : -EIO;
+	return event_add(daemon->timer, &after) == 0 ? 0 : -EIO;
+}
+
+/* Before the event loop is there, the wish is kept for it. */
+static int wake_at(void *ctx, uint64_t mono_ns)
+{
+	struct pl_daemon *daemon = ctx;
+
+	daemon->wake_ns = mono_ns;
+	return arm(daemon);
+}
+
+static const struct pl_clock_ops clock_ops = { .now_ns = now_ns, .wake_at = wake_at };
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct pl_daemon *daemon = ctx;
+
+	(void)fd;
+	(void)what;
+	daemon->wake_ns = 0;
+	pl_engine_tick(daemon->engine);
+}
+
+/* Somebody changed nf_tables. The guard puts its table back itself; the engine learns when it could
+ * not. */
+static void on_guard(evutil_socket_t fd, short what, void *ctx)
+{
+	struct pl_daemon *daemon = ctx;
+	bool is_restored = false;
+	int r = pl_guard_dispatch(daemon->guard, &is_restored);
+
+	(void)fd;
+	(void)what;
+	if (r != 0)
+		r = pl_engine_guard_lost(daemon->engine);
+	if (r != 0 && !daemon->is_guard_silent)
+		say(daemon, "latch: the guard is not in force: %s No SA is installed until it is",
+		    pl_strerror(r));
+	daemon->is_guard_silent = r != 0;
+	if (r == 0 && is_restored)
+		say(daemon, "latch: somebody changed the nftables table inet latch; "
+			    "it is whole again");
+}
+
+/* latch.conf */
+
+static int read_file(const char *path, char **ret, size_t *ret_len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	char *text = NULL;
+	ssize_t len = -1;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fstat(fd, &status) != 0 ? -errno : !S_ISREG(status.st_mode) ? -EINVAL :
+	    status.st_size > CONF_BYTES_MAX ? -EFBIG : 0;
+	if (r == 0) {
+		text = malloc(CONF_BYTES_MAX);
+		len = text == NULL ? -1 : read(fd, text, CONF_BYTES_MAX);
+		r = text == NULL ? -ENOMEM : len < 0 ? -errno : 0;
+	}
+	close(fd);
+	if (r != 0) {
+		free(text);
+		return r;
+	}
+	*ret = text;
+	*ret_len = (size_t)len;
+	return 0;
+}
+
+static int load_conf(struct pl_conf *ret, char error[static PL_DAEMON_ERROR_MAX])
+{
+	const char *chosen = getenv("PLUTO_LATCH_CONF");
+	const char *path = chosen == NULL ? CONF_FILE : chosen;
+	struct pl_conf_error where;
+	char *text = NULL;
+	size_t len = 0;
+	int r = read_file(path, &text, &len);
+
+	/* Nothing configured is fine; a file that was asked for and is not there is not. */
+	if (r == -ENOENT && chosen == NULL) {
+		pl_conf_default(ret);
+		return 0;
+	}
+	if (r != 0) {
+		snprintf(error, PL_DAEMON_ERROR_MAX, "%s: %s", path, strerror(-r));
+		return r;
+	}
+	r = pl_conf_load(text, len, ret, &where);
+	free(text);
+	if (r == PL_E_BAD_CONFIG)
+		snprintf(error, PL_DAEMON_ERROR_MAX, "%s:%u: [%s] %s: %s", path, where.line,
+			 where.section, where.key, where.text);
+	else if (r != 0)
+		snprintf(error, PL_DAEMON_ERROR_MAX, "%s: %s", path, pl_strerror(r));
+	return r;
+}
+
+/* Start */
+
+/* What a predecessor left stays in force until the engine has taken it over. */
+static int open_guard(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
+{
+	int r = pl_guard_open(PL_NFT_PART_ALL, &daemon->guard);
+
+	if (r != 0) {
+		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to nftables: %s", strerror(-r));
+		return r;
+	}
+	r = pl_guard_adopt(daemon->guard);
+	if (r == 0 || r == PL_E_NOT_FOUND)
+		return 0;
+	snprintf(error, PL_DAEMON_ERROR_MAX, "cannot read the nftables table inet latch that is "
+		 "there (%s); it goes on blocking. Remove it by hand if nothing in it matters",
+		 r < 0 ? strerror(-r) : pl_strerror(r));
+	return r;
+}
+
+static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
+{
+	int r = load_conf(&daemon->conf, error);
+
+	if (r == 0)
+		r = open_guard(daemon, error);
+	if (r != 0)
+		return r;
+	r = pl_diag_open(&daemon->diag);
+	if (r != 0) {
+		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to sock_diag: %s", strerror(-r));
+		return r;
+	}
+	daemon->bus = pl_bus_new(&daemon->conf, NULL, NULL);
+	if (daemon->bus == NULL)
+		snprintf(error, PL_DAEMON_ERROR_MAX, "no memory");
+	return daemon->bus == NULL ? -ENOMEM : 0;
+}
+
+static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
+{
+	struct pl_ops ops = {
+		.guard = pl_guard_operations(), .guard_ctx = daemon->guard,
+		.owner = pl_bus_owner_ops(), .owner_ctx = daemon->bus,
+		.socket = pl_diag_operations(), .socket_ctx = daemon->diag,
+		.clock = &clock_ops, .clock_ctx = daemon,
+	};
+	struct pl_engine_settings settings = { .first_id = 1, .conf = &daemon->conf };
+	const char *missing;
+	int r;
+
+	if (getrandom(settings.hash_key, sizeof(settings.hash_key), 0) !=
+	    (ssize_t)sizeof(settings.hash_key)) {
+		snprintf(error, PL_DAEMON_ERROR_MAX, "no random numbers");
+		return -EIO;
+	}
+	r = pl_engine_start(daemon->engine, &ops, &settings);
+	if (r == 0)
+		return 0;
+	missing = pl_guard_missing(daemon->guard);
+	snprintf(error, PL_DAEMON_ERROR_MAX, "the guard cannot be in force: %s",
+		 missing != NULL ? missing : r < 0 ? strerror(-r) : pl_strerror(r));
+	return r;
+}
+
+int pl_daemon_start(struct pl_engine *engine, pl_daemon_log *log, struct pl_daemon **ret,
+		    char ret_error[static PL_DAEMON_ERROR_MAX])
+{
+	struct pl_daemon *daemon = calloc(1, sizeof(*daemon));
+	int r;
+
+	if (daemon == NULL) {
+		snprintf(ret_error, PL_DAEMON_ERROR_MAX, "no memory");
+		return -ENOMEM;
+	}
+	daemon->engine = engine;
+	daemon->log = log;
+	r = open_layers(daemon, ret_error);
+	if (r == 0)
+		r = start_engine(daemon, ret_error);
+	if (r != 0) {
+		pl_daemon_free(daemon);
+		return r;
+	}
+	*ret = daemon;
+	return 0;
+}
+
+int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
+{
+	daemon->base = base;
+	daemon->timer = event_new(base, -1, 0, on_timer, daemon);
+	daemon->guard_event = event_new(base, pl_guard_fd(daemon->guard), EV_READ | EV_PERSIST,
+					on_guard, daemon);
+	if (daemon->timer == NULL || daemon->guard_event == NULL)
+		return -ENOMEM;
+	if (event_add(daemon->guard_event, NULL) != 0)
+		return -EIO;
+	if (daemon->wake_ns != 0 && arm(daemon) != 0)
+		return -EIO;
+	return pl_bus_attach(daemon->bus, base, getenv("PLUTO_LATCH_BUS"), daemon->engine);
+}
+
+/* The last word on what the kernel goes on enforcing when we are gone. */
+static void report(struct pl_daemon *daemon)
+{
+	size_t missing, extra;
+	int r = pl_engine_compare(daemon->engine, &missing, &extra);
+
+	if (r != 0)
+		say(daemon, "latch: the guard cannot be compared with the database: %s",
+		    r < 0 ? strerror(-r) : pl_strerror(r));
+	else if (missing != 0 || extra != 0)
+		say(daemon, "latch: the guard differs from the database: %zu elements missing, "
+		    "%zu too many", missing, extra);
+	else
+		say(daemon, "latch: the guard is as the database says");
+}
+
+struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
+{
+	if (daemon == NULL)
+		return NULL;
+	if (daemon->base != NULL)
+		report(daemon);
+	pl_bus_free(daemon->bus);
+	if (daemon->timer != NULL)
+		event_free(daemon->timer);
+	if (daemon->guard_event != NULL)
+		event_free(daemon->guard_event);
+	pl_diag_close(daemon->diag);
+	pl_guard_close(daemon->guard);
+	pl_conf_clear(&daemon->conf);
+	free(daemon);
+	return NULL;
+}
