@@ -14,12 +14,15 @@
  *	guard counters		NAME PACKETS per line, those above 0
  *	guard drops		the sums: in PACKETS, out PACKETS, forward PACKETS
  *	guard watch		until killed: put the table back, and say so
+ *	guard gro		devices that join segments, one per line
+ *	guard gro on|off DEV...
  *	guard time N		guard, permit, block, unguard N flows: ns of each
  *
  * Exit code 0, or 1 with one line that says why.
  */
 
 #include "core/pl_error.h"
+#include "kernel/pl_gro.h"
 #include "kernel/pl_guard.h"
 
 #include <arpa/inet.h>
@@ -220,6 +223,26 @@ static int cmd_time(unsigned nr)
 	return result("time", r);
 }
 
+static int print_device(void *ctx, const char *device)
+{
+	(void)ctx;
+	printf("%s\n", device);
+	return 0;
+}
+
+static int cmd_gro(char **words, int nr)
+{
+	int r = 0;
+
+	if (nr == 0)
+		return result("gro", pl_gro_each(print_device, NULL));
+	if (nr < 2 || (strcmp(words[0], "on") != 0 && strcmp(words[0], "off") != 0))
+		return usage();
+	for (int i = 1; i < nr && r == 0; i++)
+		r = pl_gro_set(words[i], strcmp(words[0], "on") == 0);
+	return result("gro", r);
+}
+
 static int cmd_tuple(const char *verb, char **words, int nr)
 {
 	struct pl_tuple tuple;
@@ -245,6 +268,8 @@ static int run(const char *verb, char **words, int nr)
 
 	if (strcmp(verb, "install") == 0)
 		return cmd_install();
+	if (strcmp(verb, "gro") == 0)
+		return cmd_gro(words, nr);
 	r = pl_guard_adopt(guard);
 	if (r != 0)
 		return result("adopt", r);
