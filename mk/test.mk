@@ -60,6 +60,10 @@ GUARD_PROGRAM := $(BUILD)/guest/bin/guard
 $(GUARD_PROGRAM): $(call objects,gcc,$(KERNEL_SRC) $(KERNEL_CORE))
 $(GUARD_PROGRAM): GUEST_CFLAGS := -I$(DAEMON_DIR)
 $(GUARD_PROGRAM): GUEST_LIBS := $(KERNEL_LIBS) $(OURS_LIBS)
+SOCKET_PROGRAM := $(BUILD)/guest/bin/socket-facts
+$(SOCKET_PROGRAM): $(call objects,gcc,$(KERNEL_SRC) $(KERNEL_CORE))
+$(SOCKET_PROGRAM): GUEST_CFLAGS := -I$(DAEMON_DIR)
+$(SOCKET_PROGRAM): GUEST_LIBS := $(KERNEL_LIBS) $(OURS_LIBS)
 
 # a library, for LD_PRELOAD
 $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
