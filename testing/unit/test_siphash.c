@@ -30,6 +30,17 @@ static const uint64_t vectors[64] = {
 	0xf6f4e6bcf7a644ee, 0xaec59ad80f1837f2, 0xc3b2f6154b6694e0, 0x9d199062b7bbb3a8,
 };
 
+/* Bytes as the hash takes them. */
+static uint64_t hash(const uint8_t key[static 16], const uint8_t *data, size_t len)
+{
+	uint64_t words[9] = { 0 };
+
+	for (size_t i = 0; i < len; i++)
+		words[i / 8] |= (uint64_t)data[i] << 8 * (i % 8);
+	words[len / 8] |= (uint64_t)len << 56;
+	return pl_siphash13(key, words, len / 8 + 1);
+}
+
 static void every_length_gives_the_published_value(void **state)
 {
 	uint8_t key[16], data[64];
@@ -40,7 +51,7 @@ static void every_length_gives_the_published_value(void **state)
 	for (unsigned i = 0; i < 64; i++)
 		data[i] = (uint8_t)i;
 	for (unsigned i = 0; i < 64; i++)
-		assert_true(pl_siphash13(key, data, i) == vectors[i]);
+		assert_true(hash(key, data, i) == vectors[i]);
 }
 
 /* With a zero key this is hash() of CPython 3.11 for bytes. */
@@ -51,12 +62,12 @@ static void another_key_gives_another_value(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)i;
-	assert_true(pl_siphash13(key, data, 38) == 0xc680ae8a8c584ddf);
-	assert_true(pl_siphash13(key, data, 1) == 0x68a914128e01e473);
+	assert_true(hash(key, data, 38) == 0xc680ae8a8c584ddf);
+	assert_true(hash(key, data, 1) == 0x68a914128e01e473);
 	for (unsigned i = 0; i < 16; i++) {
 		memset(key, 0, sizeof(key));
 		key[i] = 1;
-		assert_true(pl_siphash13(key, data, 38) != 0xc680ae8a8c584ddf);
+		assert_true(hash(key, data, 38) != 0xc680ae8a8c584ddf);
 	}
 }
 

@@ -31,9 +31,33 @@ struct pl_table {
 	const struct pl_tuple **slots;
 };
 
+/* The tuple as the hash takes it: addresses, of IPv4 without the zeros, then the rest with the
+ * length of all. The order of bytes within a word is this machine's, which is nobody's concern. */
+static size_t words_of(const struct pl_tuple *tuple, uint64_t ret[static 5])
+{
+	bool is_short = tuple->af == PL_AF_IP4;
+	size_t nr = is_short ? 1 : 4;
+	uint32_t local, remote;
+
+	if (is_short) {
+		memcpy(&local, tuple->local, sizeof(local));
+		memcpy(&remote, tuple->remote, sizeof(remote));
+		ret[0] = (uint64_t)local << 32 | remote;
+	} else {
+		memcpy(&ret[0], tuple->local, sizeof(tuple->local));
+		memcpy(&ret[2], tuple->remote, sizeof(tuple->remote));
+	}
+	ret[nr] = (uint64_t)(8 * nr + 6) << 56 | (uint64_t)tuple->local_port << 32 |
+		  (uint64_t)tuple->remote_port << 16 | (uint64_t)tuple->proto << 8 | tuple->af;
+	return nr + 1;
+}
+
 static uint32_t tag_of(const struct pl_table *table, const struct pl_tuple *tuple)
 {
-	return (uint32_t)pl_siphash13(table->key, tuple, sizeof(*tuple));
+	uint64_t words[5];
+	size_t nr = words_of(tuple, words);
+
+	return (uint32_t)pl_siphash13(table->key, words, nr);
 }
 
 struct pl_table *pl_table_new(const uint8_t key[static 16])

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What things cost: one program for each group of ratios. No part of any check: a ratio is for people
+# to read, and a loaded machine is not a defect.
+
+BENCH_PROGRAMS := $(patsubst testing/bench/%.c,$(BUILD)/bench/%,$(wildcard testing/bench/g*.c))
+BENCH_OBJECTS := $(call objects,gcc,testing/bench/bench.c $(CORE_SRC))
+
+.PHONY: bench
+bench: $(BENCH_PROGRAMS)	## what things cost, as ratios beside their goals (B=NAME: one group)
+	@testing/bench/run $(if $(B),$(addprefix $(BUILD)/bench/,$(B)),$(BENCH_PROGRAMS))
+
+$(BUILD)/bench/g1_find: BENCH_CFLAGS = $(shell pkg-config --cflags glib-2.0)
+$(BUILD)/bench/g1_find: BENCH_LIBS = $(shell pkg-config --libs glib-2.0)
+
+$(BUILD)/bench/%: testing/bench/%.c testing/bench/bench.h $(BENCH_OBJECTS) | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(filter-out -MMD -MP -fPIE,$(OURS_CFLAGS)) $(BENCH_CFLAGS) -o $@ $< \
+		$(filter %.o,$^) $(BENCH_LIBS) $(OURS_LIBS)
