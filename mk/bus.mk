@@ -6,7 +6,7 @@ BUS_CFLAGS = $(shell pkg-config --cflags dbus-1 2>/dev/null)
 BUS_LIBS = $(shell pkg-config --libs dbus-1 libevent 2>/dev/null || echo -ldbus-1 -levent) -lmd
 BUS_ADDRESS = $(shell pkg-config --variable=system_bus_default_address dbus-1 2>/dev/null)
 BUS_DAEMON := $(BUILD)/bus/pl_test_daemon
-BUS_TEST := $(BUILD)/bus/test_bus
+BUS_TESTS := $(patsubst testing/bus/%.c,$(BUILD)/bus/%,$(wildcard testing/bus/test_*.c))
 
 # However they are compiled, the objects of bus/ see libdbus.
 BUS_HOWS := gcc clang ubsan asan
@@ -21,11 +21,16 @@ $(foreach how,$(BUS_HOWS),$(BUILD)/$(how)/$(DAEMON_DIR)/bus/pl_bus_xml.o): \
 	dbus/org.libreswan.Latch1.xml
 
 .PHONY: bus bus-daemon
-bus: $(BUS_DAEMON)	## the D-Bus service against a bus of its own, under ASAN and UBSAN
-	@testing/bus/run
+bus: $(BUS_DAEMON) $(BUS_TESTS)	## the D-Bus service against a bus of its own, under ASAN and UBSAN
+	@testing/bus/run $(BUS_TESTS)
 
 bus-daemon: $(BUS_DAEMON)	## the service without pluto, for tests of its clients
 
 $(BUS_DAEMON): $(call objects,asan,testing/bus/pl_test_daemon.c $(BUS_SRC) $(CORE_SRC))
 	@mkdir -p $(@D)
 	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(BUS_LIBS) $(OURS_LIBS)
+
+$(BUS_TESTS): $(BUILD)/bus/%: $(BUILD)/asan/testing/bus/%.o $(BUILD)/asan/testing/bus/bus_stage.o
+	@mkdir -p $(@D)
+	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(BUS_LIBS) -lcmocka $(OURS_LIBS)
+.SECONDARY: $(call objects,asan,$(wildcard testing/bus/*.c))

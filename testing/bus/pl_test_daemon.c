@@ -18,6 +18,8 @@
  *                               encapsulated, virtual, peer-local, internet
  *   changes yes|no              the second look at a socket finds another one
  *   guard yes|no                the guard refuses everything
+ *   allow yes|no                what latch.conf says for every flow
+ *   bypass yes|no               likewise, may-bypass
  *   gone yes|no                 sockets and TIME_WAIT are gone; then time passes
  *   break-all                   as an administrator
  *   compare                     "ok MISSING EXTRA": the guard against the database
@@ -546,6 +548,10 @@ static const char *set_flag(const char *name, bool value)
 		host.changes = value;
 	else if (strcmp(name, "guard") == 0)
 		host.refuses = !value;
+	else if (strcmp(name, "allow") == 0)
+		host.conf.other.is_allowed = value;
+	else if (strcmp(name, "bypass") == 0)
+		host.conf.other.may_bypass = value;
 	else if (strcmp(name, "gone") == 0)
 		host.is_gone = value;
 	else

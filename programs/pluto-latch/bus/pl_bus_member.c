@@ -145,11 +145,11 @@ static bool is_security_event(int error)
 static void log_refusal(struct pl_bus *bus, const struct pl_caller_id *who,
 			const struct pl_call *call, int error)
 {
-	const struct pl_error_info *info = pl_error_info(error);
-	const char *name = info->dbus + strlen(PL_ERROR_DBUS_PREFIX);
+	const char *name;
 
 	if (call->dbus_error != NULL || !is_security_event(error))
 		return;
+	name = pl_error_info(error)->dbus + strlen(PL_ERROR_DBUS_PREFIX);
 	if (who == NULL)
 		pl_bus_say(bus, "%s by %s is refused: %s", call->member->name, call->sender, name);
 	else
