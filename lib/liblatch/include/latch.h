@@ -8,7 +8,11 @@
  *
  * Threads: one handle serves one thread at a time. No call here ends the process, changes signal
  * handling, or closes a descriptor that it did not open. Calls that ask the daemon block until it
- * answers, at most 25 s.
+ * answers, at most 25 s. The child of a fork() must not use its parent's handles; exec closes them.
+ *
+ * Beside the errors that a function names, each that asks the daemon may return LATCH_ERR_SERVICE,
+ * LATCH_ERR_ARGUMENT, LATCH_ERR_NO_MEMORY, LATCH_ERR_LIMIT_EXCEEDED and LATCH_ERR_FAILED. Outputs
+ * are written on success only.
  */
 
 #ifndef LATCH_H
@@ -32,7 +36,7 @@ struct latch_info;
 /**
  * enum latch_error - what a function that returns int may return; 0 is success
  *
- * Each one but the first three bears the name of a D-Bus error of org.libreswan.Latch1, where it is
+ * Each one but the first four bears the name of a D-Bus error of org.libreswan.Latch1, where it is
  * explained: LATCH_ERR_NO_SA is org.libreswan.Latch1.Error.NoSa.
  */
 enum latch_error {
@@ -167,8 +171,8 @@ enum { LATCH_OPEN_WATCH = 1 };	/* also tell of latches of others that may be see
  * @flags:       set of LATCH_OPEN_…
  * @ret:         close with latch_close()
  *
- * Return: 0, LATCH_ERR_SERVICE, LATCH_ERR_LIMIT_EXCEEDED, LATCH_ERR_NOT_AUTHORIZED or
- * LATCH_ERR_NO_MEMORY
+ * Return: 0, LATCH_ERR_SERVICE, LATCH_ERR_LIMIT_EXCEEDED, LATCH_ERR_NOT_AUTHORIZED,
+ * LATCH_ERR_NO_MEMORY, or LATCH_ERR_SYSTEM when there are no more descriptors
  */
 int latch_open(const char *bus_address, unsigned flags, struct latch **ret);
 
@@ -204,9 +208,12 @@ int latch_latch(struct latch *latch, int fd, const struct latch_request *request
  *
  * The local address is chosen by the route to @to unless @fd is bound, and a port is bound; so the
  * first packet is protected already. On a non-blocking socket, 0 may mean that connect() is under
- * way.
+ * way. Datagrams that came before the socket had a peer are thrown away, unless @request says late.
  *
- * Return: 0; as above; LATCH_ERR_SYSTEM when bind() or connect() failed: the latch is released then
+ * Return: 0; as above; LATCH_ERR_NOT_CONNECTED when @fd is bound to a port on every address, since
+ * no address can be chosen then; LATCH_ERR_ARGUMENT when @to is no address and port of the socket's
+ * family; LATCH_ERR_SYSTEM when bind() or connect() failed: the latch is released then, and @fd is
+ * good for close()
  */
 int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, socklen_t to_len,
 		  const struct latch_request *request, uint64_t *ret_id);
@@ -216,7 +223,7 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
  * @latch:   the handle
  * @fd:      a bound socket
  * @backlog: of listen(2)
- * @request: for each connection; NULL is all zero
+ * @request: for each connection, neither late nor may_be_broken; NULL is all zero
  * @ret_ids: of the latches: one, or two of a dual-stack socket; the second is 0 otherwise
  *
  * Return: 0, or an error of the D-Bus member Listen, or LATCH_ERR_SYSTEM
@@ -232,7 +239,8 @@ int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_re
  * @ret_fd: the connection
  * @ret_id: of its latch, which may be LATCH_STATE_BROKEN
  *
- * A connection that cannot be latched is closed.
+ * A connection that cannot be latched is closed. Unless that is LATCH_ERR_SERVICE, the next one may
+ * fare better.
  *
  * Return: 0; LATCH_ERR_SYSTEM when accept4() failed; as latch_latch()
  */
@@ -243,6 +251,8 @@ int latch_accept(struct latch *latch, int fd, int flags, int *ret_fd, uint64_t *
  * @latch:  the handle
  * @fd:     a socket
  * @ret_id: of the latch
+ *
+ * While connect() is under way the socket has no peer, and so no connection's latch.
  *
  * Return: 0, LATCH_ERR_NOT_FOUND, LATCH_ERR_NOT_CONNECTED, LATCH_ERR_NOT_INTERNET or
  * LATCH_ERR_SYSTEM
@@ -294,7 +304,7 @@ enum latch_state latch_info_state(const struct latch_info *info);
 /**
  * latch_info_text() - one entry of LATCH in org.libreswan.Latch1(5), as text
  * @info: not NULL
- * @key:  "peer_id", "suites", …; entries of a list are joined by ", "
+ * @key:  "peer_id", "suites", …; a flag is "true" or "false", a list is joined by ", "
  *
  * Return: NULL when there is no such entry; valid as long as @info
  */
@@ -316,9 +326,11 @@ const char *latch_info_json(const struct latch_info *info);
  * @timeout_ms: 0 only looks; -1 waits as long as it takes
  * @ret_state:  the state; LATCH_STATE_CLOSED for a latch that is gone
  *
- * Records that arrive meanwhile are kept for latch_dispatch().
+ * Since nothing follows LATCH_STATE_CLOSED, it ends the wait whether asked for or not. Records that
+ * arrive meanwhile are kept for latch_dispatch(), the newest 4096.
  *
- * Return: 0; LATCH_ERR_TIMEOUT; LATCH_ERR_SERVICE when the session ended
+ * Return: 0; LATCH_ERR_TIMEOUT; LATCH_ERR_SERVICE when the session ended; LATCH_ERR_SYSTEM when a
+ * signal came (EINTR)
  */
 int latch_wait(struct latch *latch, uint64_t id, unsigned states, int timeout_ms,
 	       enum latch_state *ret_state);
@@ -335,8 +347,8 @@ int latch_fd(const struct latch *latch);
  * @fn:    called for each; NULL throws them away
  * @ctx:   for @fn
  *
- * Return: 0; LATCH_ERR_SERVICE when the session ended: take every latch of it for broken, and open
- * again
+ * Return: 0; LATCH_ERR_SERVICE when the session ended, after its last record: take every latch of
+ * it for broken, and open again
  */
 int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx);
 

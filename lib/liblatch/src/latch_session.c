@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The records of a session: alerts of latches of ours, and what else the daemon tells.
+ *
+ * latch_wait() has to read records to learn of changes, and must not swallow those that
+ * latch_dispatch() is to hand out; so both read into one queue. latch_fd() must be readable while
+ * that queue holds something, though the kernel's does not any more: hence an epoll descriptor of
+ * the session and of a bell that rings while something is queued.
+ *
+ * Invariant: what cannot be understood ends the session, as EOF does; the program then takes its
+ * latches for broken. A queue that nobody empties keeps the newest records, and says that some were
+ * lost: latch_list() tells what they were about.
+ */
+
+#include "latch_impl.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t number_of(const json_t *json, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(json, key));
+
+	return value < 0 ? 0 : (uint64_t)value;
+}
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	return json_string_value(json_object_get(json, key));
+}
+
+int latch_record_parse(const char *text, size_t len, struct latch_record **ret)
+{
+	struct latch_record *record = calloc(1, sizeof(*record));
+	json_error_t error;
+
+	if (record == NULL)
+		return LATCH_ERR_NO_MEMORY;
+	record->json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	record->event = (struct latch_event) {
+		.type = text_of(record->json, "type"),
+		.id = number_of(record->json, "id"),
+		.listener = number_of(record->json, "listener"),
+		.from = latch_state_from_name(text_of(record->json, "from")),
+		.to = latch_state_from_name(text_of(record->json, "to")),
+		.mono_ns = number_of(record->json, "mono_ns"),
+		.generation = number_of(record->json, "generation"),
+		.reason = text_of(record->json, "reason"),
+	};
+	if (record->event.type == NULL) {
+		bool is_full = record->json == NULL &&
+			       json_error_code(&error) == json_error_out_of_memory;
+
+		latch_record_free(record);
+		return is_full ? LATCH_ERR_NO_MEMORY : LATCH_ERR_MALFORMED;
+	}
+	*ret = record;
+	return 0;
+}
+
+struct latch_record *latch_record_free(struct latch_record *record)
+{
+	if (record != NULL) {
+		json_decref(record->json);
+		free((char *)record->event.json);
+		free(record);
+	}
+	return NULL;
+}
+
+static struct latch_record *take_first(struct latch *latch)
+{
+	struct latch_record *record = latch->head;
+
+	latch->head = record->next;
+	if (latch->head == NULL)
+		latch->tail = &latch->head;
+	latch->nr--;
+	return record;
+}
+
+static void append(struct latch *latch, struct latch_record *record)
+{
+	if (latch->nr == LATCH_QUEUE_MAX) {
+		latch_record_free(take_first(latch));
+		latch->is_lossy = true;
+	}
+	*latch->tail = record;
+	latch->tail = &record->next;
+	latch->nr++;
+}
+
+/* The bell rings while something is queued. Neither call can fail: the bell is ours alone. */
+static void set_bell(struct latch *latch)
+{
+	uint64_t one = 1;
+
+	if (latch->nr > 0 && !latch->has_rung)
+		latch->has_rung = write(latch->bell, &one, sizeof(one)) == sizeof(one);
+	else if (latch->nr == 0 && latch->has_rung)
+		latch->has_rung = read(latch->bell, &one, sizeof(one)) != sizeof(one);
+}
+
+/* Reads one record. Return: false when there is none now, or never again. */
+static bool read_record(struct latch *latch, struct latch_record **ret)
+{
+	struct iovec space = { latch->buffer, LATCH_RECORD_MAX };
+	struct msghdr message = { .msg_iov = &space, .msg_iovlen = 1 };
+	struct latch_record *record;
+	ssize_t len;
+
+	if (latch->is_over)
+		return false;
+	do {
+		len = recvmsg(latch->session, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return false;
+	if (len <= 0 || (message.msg_flags & MSG_TRUNC) != 0 ||
+	    latch_record_parse(latch->buffer, (size_t)len, &record) != 0) {
+		latch->is_over = true;
+		return false;
+	}
+	record->event.json = strndup(latch->buffer, (size_t)len);
+	if (record->event.json == NULL) {
+		latch_record_free(record);
+		latch->is_over = true;
+		return false;
+	}
+	*ret = record;
+	return true;
+}
+
+static int watch(int poll, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
+}
+
+int latch_session_start(struct latch *latch, int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	latch->session = fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_SEQPACKET)
+		return LATCH_ERR_FAILED;
+	latch->buffer = malloc(LATCH_RECORD_MAX);
+	if (latch->buffer == NULL)
+		return LATCH_ERR_NO_MEMORY;
+	latch->poll = epoll_create1(EPOLL_CLOEXEC);
+	latch->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (latch->poll < 0 || latch->bell < 0 || watch(latch->poll, latch->session) != 0 ||
+	    watch(latch->poll, latch->bell) != 0)
+		return LATCH_ERR_SYSTEM;
+	return 0;
+}
+
+static void close_one(int *fd)
+{
+	int kept = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = kept;
+}
+
+void latch_session_end(struct latch *latch)
+{
+	while (latch->nr > 0)
+		latch_record_free(take_first(latch));
+	close_one(&latch->poll);
+	close_one(&latch->bell);
+	close_one(&latch->session);
+	free(latch->buffer);
+	latch->buffer = NULL;
+}
+
+int latch_fd(const struct latch *latch)
+{
+	return latch == NULL ? -1 : latch->poll;
+}
+
+/* What stands for records that nobody fetched in time; as the daemon itself would say it. */
+static void tell_of_loss(struct latch *latch, latch_event_fn *fn, void *ctx)
+{
+	static const struct latch_event lost = {
+		.type = "lost", .json = "{\"type\":\"lost\",\"generation\":0}",
+	};
+
+	if (!latch->is_lossy)
+		return;
+	latch->is_lossy = false;
+	if (fn != NULL)
+		fn(ctx, &lost);
+}
+
+/* Queues what there is. No more than the queue holds: a flood must neither keep us here nor push
+ * anything out. */
+static void collect(struct latch *latch)
+{
+	struct latch_record *record;
+
+	while (latch->nr < LATCH_QUEUE_MAX && read_record(latch, &record))
+		append(latch, record);
+}
+
+int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx)
+{
+	struct latch_record *record;
+
+	if (latch == NULL)
+		return LATCH_ERR_ARGUMENT;
+	collect(latch);
+	tell_of_loss(latch, fn, ctx);
+	while (latch->nr > 0) {
+		record = take_first(latch);
+		if (fn != NULL)
+			fn(ctx, &record->event);
+		latch_record_free(record);
+	}
+	set_bell(latch);
+	return latch->is_over ? LATCH_ERR_SERVICE : 0;
+}
+
+/* Waiting */
+
+/* @id:         of the latch
+ * @state:      as far as known
+ * @generation: of the change that led to it; records may be older than what Inquire said
+ * @must_ask:   records were lost, or not understood */
+struct waiting {
+	uint64_t id;
+	enum latch_state state;
+	uint64_t generation;
+	bool must_ask;
+};
+
+static void learn(struct waiting *waiting, const struct latch_event *event)
+{
+	if (strcmp(event->type, "lost") == 0)
+		waiting->must_ask = true;
+	if (event->id != waiting->id || event->generation <= waiting->generation)
+		return;
+	if (event->to == LATCH_STATE_NONE) {
+		waiting->must_ask = true;
+		return;
+	}
+	waiting->state = event->to;
+	waiting->generation = event->generation;
+}
+
+static bool is_waited_for(const struct waiting *waiting, unsigned states)
+{
+	/* Nothing follows CLOSED. */
+	return waiting->state == LATCH_STATE_CLOSED || (states >> waiting->state & 1) != 0;
+}
+
+/* Return: ms until then, rounded up; -1 for no deadline */
+static int ms_until(const struct timespec *deadline)
+{
+	struct timespec now;
+	int64_t ms;
+
+	if (deadline->tv_sec < 0)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000 +
+	     (deadline->tv_nsec - now.tv_nsec + 999999) / 1000000;
+	return ms < 0 ? 0 : (int)ms;
+}
+
+static struct timespec deadline_in(int timeout_ms)
+{
+	struct timespec deadline = { .tv_sec = -1 };
+
+	if (timeout_ms < 0)
+		return deadline;
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += timeout_ms / 1000;
+	deadline.tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (deadline.tv_nsec >= 1000000000L) {
+		deadline.tv_sec++;
+		deadline.tv_nsec -= 1000000000L;
+	}
+	return deadline;
+}
+
+/* Reads until the latch is where it is waited for, or there is nothing more to read. A short stop
+ * on the way counts: the program waited for it. */
+static void read_on(struct latch *latch, struct waiting *waiting, unsigned states)
+{
+	struct latch_record *record;
+
+	for (int i = 0; i < LATCH_QUEUE_MAX && !waiting->must_ask &&
+	     !is_waited_for(waiting, states) && read_record(latch, &record); i++) {
+		learn(waiting, &record->event);
+		append(latch, record);
+	}
+}
+
+static int wait_for(struct latch *latch, struct waiting *waiting, unsigned states,
+		    const struct timespec *deadline)
+{
+	for (;;) {
+		struct pollfd fd = { .fd = latch->session, .events = POLLIN };
+		int r = 0, left;
+
+		if (waiting->must_ask)
+			r = latch_call_state(latch, waiting->id, &waiting->state,
+					     &waiting->generation);
+		waiting->must_ask = false;
+		if (r != 0 || is_waited_for(waiting, states))
+			return r;
+		read_on(latch, waiting, states);
+		if (is_waited_for(waiting, states))
+			return 0;
+		if (latch->is_over)
+			return LATCH_ERR_SERVICE;
+		if (waiting->must_ask)
+			continue;
+		left = ms_until(deadline);
+		if (left == 0)
+			return LATCH_ERR_TIMEOUT;
+		if (poll(&fd, 1, left) < 0)
+			return LATCH_ERR_SYSTEM;
+	}
+}
+
+int latch_wait(struct latch *latch, uint64_t id, unsigned states, int timeout_ms,
+	       enum latch_state *ret_state)
+{
+	struct waiting waiting = { .id = id, .must_ask = true };
+	struct timespec deadline = deadline_in(timeout_ms);
+	int r, kept;
+
+	if (latch == NULL || ret_state == NULL || timeout_ms < -1)
+		return LATCH_ERR_ARGUMENT;
+	collect(latch);
+	r = latch->is_over ? LATCH_ERR_SERVICE : wait_for(latch, &waiting, states, &deadline);
+	kept = errno;
+	set_bell(latch);
+	errno = kept;
+	if (r == 0)
+		*ret_state = waiting.state;
+	return r;
+}
