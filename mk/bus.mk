@@ -11,7 +11,8 @@ BUS_TESTS := $(patsubst testing/bus/%.c,$(BUILD)/bus/%,$(wildcard testing/bus/te
 # However they are compiled, the objects of bus/ see libdbus.
 BUS_HOWS := gcc clang ubsan asan
 BUS_OBJECTS := $(foreach how,$(BUS_HOWS),$(BUILD)/$(how)/$(DAEMON_DIR)/bus/%.o \
-	$(BUILD)/$(how)/testing/bus/%.o)
+	$(BUILD)/$(how)/testing/bus/%.o) $(BUILD)/asan/testing/unit/test_record.o \
+	$(BUILD)/asan/testing/unit/test_bus%.o
 $(BUS_OBJECTS): OURS_CFLAGS += $(BUS_CFLAGS) \
 	$(if $(BUS_ADDRESS),-DPL_BUS_SYSTEM_ADDRESS='"$(BUS_ADDRESS)"')
 $(BUS_OBJECTS): SANITIZE_CFLAGS = $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
@@ -34,3 +35,8 @@ $(BUS_TESTS): $(BUILD)/bus/%: $(BUILD)/asan/testing/bus/%.o $(BUILD)/asan/testin
 	@mkdir -p $(@D)
 	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(BUS_LIBS) -lcmocka $(OURS_LIBS)
 .SECONDARY: $(call objects,asan,$(wildcard testing/bus/*.c))
+
+# Unit tests of bus/ need its objects, too, and to see libdbus.
+BUS_UNIT := $(filter %/test_record %/test_bus_member %/test_bus_request,$(UNIT_TESTS))
+$(BUS_UNIT): $(call objects,asan,$(BUS_SRC))
+$(BUS_UNIT): UNIT_LIBS = $(BUS_LIBS)

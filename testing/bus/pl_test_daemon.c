@@ -35,7 +35,6 @@
 #include <event2/event.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -702,7 +701,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: pl_test_daemon ADDRESS [LIMIT=NUMBER...]\n");
 		return 2;
 	}
-	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	pl_conf_default(&host.conf);
 	for (int i = 2; i < argc; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What clients should not send. Whatever it is, the answer is an error, nothing is done, and nothing
- * is left behind; teardown asserts that the service lives and leaks no memory.
+/* What clients should not send. Whatever it is, the answer is an error, nothing is done, and
+ * nothing is left behind; teardown asserts that the service lives and leaks no memory.
  */
 
 #include "bus_stage.h"
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static const struct {
@@ -265,6 +266,51 @@ static void a_client_that_never_reads_its_answers_harms_nobody(void **state)
 	client_free(other);
 }
 
+/* Pluto needs descriptors, too. */
+static void sessions_do_not_take_the_last_descriptors(void **state)
+{
+	enum { FEW = 128, NR = 128 };
+	struct rlimit before, few;
+	DBusConnection *clients[NR];
+	int sessions[NR];
+	unsigned nr = 0;
+
+	(void)state;
+	stop_daemon();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = FEW;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	start_daemon("sessions=1000");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	wait_ready();
+	for (;;) {
+		DBusMessage *reply;
+		bool is_refused;
+
+		assert_true(nr < NR);
+		clients[nr] = client_new();
+		reply = ask(clients[nr], call_new("OpenSession", "d", NOTHING));
+		is_refused = strcmp(error_of(reply),
+				    "org.libreswan.Latch1.Error.LimitExceeded") == 0;
+		if (!is_refused)
+			assert_true(dbus_message_get_args(reply, NULL, DBUS_TYPE_UNIX_FD,
+							  &sessions[nr], DBUS_TYPE_INVALID));
+		dbus_message_unref(reply);
+		if (is_refused)
+			break;
+		nr++;
+	}
+	assert_true(nr > 60);
+	assert_true(count_daemon_fds() <= FEW - FEW / 4);
+	expect_error(clients[0], call_new("Latch", "hd", any_fd(), NOTHING), "NotInternet");
+	client_free(clients[nr]);
+	while (nr-- > 0) {
+		close(sessions[nr]);
+		client_free(clients[nr]);
+	}
+}
+
 /* Before the bus has said who it is, only so many calls of a client wait. */
 static void many_calls_at_once_are_all_answered(void **state)
 {
@@ -334,6 +380,7 @@ int main(void)
 		TEST(sockets_are_closed_before_the_answer),
 		TEST(calls_that_fail_leak_no_descriptor),
 		TEST(a_client_that_never_reads_its_answers_harms_nobody),
+		TEST(sessions_do_not_take_the_last_descriptors),
 		TEST(many_calls_at_once_are_all_answered),
 		TEST(calls_that_want_no_answer_get_none_and_are_done),
 	};

@@ -33,7 +33,7 @@
 enum {
 	RETRY_FIRST_MS = 50,
 	RETRY_LAST_MS = 10000,
-	LOG_LINES = 20,			/* in each second */
+	LOG_LINES = 50,			/* in each second, of each budget */
 	RECEIVED_MAX = 4 << 20,		/* bytes of requests that are read ahead */
 	RECEIVED_FDS_MAX = 64,
 	CALL_TIMEOUT_MS = 10000,	/* of calls to the bus itself */
@@ -42,30 +42,50 @@ enum {
 #define MATCH_GONE "type='signal',sender='" DBUS_SERVICE_DBUS "',path='" DBUS_PATH_DBUS "'," \
 	"interface='" DBUS_INTERFACE_DBUS "',member='NameOwnerChanged',arg2=''"
 
+/* Whoever decides how much there is to say, does not decide how much is said. */
+static bool may_say(struct pl_bus_budget *budget, bool *ret_is_last)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec != budget->second) {
+		budget->second = now.tv_sec;
+		budget->nr_lines = 0;
+	}
+	*ret_is_last = ++budget->nr_lines == LOG_LINES;
+	return budget->nr_lines <= LOG_LINES;
+}
+
+static void say(struct pl_bus *bus, struct pl_bus_budget *budget, const char *format, va_list args)
+{
+	char text[1024] = "bus: ";
+	size_t len = strlen(text);
+	bool is_last;
+
+	if (bus->log == NULL || !may_say(budget, &is_last))
+		return;
+	vsnprintf(text + len, sizeof(text) - len, format, args);
+	bus->log(bus->log_ctx, text);
+	if (is_last)
+		bus->log(bus->log_ctx, "bus: further lines of this second are left out");
+}
+
 void pl_bus_say(struct pl_bus *bus, const char *format, ...)
 {
-	char text[1024];
-	struct timespec now;
 	va_list args;
 
-	if (bus->log == NULL)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((uint64_t)now.tv_sec != bus->log_window) {
-		bus->log_window = (uint64_t)now.tv_sec;
-		bus->nr_logged = 0;
-	}
-	/* Clients decide how much there is to say, but not how much is said. */
-	if (bus->nr_logged++ >= LOG_LINES) {
-		if (bus->nr_logged == LOG_LINES + 1)
-			bus->log(bus->log_ctx, "bus: more lines of this second are left out");
-		return;
-	}
 	va_start(args, format);
-	snprintf(text, sizeof(text), "bus: ");
-	vsnprintf(text + strlen(text), sizeof(text) - strlen(text), format, args);
+	say(bus, &bus->of_clients, format, args);
 	va_end(args);
-	bus->log(bus->log_ctx, text);
+}
+
+void pl_bus_note(struct pl_bus *bus, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(bus, &bus->of_latches, format, args);
+	va_end(args);
 }
 
 static void say_session(void *ctx, const char *text)
@@ -425,6 +445,8 @@ struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx
 	bus->log = log;
 	bus->log_ctx = ctx;
 	bus->retry_ms = RETRY_FIRST_MS;
+	/* The signals of this process are pluto's. */
+	dbus_connection_set_change_sigpipe(FALSE);
 	bus->sessions = pl_sessions_new(&conf->limits, say_session, bus);
 	bus->callers = pl_callers_new(bus);
 	if (bus->sessions == NULL || bus->callers == NULL)
@@ -477,10 +499,44 @@ static enum pl_told alert(void *ctx, const struct pl_owner *owner, const struct 
 	return pl_sessions_alert(bus->sessions, owner, what);
 }
 
+/* Breaks and what ends them; what administrators do is said with their uid. */
+static bool is_security_event(enum pl_event event)
+{
+	switch (event) {
+	case PL_EVENT_CREATED_BROKEN:
+	case PL_EVENT_ACCEPTED_BROKEN:
+	case PL_EVENT_CONFLICT_SA:
+	case PL_EVENT_CONFLICT_SPD:
+	case PL_EVENT_PEER_DEAD:
+	case PL_EVENT_CLEARED:
+	case PL_EVENT_RESTORED:
+	case PL_EVENT_LOST:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void note(struct pl_bus *bus, const struct pl_alert *what)
+{
+	char tuple[PL_TUPLE_TEXT_MAX], who[32] = "";
+	const struct pl_latch *latch;
+
+	/* A look is all that is allowed from within an op. */
+	if (bus->engine != NULL && pl_engine_inquire(bus->engine, NULL, what->id, &latch) == 0)
+		snprintf(who, sizeof(who), " of uid %u", latch->owner.uid);
+	pl_bus_note(bus, "latch %llu%s, %s: %s, now %s%s%s", (unsigned long long)what->id, who,
+		    pl_tuple_text(&what->tuple, tuple), pl_event_name(what->event),
+		    pl_state_name(pl_state_shown(what->to)), what->reason == NULL ? "" : ": ",
+		    what->reason == NULL ? "" : what->reason);
+}
+
 static void watch(void *ctx, const struct pl_alert *what)
 {
 	struct pl_bus *bus = ctx;
 
+	if (is_security_event(what->event))
+		note(bus, what);
 	pl_sessions_watch(bus->sessions, what);
 }
 

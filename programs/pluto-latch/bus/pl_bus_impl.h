@@ -18,7 +18,17 @@ struct event;
 #define PL_BUS_PATH "/org/libreswan/Latch1"
 
 /**
+ * struct pl_bus_budget - lines of the log in one second
+ */
+struct pl_bus_budget {
+	long second;
+	unsigned nr_lines;
+};
+
+/**
  * struct pl_bus - see pl_bus.h
+ * @of_clients: lines that clients cause, so that they cannot keep the others from being said
+ * @of_latches: lines about breaks
  * @ready:   calls to be carried out as soon as the message that brought them is let go
  * @retry:   when to look for the bus again
  * @is_lost: the connection is to be given up
@@ -28,8 +38,7 @@ struct pl_bus {
 	const struct pl_conf *conf;
 	pl_bus_log *log;
 	void *log_ctx;
-	uint64_t log_window;
-	unsigned nr_logged;
+	struct pl_bus_budget of_clients, of_latches;
 	struct event_base *base;
 	struct pl_engine *engine;
 	char *address;
@@ -46,11 +55,19 @@ struct pl_bus {
 };
 
 /**
- * pl_bus_say() - a line for the log; at most a few in a second
+ * pl_bus_say() - a line for the log, about clients or the bus; at most some in a second
  * @bus:    the bus
  * @format: as of printf()
  */
 void pl_bus_say(struct pl_bus *bus, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
+ * pl_bus_note() - the same about latches
+ * @bus:    the bus
+ * @format: as of printf()
+ */
+void pl_bus_note(struct pl_bus *bus, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /**

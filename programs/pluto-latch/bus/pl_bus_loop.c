@@ -35,17 +35,17 @@ struct handle {
 	struct event *event;
 };
 
-static void arm(struct pl_bus_loop *loop)
+static void arm(struct pl_bus_loop *loop, DBusDispatchStatus status)
 {
-	static const struct timeval now;
+	static const struct timeval now, soon = { .tv_usec = 100 * USEC_PER_MSEC };
 
-	event_add(loop->dispatch, &now);
+	if (status != DBUS_DISPATCH_COMPLETE)
+		event_add(loop->dispatch, status == DBUS_DISPATCH_NEED_MEMORY ? &soon : &now);
 }
 
 static void arm_if_needed(struct pl_bus_loop *loop)
 {
-	if (dbus_connection_get_dispatch_status(loop->conn) != DBUS_DISPATCH_COMPLETE)
-		arm(loop);
+	arm(loop, dbus_connection_get_dispatch_status(loop->conn));
 }
 
 static void dispatch(evutil_socket_t fd, short what, void *ctx)
@@ -55,16 +55,18 @@ static void dispatch(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < MESSAGES_A_TURN; i++) {
+		DBusDispatchStatus status;
+
+		/* on_watch() goes on when it has been written. */
 		if (dbus_connection_get_outgoing_size(loop->conn) > OUTGOING_MAX)
 			return;
-		if (dbus_connection_dispatch(loop->conn) == DBUS_DISPATCH_COMPLETE) {
-			(void)loop->turn(loop->ctx);
-			return;
-		}
+		status = dbus_connection_dispatch(loop->conn);
 		if (loop->turn(loop->ctx) != 0)
 			return;
+		if (status != DBUS_DISPATCH_DATA_REMAINS)
+			break;
 	}
-	arm(loop);
+	arm_if_needed(loop);
 }
 
 static void handle_free(void *data)
@@ -212,8 +214,7 @@ static void timeout_toggled(DBusTimeout *timeout, void *data)
 static void on_dispatch_status(DBusConnection *conn, DBusDispatchStatus status, void *data)
 {
 	(void)conn;
-	if (status != DBUS_DISPATCH_COMPLETE)
-		arm(data);
+	arm(data, status);
 }
 
 struct pl_bus_loop *pl_bus_loop_new(struct event_base *base, DBusConnection *conn,

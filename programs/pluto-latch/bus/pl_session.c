@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -279,6 +280,19 @@ static int greet(const struct session *session)
 	return r;
 }
 
+/* Descriptors run out for pluto, too; so the last ones are not for clients. */
+static bool is_too_high(int fd)
+{
+	enum { RESERVE = 256 };
+	struct rlimit limit;
+	rlim_t reserve;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return false;
+	reserve = limit.rlim_cur / 4 < RESERVE ? limit.rlim_cur / 4 : RESERVE;
+	return (rlim_t)fd >= limit.rlim_cur - reserve;
+}
+
 static int open_session(struct pl_sessions *all, struct session **ret, int *ret_fd)
 {
 	struct session *session = NULL;
@@ -288,7 +302,7 @@ static int open_session(struct pl_sessions *all, struct session **ret, int *ret_
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -errno;
 	set_queue(pair[0], all->limits->each[PL_LIMIT_QUEUE_BYTES]);
-	r = session_make(all, pair[0], &session);
+	r = is_too_high(pair[1]) ? PL_E_LIMIT_EXCEEDED : session_make(all, pair[0], &session);
 	if (r != 0) {
 		close(pair[0]);
 	} else {

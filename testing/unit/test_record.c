@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* LATCH as a record and as a reply: one table, two forms. */
+
+#include "bus/pl_bus_latch.h"
+#include "bus/pl_latch_key.h"
+#include "bus/pl_record.h"
+
+#include <dbus/dbus.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct pl_identity_pool *pool;
+
+static struct pl_identity *somebody(const char *id)
+{
+	struct pl_identity_data data = {
+		.peer = { .id = id, .id_type = 9, .auth = PL_AUTH_SIGNATURE,
+			  .anchor = { (const uint8_t *)"anchor", 6 },
+			  .spki = { (const uint8_t *)"abc", 3 } },
+		.own = { .id = "a.test", .id_type = 2, .auth = PL_AUTH_PSK },
+	};
+	struct pl_identity *ret;
+
+	assert_int_equal(pl_identity_intern(pool, &data, &ret), 0);
+	return ret;
+}
+
+/* A latch that has every key. */
+static struct pl_latch full_latch(struct pl_identity *identity)
+{
+	static char reason[] = "a \"reason\"";
+	struct pl_latch latch = {
+		.tuple = { .af = PL_AF_IP6, .proto = PL_TUPLE_SCTP, .local_port = 1,
+			   .remote_port = 65535, .local = { 0x20, 1, 0xd, 0xb8, [15] = 1 },
+			   .remote = { 0x20, 1, 0xd, 0xb8, [15] = 2 } },
+		.id = UINT64_C(1) << 40, .owner = { PL_OWNER_SESSION, 4294967294u, 7 },
+		.state = PL_STATE_DEAD, .cause = PL_EVENT_CONFLICT_SA,
+		.disposition = PL_DISPOSITION_UNREACHABLE, .is_late = true,
+		.diff = PL_DIFF_ROOF - 1, .generation = 9, .mono_ns = INT64_MAX,
+		.params = { .peer.identity = identity, .replay_window = 64,
+			    .mode = PL_MODE_TUNNEL, .nr_suites = PL_SUITES_MAX },
+		.reason = reason,
+	};
+
+	for (unsigned i = 0; i < PL_SUITES_MAX; i++)
+		assert_int_equal(pl_suite_make(PL_PROTO_ESP, "AES_GCM_16", 128 + 64 * (i % 3), "",
+					       i % 2, &latch.params.suites[i]), 0);
+	return latch;
+}
+
+static struct pl_alert alert_of(const struct pl_latch *latch)
+{
+	return (struct pl_alert) {
+		.id = latch->id, .listener = 3, .tuple = latch->tuple,
+		.event = latch->cause, .from = PL_STATE_ESTABLISHED, .to = latch->state,
+		.diff = latch->diff, .mono_ns = latch->mono_ns,
+		.generation = latch->generation, .reason = latch->reason,
+	};
+}
+
+static json_t *change(const struct pl_alert *alert, const struct pl_latch *latch, size_t max)
+{
+	char *text = pl_record_change("change", alert, latch, max);
+	json_t *json;
+
+	assert_non_null(text);
+	json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(json);
+	free(text);
+	return json;
+}
+
+static void hello_and_lost_are_exactly_as_documented(void **state)
+{
+	char *hello = pl_record_hello(7, 9), *lost = pl_record_lost(12);
+
+	(void)state;
+	assert_string_equal(hello,
+			    "{\"type\":\"hello\",\"version\":1,\"session\":7,\"generation\":9}");
+	assert_string_equal(lost, "{\"type\":\"lost\",\"generation\":12}");
+	free(hello);
+	free(lost);
+}
+
+static void a_latch_with_everything_has_every_key_of_the_table(void **state)
+{
+	struct pl_identity *who = somebody("CN=b.test, O=latch");
+	struct pl_latch latch = full_latch(who);
+	struct pl_alert alert = alert_of(&latch);
+	json_t *json = change(&alert, &latch, 65536), *value;
+	enum pl_key_type type;
+	const char *name;
+	unsigned nr;
+
+	(void)state;
+	for (nr = 0; (name = pl_latch_key(nr, &type)) != NULL; nr++) {
+		value = json_object_get(json, name);
+		assert_non_null(value);
+		assert_int_equal(json_is_string(value), type == PL_KEY_TEXT);
+		assert_int_equal(json_is_array(value), type == PL_KEY_TEXTS);
+		assert_int_equal(json_is_boolean(value), type == PL_KEY_BOOL);
+	}
+	/* and type, event, from, to, listener */
+	assert_int_equal(json_object_size(json), nr + 5);
+	assert_int_equal(json_array_size(json_object_get(json, "diff")), 17);
+	assert_int_equal(json_array_size(json_object_get(json, "suites")), PL_SUITES_MAX);
+	assert_int_equal(json_integer_value(json_object_get(json, "mono_ns")), INT64_MAX);
+	assert_int_equal(json_integer_value(json_object_get(json, "uid")), 4294967294u);
+	assert_string_equal(json_string_value(json_object_get(json, "remote_address")),
+			    "2001:db8::2");
+	assert_string_equal(json_string_value(json_object_get(json, "peer_key_sha256")),
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	json_decref(json);
+	pl_identity_unref(who);
+}
+
+static void a_reply_has_the_keys_of_a_record_in_their_order(void **state)
+{
+	struct pl_identity *who = somebody("b.test");
+	struct pl_latch latch = full_latch(who);
+	struct pl_alert alert = alert_of(&latch);
+	json_t *json = change(&alert, &latch, 65536), *value;
+	DBusMessage *message = dbus_message_new(DBUS_MESSAGE_TYPE_SIGNAL);
+	DBusMessageIter at, dict, entry;
+	const char *key, *name;
+
+	(void)state;
+	dbus_message_iter_init_append(message, &at);
+	assert_int_equal(pl_bus_put_latch(&at, &latch), 0);
+	assert_true(dbus_message_has_signature(message, "a{sv}"));
+	dbus_message_iter_init(message, &at);
+	dbus_message_iter_recurse(&at, &dict);
+	json_object_foreach(json, key, value) {
+		if (strcmp(key, "type") == 0)
+			continue;
+		if (strcmp(key, "event") == 0)
+			break;
+		assert_int_equal(dbus_message_iter_get_arg_type(&dict), DBUS_TYPE_DICT_ENTRY);
+		dbus_message_iter_recurse(&dict, &entry);
+		dbus_message_iter_get_basic(&entry, &name);
+		assert_string_equal(name, key);
+		dbus_message_iter_next(&dict);
+	}
+	assert_int_equal(dbus_message_iter_get_arg_type(&dict), DBUS_TYPE_INVALID);
+	dbus_message_unref(message);
+	json_decref(json);
+	pl_identity_unref(who);
+}
+
+static void the_estimate_of_a_reply_is_never_too_small(void **state)
+{
+	struct pl_identity *who = somebody("CN=b.test, O=latch");
+	struct pl_latch latches[3] = { full_latch(who), { .id = 1 }, full_latch(NULL) };
+
+	(void)state;
+	latches[1].tuple = latches[0].tuple;
+	for (unsigned i = 0; i < 3; i++) {
+		DBusMessage *empty = dbus_message_new(DBUS_MESSAGE_TYPE_SIGNAL);
+		DBusMessage *message = dbus_message_new(DBUS_MESSAGE_TYPE_SIGNAL);
+		DBusMessageIter at;
+		int empty_len, len;
+		char *bytes;
+
+		dbus_message_set_path(empty, "/a");
+		dbus_message_set_interface(empty, "a.b");
+		dbus_message_set_member(empty, "c");
+		dbus_message_set_path(message, "/a");
+		dbus_message_set_interface(message, "a.b");
+		dbus_message_set_member(message, "c");
+		dbus_message_iter_init_append(message, &at);
+		assert_int_equal(pl_bus_put_latch(&at, &latches[i]), 0);
+		assert_true(dbus_message_marshal(empty, &bytes, &empty_len));
+		dbus_free(bytes);
+		assert_true(dbus_message_marshal(message, &bytes, &len));
+		dbus_free(bytes);
+		assert_true((size_t)(len - empty_len) <= pl_bus_latch_bytes(&latches[i]) + 16);
+		dbus_message_unref(empty);
+		dbus_message_unref(message);
+	}
+	pl_identity_unref(who);
+}
+
+static void without_its_latch_a_record_says_what_the_alert_says(void **state)
+{
+	struct pl_latch latch = full_latch(NULL);
+	struct pl_alert alert = alert_of(&latch);
+	json_t *json = change(&alert, NULL, 65536);
+
+	(void)state;
+	assert_int_equal(json_integer_value(json_object_get(json, "id")), latch.id);
+	assert_int_equal(json_integer_value(json_object_get(json, "listener")), 3);
+	assert_string_equal(json_string_value(json_object_get(json, "reason")), latch.reason);
+	assert_string_equal(json_string_value(json_object_get(json, "to")), "broken");
+	assert_true(json_is_true(json_object_get(json, "for_good")));
+	/* Nobody knows, so nobody says. */
+	assert_null(json_object_get(json, "late"));
+	assert_null(json_object_get(json, "disposition"));
+	assert_null(json_object_get(json, "uid"));
+	assert_null(json_object_get(json, "owner"));
+	assert_null(json_object_get(json, "peer_id"));
+	json_decref(json);
+}
+
+static void a_listener_has_no_other_end(void **state)
+{
+	struct pl_latch latch = full_latch(NULL);
+	struct pl_alert alert;
+	json_t *json;
+
+	(void)state;
+	latch.tuple = (struct pl_tuple) { .af = PL_AF_IP4, .proto = PL_TUPLE_TCP,
+					  .local_port = 80 };
+	latch.state = PL_STATE_LISTENER;
+	latch.params = (struct pl_params) { .mode = 0 };
+	alert = alert_of(&latch);
+	json = change(&alert, &latch, 65536);
+	assert_string_equal(json_string_value(json_object_get(json, "kind")), "listener");
+	assert_string_equal(json_string_value(json_object_get(json, "local_address")), "0.0.0.0");
+	assert_null(json_object_get(json, "remote_address"));
+	assert_null(json_object_get(json, "remote_port"));
+	assert_null(json_object_get(json, "suites"));
+	assert_null(json_object_get(json, "protection"));
+	json_decref(json);
+}
+
+static void a_record_that_would_be_too_long_leaves_out_what_is_long(void **state)
+{
+	static char id[PL_KEY_TEXT_MAX + 1];
+	struct pl_identity *who;
+	struct pl_latch latch;
+	struct pl_alert alert;
+	json_t *json;
+
+	(void)state;
+	memset(id, '\1', PL_KEY_TEXT_MAX - 1);	/* six bytes each, in JSON */
+	who = somebody(id);
+	latch = full_latch(who);
+	alert = alert_of(&latch);
+	json = change(&alert, &latch, 65536);
+	assert_non_null(json_object_get(json, "peer_id"));
+	json_decref(json);
+	json = change(&alert, &latch, 4096);
+	assert_null(json_object_get(json, "peer_id"));
+	assert_non_null(json_object_get(json, "reason"));
+	assert_true(json_is_true(json_object_get(json, "late")));
+	json_decref(json);
+	json = change(&alert, &latch, 10);
+	assert_null(json_object_get(json, "reason"));
+	assert_non_null(json_object_get(json, "id"));
+	json_decref(json);
+	pl_identity_unref(who);
+}
+
+static void an_id_is_told_whole_or_not_at_all(void **state)
+{
+	static char id[PL_KEY_TEXT_MAX + 1];
+
+	(void)state;
+	for (unsigned len = PL_KEY_TEXT_MAX - 2; len <= PL_KEY_TEXT_MAX; len++) {
+		struct pl_identity *who;
+		struct pl_latch latch;
+		struct pl_alert alert;
+		const char *told;
+		json_t *json;
+
+		memset(id, 'x', len);
+		id[len] = '\0';
+		who = somebody(id);
+		latch = full_latch(who);
+		alert = alert_of(&latch);
+		json = change(&alert, &latch, 65536);
+		told = json_string_value(json_object_get(json, "peer_id"));
+		if (len < PL_KEY_TEXT_MAX)
+			assert_string_equal(told, id);
+		else
+			assert_null(told);
+		json_decref(json);
+		pl_identity_unref(who);
+	}
+}
+
+static void text_becomes_valid_utf8(void **state)
+{
+	static const struct {
+		const char *why, *from, *want;
+	} rows[] = {
+		{ "empty", "", "" },
+		{ "plain", "b.test", "b.test" },
+		{ "two bytes", "\xc3\xa4", "\xc3\xa4" },
+		{ "the last character there is", "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },
+		{ "one beyond", "\xf4\x90\x80\x80",
+		  "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "too long a slash", "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "too long, three bytes", "\xe0\x9f\xbf", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "a surrogate", "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "before the surrogates", "\xed\x9f\xbf", "\xed\x9f\xbf" },
+		{ "cut off", "a\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "a lone continuation", "\x80z", "\xef\xbf\xbdz" },
+	};
+	char got[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!pl_key_clean(rows[i].from, got, sizeof(got)) ||
+		    strcmp(got, rows[i].want) != 0)
+			fail_msg("%s: \"%s\"", rows[i].why, got);
+	}
+	assert_true(pl_key_clean("abc", got, 4));
+	assert_false(pl_key_clean("abc", got, 3));
+	assert_string_equal(got, "");
+	assert_false(pl_key_clean("\x80", got, 3));
+	assert_true(pl_key_clean("\x80", got, 4));
+}
+
+static void random_bytes_become_what_the_bus_takes(void **state)
+{
+	enum { ROUNDS = 100000, LEN = 12, SEED = 5660 };
+	char from[LEN + 1], got[3 * LEN + 1];
+
+	(void)state;
+	srand(SEED);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		unsigned len = (unsigned)rand() % LEN;
+
+		/* Mostly bytes that matter. */
+		for (unsigned k = 0; k < len; k++)
+			from[k] = (char)(rand() % 4 == 0 ? 1 + rand() % 127 : 128 + rand() % 128);
+		from[len] = '\0';
+		assert_true(pl_key_clean(from, got, sizeof(got)));
+		assert_true(dbus_validate_utf8(got, NULL));
+		if (dbus_validate_utf8(from, NULL))
+			assert_string_equal(got, from);
+	}
+}
+
+static int make_pool(void **state)
+{
+	(void)state;
+	pool = pl_identity_pool_new();
+	return pool == NULL;
+}
+
+static int free_pool(void **state)
+{
+	(void)state;
+	assert_int_equal(pl_identity_pool_count(pool), 0);
+	pool = pl_identity_pool_free(pool);
+	return 0;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_pool, free_pool)
+	static const struct CMUnitTest tests[] = {
+		TEST(hello_and_lost_are_exactly_as_documented),
+		TEST(a_latch_with_everything_has_every_key_of_the_table),
+		TEST(a_reply_has_the_keys_of_a_record_in_their_order),
+		TEST(the_estimate_of_a_reply_is_never_too_small),
+		TEST(without_its_latch_a_record_says_what_the_alert_says),
+		TEST(a_listener_has_no_other_end),
+		TEST(a_record_that_would_be_too_long_leaves_out_what_is_long),
+		TEST(an_id_is_told_whole_or_not_at_all),
+		TEST(text_becomes_valid_utf8),
+		TEST(random_bytes_become_what_the_bus_takes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
