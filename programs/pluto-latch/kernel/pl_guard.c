@@ -143,15 +143,21 @@ static int see_generation(void *ctx, const struct nlmsghdr *message)
 	return 0;
 }
 
-/* Every transaction of anybody makes a new generation; 0 when it cannot be told. */
-static uint32_t generation(struct pl_guard *guard)
+static int ask_generation(struct pl_guard *guard, uint32_t *ret)
 {
 	char request[128] = { 0 };
 	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETGEN, NFPROTO_UNSPEC,
 							NLM_F_ACK, guard->seq++);
+
+	return pl_netlink_dump(guard->socket, header, see_generation, ret);
+}
+
+/* Every transaction of anybody makes a new generation; 0 when it cannot be told. */
+static uint32_t generation(struct pl_guard *guard)
+{
 	uint32_t ret = 0;
 
-	return pl_netlink_dump(guard->socket, header, see_generation, &ret) == 0 ? ret : 0;
+	return ask_generation(guard, &ret) == 0 ? ret : 0;
 }
 
 static int set_events(struct pl_guard *guard, bool on)
@@ -551,6 +557,9 @@ int pl_guard_adopt(struct pl_guard *guard)
 		r = walk_set(guard, PL_NFT_BIRTHS, PL_AF_IP4, adopt_births, mirror);
 	if (r == 0)
 		r = walk_set(guard, PL_NFT_BIRTHS, PL_AF_IP6, adopt_births, mirror);
+	/* Without nf_tables nfnetlink finds every question invalid, also one that cannot be. */
+	if (r == -EINVAL && ask_generation(guard, &(uint32_t){ 0 }) == -EINVAL)
+		r = -ENOENT;
 	if (r != 0) {
 		pl_mirror_free(mirror);
 		return r == -ENOENT ? PL_E_NOT_FOUND : r;

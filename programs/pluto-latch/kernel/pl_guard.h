@@ -59,7 +59,8 @@ const struct pl_guard_ops *pl_guard_operations(void);
  * For whoever comes later and is not the daemon's engine, which rebuilds instead. Pins count as
  * they are.
  *
- * Return: 0; PL_E_NOT_FOUND without a table; negative errno
+ * Return: 0; PL_E_NOT_FOUND without a table, or without nf_tables, which @rebuild then explains;
+ * negative errno
  */
 int pl_guard_adopt(struct pl_guard *guard) PL_MUST_USE;
 
