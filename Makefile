@@ -29,7 +29,10 @@ include mk/libreswan.mk
 include mk/daemon.mk
 include mk/test.mk
 include mk/bus.mk
--include mk/liblatch.mk mk/cli.mk mk/bench.mk
+include mk/liblatch.mk
+-include mk/cli.mk
+-include mk/bench.mk
+include mk/install.mk
 
 .PHONY: all help clean
 all: $(DAEMON) $(STAGES) $(GUEST_PROGRAMS)	## build the daemon and what its tests need

@@ -78,14 +78,5 @@ $(SCRIPTED): $(call objects,gcc,$(foreach src,$(CORE_SRC),$(if $(findstring /pl_
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CC))
 
-stage = @rm -rf $(@D) && mkdir -p $(@D) && cp -a $(BUILD)/stock/usr $(@D)/ && \
-	install -m 755 $< $(@D)/usr/local/libexec/ipsec/pluto && touch $@
-$(BUILD)/ours/.staged: $(DAEMON) $(BUILD)/stock/.staged
-	$(stage)
-$(BUILD)/scripted/.staged: $(SCRIPTED) $(BUILD)/stock/.staged
-	$(stage)
-$(BUILD)/checked/.staged: $(CHECKED) $(BUILD)/stock/.staged
-	$(stage)
-
 -include $(wildcard $(foreach how,gcc clang asan ubsan,$(foreach at,$(DAEMON_DIR)/*/ testing/*/ \
 	testing/*/*/,$(BUILD)/$(how)/$(at)*.d)))

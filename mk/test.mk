@@ -69,6 +69,11 @@ $(SOCKET_PROGRAM): GUEST_LIBS := $(KERNEL_LIBS) $(OURS_LIBS)
 $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
 
 $(BUILD)/guest/bin/xfrm-watch: GUEST_LIBS := -lmnl
+# With the library inside: hosts without ours run them, too.
+LATCH_PROGRAMS := $(BUILD)/guest/bin/secret-server
+$(LATCH_PROGRAMS): $(BUILD)/lib/liblatch.a
+$(LATCH_PROGRAMS): GUEST_CFLAGS := -Ilib/liblatch/include
+$(LATCH_PROGRAMS): GUEST_LIBS := $(BUILD)/lib/liblatch.a -ldbus-1 -ljansson
 
 $(BUILD)/guest/bin/%: testing/guest/programs/%.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)

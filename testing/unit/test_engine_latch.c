@@ -63,7 +63,7 @@ static void a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34(void *
 
 	(void)state;
 	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
-	assert_string_equal(fake.log, "block save dispose ALERT ACCEPT");
+	assert_string_equal(fake.log, "block save ALERT dispose ACCEPT");
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 	assert_int_equal(fake.disposition, PL_DISPOSITION_RESET);
 	assert_int_equal(fake.alert.id, id);
@@ -96,7 +96,7 @@ static void the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block(void **state
 	fake.calls = 0;
 	fake.fail_at = 1;
 	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
-	assert_string_equal(fake.log, "block FAILED save dispose ALERT ACCEPT");
+	assert_string_equal(fake.log, "block FAILED save ALERT dispose ACCEPT");
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 	assert_int_not_equal(fake.wake_at, 0);
 	fake.fail_at = 0;
@@ -228,7 +228,7 @@ static void a_policy_that_lets_packets_by_breaks_T7_K37(void **state)
 
 	(void)state;
 	policy(PL_FACT_POLICY_ADD, "PASS", 1);
-	assert_string_equal(fake.log, "block save dispose ALERT");
+	assert_string_equal(fake.log, "block save ALERT dispose");
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 	assert_int_equal(fake.alert.event, PL_EVENT_CONFLICT_SPD);
 	policy(PL_FACT_POLICY_ADD, "", 1);
@@ -509,7 +509,7 @@ static void an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48(void 
 
 	(void)state;
 	assert_int_equal(pl_engine_admin_close(fake.engine, told, "because"), 0);
-	assert_string_equal(fake.log, "block save dispose ALERT save");
+	assert_string_equal(fake.log, "block save ALERT dispose save");
 	assert_string_equal(fake.reason, "because");
 	assert_int_equal(state_of(told), PL_STATE_CLOSED_TOLD);
 	fake.told = PL_TOLD_NOT;

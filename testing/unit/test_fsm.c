@@ -21,9 +21,9 @@ static const struct {
 	{ "T2", "unborn", "created", "established", "guard permit save bind" },
 	{ "T3", "unborn", "created-broken", "broken", "guard block save alert" },
 	{ "T4 K24", "unborn", "accepted", "established", "guard permit save bind alert" },
-	{ "T5", "unborn", "accepted-broken", "broken", "guard block save dispose alert" },
+	{ "T5", "unborn", "accepted-broken", "broken", "guard block save alert dispose" },
 	{ "K16", "unborn", "restored", "broken", "guard block save alert" },
-	{ "T14", "unborn", "lost", "closed", "guard block save reset alert" },
+	{ "T14", "unborn", "lost", "closed", "guard block save alert reset" },
 
 	{ "T15", "larval", "created", "established", "permit save bind" },
 	{ "T15 T3", "larval", "created-broken", "broken", "block save alert" },
@@ -31,28 +31,28 @@ static const struct {
 	{ "K15", "larval", "peer-timeout", "larval", "" },
 	{ "L16", "larval", "release", "gone", "unguard save free" },
 	{ "L16", "larval", "unprotect", "gone", "unguard save free" },
-	{ "K23", "larval", "admin-close", "closed", "block save reset alert" },
+	{ "K23", "larval", "admin-close", "closed", "block save alert reset" },
 	{ "K43", "larval", "flow-gone", "closed-gone", "unguard save alert" },
 	{ "Owner", "larval", "owner-gone", "larval", "save" },
 
 	{ "K15", "listener", "peer-timeout", "listener", "" },
 	{ "T12", "listener", "release", "lingering", "save" },
 	{ "T12", "listener", "unprotect", "gone", "unguard save free" },
-	{ "T12 K23", "listener", "admin-close", "closed", "block save reset alert" },
+	{ "T12 K23", "listener", "admin-close", "closed", "block save alert reset" },
 	{ "T12 K44", "listener", "flow-gone", "closed-gone", "unguard save alert" },
 	{ "Owner", "listener", "owner-gone", "listener", "save" },
 
-	{ "T6 K33", "established", "conflict-sa", "broken", "block save unbind dispose alert" },
-	{ "T7 K37", "established", "conflict-spd", "broken", "block save unbind dispose alert" },
-	{ "T8 K19", "established", "peer-dead", "dead", "block save unbind dispose alert" },
+	{ "T6 K33", "established", "conflict-sa", "broken", "block save unbind alert dispose" },
+	{ "T7 K37", "established", "conflict-spd", "broken", "block save unbind alert dispose" },
+	{ "T8 K19", "established", "peer-dead", "dead", "block save unbind alert dispose" },
 	{ "K15", "established", "peer-timeout", "established", "" },
 	{ "T10", "established", "release", "lingering", "save unbind" },
 	{ "T10", "established", "unprotect", "gone", "unguard save unbind free" },
-	{ "T10 K48", "established", "admin-close", "closed", "block save unbind reset alert" },
-	{ "K62", "established", "admin-break", "dead", "block save unbind dispose alert" },
+	{ "T10 K48", "established", "admin-close", "closed", "block save unbind alert reset" },
+	{ "K62", "established", "admin-break", "dead", "block save unbind alert dispose" },
 	{ "U4 K43", "established", "flow-gone", "closed-gone", "unguard save unbind alert" },
 	{ "Owner", "established", "owner-gone", "established", "save" },
-	{ "T14 K53", "established", "lost", "closed", "block save unbind reset alert" },
+	{ "T14 K53", "established", "lost", "closed", "block save unbind alert reset" },
 
 	{ "L10", "broken", "conflict-sa", "broken", "save" },
 	{ "L10", "broken", "conflict-spd", "broken", "save" },
@@ -60,22 +60,22 @@ static const struct {
 	{ "K15", "broken", "peer-timeout", "broken", "" },
 	{ "T9", "broken", "cleared", "established", "permit save bind alert" },
 	{ "T11", "broken", "release", "closed-told", "save" },
-	{ "T11 K48", "broken", "admin-close", "closed", "block save reset alert" },
+	{ "T11 K48", "broken", "admin-close", "closed", "block save alert reset" },
 	{ "K62", "broken", "admin-break", "dead", "save alert" },
 	{ "T11 U4", "broken", "flow-gone", "closed-gone", "unguard save alert" },
 	{ "Owner", "broken", "owner-gone", "broken", "save" },
-	{ "T14 K53", "broken", "lost", "closed", "block save reset alert" },
+	{ "T14 K53", "broken", "lost", "closed", "block save alert reset" },
 
 	{ "K19", "dead", "conflict-sa", "dead", "save" },
 	{ "K19", "dead", "conflict-spd", "dead", "save" },
 	{ "K19", "dead", "peer-dead", "dead", "save" },
 	{ "K15", "dead", "peer-timeout", "dead", "" },
 	{ "T11", "dead", "release", "closed-told", "save" },
-	{ "T11 K48", "dead", "admin-close", "closed", "block save reset alert" },
+	{ "T11 K48", "dead", "admin-close", "closed", "block save alert reset" },
 	{ "K62", "dead", "admin-break", "dead", "save" },
 	{ "T11 U4", "dead", "flow-gone", "closed-gone", "unguard save alert" },
 	{ "Owner", "dead", "owner-gone", "dead", "save" },
-	{ "T14 K53", "dead", "lost", "closed", "block save reset alert" },
+	{ "T14 K53", "dead", "lost", "closed", "block save alert reset" },
 
 	{ "T6", "lingering", "conflict-sa", "closed-told", "block save dispose" },
 	{ "T7", "lingering", "conflict-spd", "closed-told", "block save dispose" },
@@ -279,9 +279,10 @@ static void effects_are_numbered_in_the_order_in_which_they_are_done_K34_K51(voi
 	(void)state;
 	assert_true(PL_DO_GUARD < PL_DO_BLOCK);
 	assert_true(PL_DO_BLOCK < PL_DO_SAVE && PL_DO_PERMIT < PL_DO_SAVE);
-	assert_true(PL_DO_SAVE < PL_DO_DISPOSE && PL_DO_SAVE < PL_DO_RESET);
-	assert_true(PL_DO_DISPOSE < PL_DO_ALERT && PL_DO_RESET < PL_DO_ALERT);
-	assert_true(PL_DO_ALERT < PL_DO_FREE && PL_DO_FREE < PL_DO_ROOF);
+	assert_true(PL_DO_SAVE < PL_DO_ALERT);
+	assert_true(PL_DO_ALERT < PL_DO_DISPOSE && PL_DO_ALERT < PL_DO_RESET);
+	assert_true(PL_DO_DISPOSE < PL_DO_FREE && PL_DO_RESET < PL_DO_FREE);
+	assert_true(PL_DO_FREE < PL_DO_ROOF);
 }
 
 static void people_see_five_states(void **state)

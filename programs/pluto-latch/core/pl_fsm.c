@@ -192,8 +192,8 @@ const char *pl_event_name(enum pl_event event)
 const char *pl_effect_name(enum pl_effect effect)
 {
 	static const char *const names[] = {
-		"guard", "block", "permit", "unguard", "save", "bind", "unbind", "dispose",
-		"reset", "alert", "free",
+		"guard", "block", "permit", "unguard", "save", "bind", "unbind", "alert",
+		"dispose", "reset", "free",
 	};
 
 	for (unsigned bit = 0; 1u << bit < PL_DO_ROOF; bit++) {

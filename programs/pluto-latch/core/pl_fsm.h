@@ -60,7 +60,8 @@ enum pl_event {
 /**
  * enum pl_effect - what a step demands, as a set; done from the lowest bit to the highest
  *
- * The order is that of design "One path for every change": the kernel first, the owner last.
+ * The kernel first, then the owner, then his socket: the flow is blocked by then, and whoever finds
+ * his socket dead shall find the reason as well.
  */
 enum pl_effect {
 	PL_DO_GUARD = 1 << 0,	/* the tuple enters the guard, without any pin */
@@ -70,9 +71,9 @@ enum pl_effect {
 	PL_DO_SAVE = 1 << 4,	/* into the journal */
 	PL_DO_BIND = 1 << 5,	/* channel bindings are fixed (design D14) */
 	PL_DO_UNBIND = 1 << 6,	/* and withdrawn */
-	PL_DO_DISPOSE = 1 << 7,	/* the disposition chosen for a break (K59) */
-	PL_DO_RESET = 1 << 8,	/* as if reset by the peer, whatever was chosen (K48) */
-	PL_DO_ALERT = 1 << 9,	/* tell the owner */
+	PL_DO_ALERT = 1 << 7,	/* tell the owner */
+	PL_DO_DISPOSE = 1 << 8,	/* the disposition chosen for a break (K59) */
+	PL_DO_RESET = 1 << 9,	/* as if reset by the peer, whatever was chosen (K48) */
 	PL_DO_FREE = 1 << 10,	/* delete the object */
 	PL_DO_ROOF = 1 << 11,
 };

@@ -14,7 +14,7 @@
 
 /*
  * Everything the engine reaches outside of itself. It calls from one thread, in the order of enum
- * pl_effect: the guard, then the store, then the socket, then the owner; its verdict goes back
+ * pl_effect: the guard, then the store, then the owner, then his socket; its verdict goes back
  * only after the last of them has returned (K34).
  *
  * Rules for every member: return when the effect is in force, or certainly is not; keep no pointer

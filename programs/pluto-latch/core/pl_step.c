@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* Carrying out what the table says (design, "One path for every change"). Fixed order: the kernel
- * blocks or permits, the journal, the socket, the ALERT. Whoever asked gets his verdict after that.
+ * blocks or permits, the journal, the ALERT, the socket. Whoever asked gets his verdict after that.
  *
  * Invariants, which the tests try with every effect failing at every place:
  * - ESTABLISHED means: guarded, and pinned to congruent SAs only. Pins are the last thing that the
@@ -327,8 +327,9 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 	}
 	if (latch->reason != before.reason)
 		free(before.reason);
-	dispose(world, latch, &step);
 	is_told = tell(world, latch, event, from, &step, why);
+	/* After the owner was told, so that a program whose socket fails finds the reason there. */
+	dispose(world, latch, &step);
 	if (step.effects & PL_DO_FREE)
 		drop(world, latch);
 	else if (is_told && (step.effects & PL_DO_ALERT) &&

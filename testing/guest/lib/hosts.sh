@@ -17,6 +17,7 @@
 
 CONTAINER=/top/build/guest/bin/container
 HOST_ENV=(
+	LD_LIBRARY_PATH=/usr/local/lib
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/top/build/guest/bin
 	HOME=/root LC_ALL=C.UTF-8 TERM=dumb NSS_SDB_USE_CACHE=no
 )

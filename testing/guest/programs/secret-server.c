@@ -4,6 +4,7 @@
  *
  * This is the program on host B in the example of RFC 5660 section 2.3.2. It is an ordinary
  * program that knows nothing of IPsec: whoever the kernel's policies deliver the stream to gets it.
+ * With -L it latches its listener and the connection, and says what it learns from that.
  * Each line is numbered, so that a test can tell which lines reached which host, and carries the
  * word "secret", so that a capture can be searched for it.
  *
@@ -12,11 +13,13 @@
  * confirmed; "sent" includes what still waits in the queue.
  */
 #include <errno.h>
+#include <latch.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,16 +31,25 @@
 #define LINE_MAX_BYTES 1024
 
 static const char usage[] =
-	"usage: secret-server [-i INTERVAL_MS] [-l LINE_BYTES] ADDRESS PORT\n"
+	"usage: secret-server [-L] [-i INTERVAL_MS] [-l LINE_BYTES] ADDRESS PORT\n"
 	"Accept one TCP connection on ADDRESS PORT and send it a line \"secret NNNNNN ...\" of\n"
 	"LINE_BYTES (20 to 1024, default 64) every INTERVAL_MS (1 to 10000, default 5), until the\n"
 	"connection ends or, once it is accepted, SIGTERM or SIGINT arrives. Prints:\n"
 	"  listening ADDRESS PORT\n"
 	"  accepted ADDRESS PORT\n"
 	"  ended sent=BYTES acknowledged=BYTES lines=N reason=TEXT\n"
+	"With -L (latch), after \"accepted\" and whenever the latch changes:\n"
+	"  latched id=N state=STATE protection=SUITE peer=ID\n"
+	"  born id=N from=none to=STATE mono_ns=N heard_ns=N reason=TEXT\n"
+	"  alert id=N from=STATE to=STATE mono_ns=N heard_ns=N reason=TEXT\n"
 	"Exit status: 0 after a connection was served, 2 on a usage or system error.\n";
 
 static volatile sig_atomic_t stopped;
+
+/* With -L. */
+static struct latch *handle;
+static uint64_t latch_id;
+static bool is_latched;
 
 static void stop(int sig)
 {
@@ -67,6 +79,55 @@ static long number(const char *what, const char *text, long min, long max)
 	return value;
 }
 
+static void latch_failed(const char *what, int error)
+{
+	fprintf(stderr, "secret-server: %s: %s\n", what, latch_strerror(error));
+	exit(2);
+}
+
+static const char *shown(const char *text)
+{
+	return text == NULL ? "-" : text;
+}
+
+static void show_latch(void)
+{
+	struct latch_info *info;
+	int r = latch_inquire(handle, latch_id, &info);
+
+	if (r != 0)
+		latch_failed("inquire", r);
+	is_latched = latch_info_state(info) == LATCH_STATE_ESTABLISHED;
+	printf("latched id=%llu state=%s protection=%s peer=%s\n", (unsigned long long)latch_id,
+	       latch_state_name(latch_info_state(info)), shown(latch_info_text(info, "suites")),
+	       shown(latch_info_text(info, "peer_id")));
+	latch_info_free(info);
+}
+
+static void on_event(void *ctx, const struct latch_event *event)
+{
+	struct timespec now;
+
+	(void)ctx;
+	if (event->id != latch_id || latch_id == 0)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	is_latched = event->to == LATCH_STATE_ESTABLISHED;
+	printf("%s id=%llu from=%s to=%s mono_ns=%llu heard_ns=%lld%09ld reason=%s\n",
+	       event->from == LATCH_STATE_NONE ? "born" : "alert",
+	       (unsigned long long)event->id, latch_state_name(event->from),
+	       latch_state_name(event->to), (unsigned long long)event->mono_ns,
+	       (long long)now.tv_sec, now.tv_nsec, shown(event->reason));
+}
+
+/* The end of the session counts as a break: nobody would tell us. */
+static bool may_send(void)
+{
+	if (handle == NULL)
+		return true;
+	return latch_dispatch(handle, on_event, NULL) == 0 && is_latched;
+}
+
 static int listen_at(const char *address, const char *port)
 {
 	struct addrinfo hints = {
@@ -88,8 +149,15 @@ static int listen_at(const char *address, const char *port)
 		die("SO_REUSEADDR");
 	if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0)
 		die("bind");
-	if (listen(fd, 1) != 0)
+	if (handle != NULL) {
+		uint64_t ids[2];
+		int r = latch_listen(handle, fd, 1, NULL, ids);
+
+		if (r != 0)
+			latch_failed("latch the listener", r);
+	} else if (listen(fd, 1) != 0) {
 		die("listen");
+	}
 	freeaddrinfo(ai);
 	printf("listening %s %s\n", address, port);
 	return fd;
@@ -101,11 +169,20 @@ static int accept_one(int listener)
 	socklen_t len = sizeof(peer);
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 	struct timeval tick = { .tv_usec = 100000 };
-	int on = 1;
-	int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+	int on = 1, fd;
 
-	if (fd < 0)
-		die("accept");
+	if (handle != NULL) {
+		int r = latch_accept(handle, listener, 0, &fd, &latch_id);
+
+		if (r != 0)
+			latch_failed("latch the connection", r);
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0)
+			die("getpeername");
+	} else {
+		fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+		if (fd < 0)
+			die("accept");
+	}
 	if (getnameinfo((struct sockaddr *)&peer, len, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		die("getnameinfo");
@@ -115,6 +192,8 @@ static int accept_one(int listener)
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick)) != 0)
 		die("SO_SNDTIMEO");
 	printf("accepted %s %s\n", host, port);
+	if (handle != NULL)
+		show_latch();
 	return fd;
 }
 
@@ -134,6 +213,8 @@ static int send_all(int fd, const char *data, size_t len, unsigned long *sent)
 	while (len > 0) {
 		if (stopped)
 			return EINTR;
+		if (!may_send())
+			return EKEYREVOKED;
 
 		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
 
@@ -167,27 +248,33 @@ static void serve(int fd, long interval_ms, size_t line_bytes)
 		next.tv_nsec %= 1000000000;
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
 	}
+	/* Whatever ended it, the reason may wait in the session. */
+	may_send();
 	if (ioctl(fd, SIOCOUTQ, &waiting) != 0)
-		die("SIOCOUTQ");
+		waiting = 0;
 	printf("ended sent=%lu acknowledged=%lu lines=%lu reason=%s\n", sent,
-	       sent - (unsigned long)waiting, lines, stopped ? "stopped" : strerror(err));
+	       sent - (unsigned long)waiting, lines, stopped ? "stopped" :
+	       handle != NULL && !is_latched ? "the latch is not intact any more" : strerror(err));
 }
 
 int main(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_handler = stop };
 	long interval_ms = 5, line_bytes = 64;
+	bool latches = false;
 	int opt;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return 0;
 	}
-	while ((opt = getopt(argc, argv, "i:l:")) != -1) {
+	while ((opt = getopt(argc, argv, "i:l:L")) != -1) {
 		if (opt == 'i')
 			interval_ms = number("bad interval", optarg, 1, 10000);
 		else if (opt == 'l')
 			line_bytes = number("bad line length", optarg, 20, LINE_MAX_BYTES);
+		else if (opt == 'L')
+			latches = true;
 		else
 			bad_usage("cannot use option", argv[optind - 1]);
 	}
@@ -195,6 +282,12 @@ int main(int argc, char **argv)
 		bad_usage("want ADDRESS and PORT, last argument is", argv[argc - 1]);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (latches) {
+		int r = latch_open(NULL, 0, &handle);
+
+		if (r != 0)
+			latch_failed("no latch daemon", r);
+	}
 
 	int listener = listen_at(argv[optind], argv[optind + 1]);
 	int fd = accept_one(listener);
@@ -203,5 +296,7 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	serve(fd, interval_ms, line_bytes);
+	close(fd);
+	latch_close(handle);
 	return 0;
 }
