@@ -6,12 +6,16 @@
 
 #include "bus_stage.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char *text_at(json_t *json, const char *key)
 {
@@ -322,6 +326,53 @@ static void a_bus_that_hangs_does_not_stop_the_service(void **state)
 	end(&scene);
 }
 
+static int connect_at_once(const struct sockaddr_un *to)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0)
+		return fd;
+	assert_int_equal(errno, EAGAIN);
+	close(fd);
+	return -1;
+}
+
+/* Its queue of connections is full, or has one place left: libdbus would wait for ever. */
+static void a_bus_that_does_not_accept_does_not_stop_the_service(void **state)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	(void)state;
+	stop_bus();
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/bus", getenv("BUS_DIR"));
+	for (unsigned nr_free = 0; nr_free < 4; nr_free++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), mine[8];
+		unsigned nr = 0;
+
+		stop_daemon();
+		unlink(at.sun_path);
+		assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+		assert_int_equal(listen(fd, 3), 0);
+		for (unsigned i = 0; i < 4 - nr_free; i++) {
+			mine[nr] = connect_at_once(&at);
+			assert_true(mine[nr] >= 0);
+			nr++;
+		}
+		start_daemon(NULL);
+		for (unsigned i = 0; i < 50; i++) {
+			tell("status");
+			assert_string_equal(stage.line, "ok no 0 0");
+		}
+		/* Those who wait in the queue hear of the end, and look again. */
+		close(fd);
+		while (nr-- > 0)
+			close(mine[nr]);
+	}
+	start_bus();
+	tell("wait");
+}
+
 /* Calls that nobody will be there to hear the answer of, and callers that were never identified. */
 static void clients_may_leave_at_any_time(void **state)
 {
@@ -384,6 +435,7 @@ int main(void)
 		TEST(a_session_ends_with_its_descriptor_when_there_is_no_bus),
 		TEST(the_bus_may_be_absent_at_start),
 		TEST(a_bus_that_hangs_does_not_stop_the_service),
+		TEST(a_bus_that_does_not_accept_does_not_stop_the_service),
 		TEST(clients_may_leave_at_any_time),
 		TEST(while_somebody_else_owns_the_name_it_waits),
 	};

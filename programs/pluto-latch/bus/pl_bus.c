@@ -16,14 +16,10 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 /* The specification's; packagers may give another one. */
 #ifndef PL_BUS_SYSTEM_ADDRESS
@@ -343,51 +339,6 @@ static int turn(void *ctx)
 
 /* Connecting */
 
-/* libdbus connects with a socket that waits when the bus does not accept; this one does not. */
-static bool accepts(const char *path, bool is_abstract)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	size_t len = strlen(path);
-	int fd;
-	bool is_there;
-
-	if (len + 2 > sizeof(to.sun_path))
-		return false;
-	memcpy(to.sun_path + is_abstract, path, len);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	len += offsetof(struct sockaddr_un, sun_path) + 1;
-	is_there = connect(fd, (const struct sockaddr *)&to, (socklen_t)len) == 0;
-	close(fd);
-	return is_there;
-}
-
-/* Return: NULL, or why libdbus is not to be let near this address now */
-static const char *find_fault(const char *address)
-{
-	DBusAddressEntry **entries;
-	const char *fault = "it does not accept connections";
-	int nr;
-
-	if (!dbus_parse_address(address, &entries, &nr, NULL))
-		return "its address makes no sense";
-	for (int i = 0; i < nr; i++) {
-		const char *path = dbus_address_entry_get_value(entries[i], "path");
-		const char *name = dbus_address_entry_get_value(entries[i], "abstract");
-
-		if (strcmp(dbus_address_entry_get_method(entries[i]), "unix") != 0 ||
-		    (path == NULL && name == NULL)) {
-			fault = "its address is not only of unix sockets";
-			break;
-		}
-		if (accepts(path != NULL ? path : name, path == NULL))
-			fault = NULL;
-	}
-	dbus_address_entries_free(entries);
-	return fault;
-}
-
 static int set_up(struct pl_bus *bus)
 {
 	static const DBusObjectPathVTable calls = { .message_function = on_call };
@@ -404,10 +355,18 @@ static int set_up(struct pl_bus *bus)
 	return pl_bus_call(bus, message_to_bus("Hello"), on_hello, bus, NULL);
 }
 
-static void try_connect(struct pl_bus *bus)
+static void fail(struct pl_bus *bus, const char *why)
 {
-	const char *fault = find_fault(bus->address);
+	give_up(bus, why);
+	disconnect(bus);
+	retry_later(bus);
+}
 
+static void on_probed(void *ctx, const char *fault)
+{
+	struct pl_bus *bus = ctx;
+
+	bus->probe = pl_bus_probe_free(bus->probe);
 	if (fault == NULL) {
 		bus->conn = dbus_connection_open_private(bus->address, NULL);
 		fault = bus->conn == NULL ? "it does not accept connections" : NULL;
@@ -418,11 +377,17 @@ static void try_connect(struct pl_bus *bus)
 			dbus_connection_close(bus->conn);
 		fault = "no memory";
 	}
-	if (fault == NULL)
-		return;
-	give_up(bus, fault);
-	disconnect(bus);
-	retry_later(bus);
+	if (fault != NULL)
+		fail(bus, fault);
+}
+
+static void try_connect(struct pl_bus *bus)
+{
+	const char *fault = pl_bus_probe_new(bus->base, bus->address, on_probed, bus,
+					     &bus->probe);
+
+	if (fault != NULL)
+		fail(bus, fault);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *ctx)
@@ -481,6 +446,7 @@ struct pl_bus *pl_bus_free(struct pl_bus *bus)
 {
 	if (bus == NULL)
 		return NULL;
+	pl_bus_probe_free(bus->probe);
 	if (bus->callers != NULL)
 		disconnect(bus);
 	pl_sessions_free(bus->sessions);

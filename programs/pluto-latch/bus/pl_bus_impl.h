@@ -7,6 +7,7 @@
 #include "bus/pl_bus_caller.h"
 #include "bus/pl_bus_loop.h"
 #include "bus/pl_bus_member.h"
+#include "bus/pl_bus_probe.h"
 #include "bus/pl_session.h"
 
 struct DBusConnection;
@@ -44,6 +45,7 @@ struct pl_bus {
 	char *address;
 	struct DBusConnection *conn;
 	struct pl_bus_loop *loop;
+	struct pl_bus_probe *probe;
 	struct event *retry;
 	unsigned retry_ms;
 	bool is_serving;
