@@ -8,7 +8,8 @@
  *
  * Threads: one handle serves one thread at a time. No call here ends the process, changes signal
  * handling, or closes a descriptor that it did not open. Calls that ask the daemon block until it
- * answers, at most 25 s. The child of a fork() must not use its parent's handles; exec closes them.
+ * answers, at most 25 s for each answer. The child of a fork() must not use its parent's handles;
+ * exec closes them.
  *
  * Beside the errors that a function names, each that asks the daemon may return LATCH_ERR_SERVICE,
  * LATCH_ERR_ARGUMENT, LATCH_ERR_NO_MEMORY, LATCH_ERR_LIMIT_EXCEEDED and LATCH_ERR_FAILED. Outputs

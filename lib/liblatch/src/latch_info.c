@@ -144,6 +144,22 @@ static bool keep(struct latch_info *info, DBusMessageIter *pair)
 	return ok;
 }
 
+/* Not json_dumps(): without memory for its buffer, jansson 2.14 may leave a key out in silence. */
+static char *dump(const json_t *json)
+{
+	size_t len = json_dumpb(json, NULL, 0, JSON_COMPACT);
+	char *text = len == 0 ? NULL : malloc(len + 1);
+
+	if (text == NULL)
+		return NULL;
+	if (json_dumpb(json, text, len, JSON_COMPACT) != len) {
+		free(text);
+		return NULL;
+	}
+	text[len] = '\0';
+	return text;
+}
+
 int latch_info_from_dict(DBusMessageIter *dict, struct latch_info **ret_info)
 {
 	struct latch_info *info = calloc(1, sizeof(*info));
@@ -161,7 +177,7 @@ int latch_info_from_dict(DBusMessageIter *dict, struct latch_info **ret_info)
 		dbus_message_iter_recurse(&entry, &pair);
 		ok = keep(info, &pair);
 	}
-	info->json = ok ? json_dumps(info->values, JSON_COMPACT) : NULL;
+	info->json = ok ? dump(info->values) : NULL;
 	if (info->json == NULL) {
 		latch_info_free(info);
 		return LATCH_ERR_NO_MEMORY;

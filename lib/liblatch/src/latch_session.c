@@ -265,34 +265,23 @@ static bool is_waited_for(const struct waiting *waiting, unsigned states)
 	return waiting->state == LATCH_STATE_CLOSED || (states >> waiting->state & 1) != 0;
 }
 
-/* Return: ms until then, rounded up; -1 for no deadline */
-static int ms_until(const struct timespec *deadline)
+static int64_t now_ns(void)
 {
 	struct timespec now;
-	int64_t ms;
 
-	if (deadline->tv_sec < 0)
-		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000 +
-	     (deadline->tv_nsec - now.tv_nsec + 999999) / 1000000;
-	return ms < 0 ? 0 : (int)ms;
+	return now.tv_sec * (int64_t)1000000000 + now.tv_nsec;
 }
 
-static struct timespec deadline_in(int timeout_ms)
+/* Return: ms until then, rounded up: whoever waits must not come back early; -1 for no deadline */
+static int ms_until(int64_t deadline_ns)
 {
-	struct timespec deadline = { .tv_sec = -1 };
+	int64_t left_ns;
 
-	if (timeout_ms < 0)
-		return deadline;
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += timeout_ms / 1000;
-	deadline.tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (deadline.tv_nsec >= 1000000000L) {
-		deadline.tv_sec++;
-		deadline.tv_nsec -= 1000000000L;
-	}
-	return deadline;
+	if (deadline_ns < 0)
+		return -1;
+	left_ns = deadline_ns - now_ns();
+	return left_ns < 0 ? 0 : (int)((left_ns + 999999) / 1000000);
 }
 
 /* Reads until the latch is where it is waited for, or there is nothing more to read. A short stop
@@ -309,7 +298,7 @@ static void read_on(struct latch *latch, struct waiting *waiting, unsigned state
 }
 
 static int wait_for(struct latch *latch, struct waiting *waiting, unsigned states,
-		    const struct timespec *deadline)
+		    int64_t deadline_ns)
 {
 	for (;;) {
 		struct pollfd fd = { .fd = latch->session, .events = POLLIN };
@@ -328,7 +317,7 @@ static int wait_for(struct latch *latch, struct waiting *waiting, unsigned state
 			return LATCH_ERR_SERVICE;
 		if (waiting->must_ask)
 			continue;
-		left = ms_until(deadline);
+		left = ms_until(deadline_ns);
 		if (left == 0)
 			return LATCH_ERR_TIMEOUT;
 		if (poll(&fd, 1, left) < 0)
@@ -340,13 +329,13 @@ int latch_wait(struct latch *latch, uint64_t id, unsigned states, int timeout_ms
 	       enum latch_state *ret_state)
 {
 	struct waiting waiting = { .id = id, .must_ask = true };
-	struct timespec deadline = deadline_in(timeout_ms);
+	int64_t deadline_ns = timeout_ms < 0 ? -1 : now_ns() + timeout_ms * (int64_t)1000000;
 	int r, kept;
 
 	if (latch == NULL || ret_state == NULL || timeout_ms < -1)
 		return LATCH_ERR_ARGUMENT;
 	collect(latch);
-	r = latch->is_over ? LATCH_ERR_SERVICE : wait_for(latch, &waiting, states, &deadline);
+	r = latch->is_over ? LATCH_ERR_SERVICE : wait_for(latch, &waiting, states, deadline_ns);
 	kept = errno;
 	set_bell(latch);
 	errno = kept;
