@@ -59,9 +59,10 @@ $(LIB_A) $(LIB_A_ASAN):
 
 .SECONDARY: $(call objects,asan,$(wildcard testing/lib/*.c))
 $(LIB_TESTS): $(BUILD)/lib/%: $(BUILD)/asan/testing/lib/%.o \
-		$(call objects,asan,testing/lib/fake.c) $(LIB_A_ASAN)
+		$(call objects,asan,testing/lib/fake.c testing/lib/stage.c) $(LIB_A_ASAN)
 	@mkdir -p $(@D)
-	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -lpthread $(LIB_LIBS)
+	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(LIB_TEST_WRAPS) -lcmocka -lpthread $(LIB_LIBS)
+$(BUILD)/lib/test_latch_memory: LIB_TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=strndup
 LIB_UNIT_TESTS := $(filter %/test_lib_error,$(UNIT_TESTS))
 $(LIB_UNIT_TESTS): $(call objects,asan,$(LIB_DIR)/src/latch_error.c)
 $(LIB_UNIT_TESTS): UNIT_LIBS := $(LIB_LIBS)
@@ -76,7 +77,7 @@ $(LATCH_ECHO): $(LIB_DIR)/examples/latch-echo.c $(LIB_A)
 all: $(LIB_DEV) $(LIB_A) $(LATCH_ECHO)
 clang: $(LIB_SO_CLANG)
 
-lib: $(LIB_DEV) $(LIB_A) $(LIB_SO_CLANG) $(LIB_TESTS) $(BUS_DAEMON)	## the library, its pages, and its tests under ASAN and UBSAN
+lib: $(LIB_DEV) $(LIB_A) $(LIB_SO_CLANG) $(LIB_TESTS) $(BUS_DAEMON) $(LATCH_ECHO)	## the library, its pages, and its tests under ASAN and UBSAN
 	@testing/lib/run $(LIB_TESTS)
 
 LIB_FILES = $(LIBDIR)/liblatch.so.1 $(LIBDIR)/liblatch.so $(LIBDIR)/liblatch.a \

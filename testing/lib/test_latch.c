@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -49,11 +51,14 @@ static int end(void **state)
 	return 0;
 }
 
+/* Asks the fake something first: it has let go of what earlier calls brought when it answers. */
 static unsigned count_fds(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
 	unsigned count = 0;
+	DIR *dir;
 
+	assert_int_equal(latch_release(latch, 7), 0);
+	dir = opendir("/proc/self/fd");
 	while (readdir(dir) != NULL)
 		count++;
 	closedir(dir);
@@ -430,9 +435,50 @@ static void wait_returns_at_once_when_it_is_so_already(void **state)
 	got = LATCH_STATE_NONE;
 	assert_int_equal(latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, 0, &got),
 			 LATCH_ERR_TIMEOUT);
-	assert_int_equal(latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, 30, &got),
-			 LATCH_ERR_TIMEOUT);
 	assert_int_equal(got, LATCH_STATE_NONE);
+}
+
+static void wait_waits_as_long_as_it_is_told(void **state)
+{
+	enum latch_state got = LATCH_STATE_NONE;
+	struct timespec before, after;
+	int64_t took_ms;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	assert_int_equal(latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, 60, &got),
+			 LATCH_ERR_TIMEOUT);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	took_ms = (after.tv_sec - before.tv_sec) * (int64_t)1000 +
+		  (after.tv_nsec - before.tv_nsec) / 1000000;
+	assert_true(took_ms >= 60);
+	assert_true(took_ms < 5000);
+	assert_int_equal(got, LATCH_STATE_NONE);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static void a_signal_ends_a_wait(void **state)
+{
+	struct sigaction action = { .sa_handler = nothing }, before;
+	struct itimerval soon = { .it_value = { .tv_usec = 20000 },
+				  .it_interval = { .tv_usec = 20000 } };
+	const struct itimerval never = { .it_value = { .tv_usec = 0 } };
+	enum latch_state got;
+	int r, error;
+
+	(void)state;
+	sigaction(SIGALRM, &action, &before);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	r = latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, -1, &got);
+	error = errno;
+	setitimer(ITIMER_REAL, &never, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	assert_int_equal(r, LATCH_ERR_SYSTEM);
+	assert_int_equal(error, EINTR);
 }
 
 static void wait_ends_with_closed_asked_for_or_not(void **state)
@@ -554,6 +600,8 @@ int main(void)
 		HANDLE(the_end_of_the_session_comes_after_its_records),
 		HANDLE(what_is_no_record_ends_the_session),
 		HANDLE(wait_returns_at_once_when_it_is_so_already),
+		HANDLE(wait_waits_as_long_as_it_is_told),
+		HANDLE(a_signal_ends_a_wait),
 		HANDLE(wait_ends_with_closed_asked_for_or_not),
 		HANDLE(wait_learns_from_records_and_keeps_them_for_dispatch),
 		HANDLE(records_that_a_wait_queued_make_the_descriptor_readable),

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The library against the service with the real engine (testing/bus/pl_test_daemon.c). To be run in
- * a network namespace of its own, where 192.0.2.0/24 is on the loopback: connections are real, and
- * no address is one that the engine refuses. Commands go to LATCH_TEST_IN, answers come from
- * LATCH_TEST_OUT. Every test ends with the guard as the database has it.
+/* The library against the service with the real engine (stage.h): connections are real, and no
+ * address is one that the engine refuses. Every test ends with the guard as the database has it.
  */
 
 #include "latch.h"
+#include "stage.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -18,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,21 +22,10 @@
 enum { A_WHILE_MS = 10000 };
 
 static struct latch *latch;
-static FILE *commands, *answers;
-static char answer[128];
-
-static bool tell(const char *command)
-{
-	fprintf(commands, "%s\n", command);
-	fflush(commands);
-	assert_non_null(fgets(answer, sizeof(answer), answers));
-	return strncmp(answer, "ok", 2) == 0;
-}
-
 static int begin(void **state)
 {
 	(void)state;
-	assert_true(tell("sa add 1 peer.test 16384"));
+	assert_true(stage_tell("sa add 1 peer.test 16384"));
 	return latch_open(getenv("LATCH_TEST_BUS"), 0, &latch);
 }
 
@@ -53,20 +37,12 @@ static int end(void **state)
 	};
 
 	(void)state;
-	assert_true(tell("compare"));
-	assert_string_equal(answer, "ok 0 0\n");
+	assert_true(stage_tell("compare"));
+	assert_string_equal(stage_answer(), "ok 0 0\n");
 	latch = latch_close(latch);
 	for (size_t i = 0; i < sizeof(commands_back) / sizeof(commands_back[0]); i++)
-		assert_true(tell(commands_back[i]));
+		assert_true(stage_tell(commands_back[i]));
 	return 0;
-}
-
-static struct sockaddr_in end_of(const char *address, uint16_t port)
-{
-	struct sockaddr_in end = { .sin_family = AF_INET, .sin_port = htons(port) };
-
-	assert_int_equal(inet_pton(AF_INET, address, &end.sin_addr), 1);
-	return end;
 }
 
 static int new_socket(int type)
@@ -80,7 +56,7 @@ static int new_socket(int type)
 /* Bound to the peer's address; TCP listens. */
 static int serve(int type, struct sockaddr_in *ret)
 {
-	struct sockaddr_in at = end_of("192.0.2.2", 0);
+	struct sockaddr_in at = stage_address("192.0.2.2", 0);
 	socklen_t len = sizeof(*ret);
 	int fd = new_socket(type);
 
@@ -178,7 +154,7 @@ static void connects_and_is_told_of_the_break(int type, const char *protocol)
 	assert_int_equal(latch_wait(latch, id, 1u << LATCH_STATE_BROKEN, 0, &state),
 			 LATCH_ERR_TIMEOUT);
 
-	assert_true(tell("sa add 2 other.test 16388"));
+	assert_true(stage_tell("sa add 2 other.test 16388"));
 	assert_int_equal(latch_wait(latch, id, 1u << LATCH_STATE_BROKEN, A_WHILE_MS, &state), 0);
 	assert_int_equal(state, LATCH_STATE_BROKEN);
 	assert_int_equal(latch_dispatch(latch, see, &alert), 0);
@@ -189,7 +165,7 @@ static void connects_and_is_told_of_the_break(int type, const char *protocol)
 	assert_int_equal(alert.to, LATCH_STATE_BROKEN);
 	assert_true(alert.mono_ns > 0);
 	assert_non_null(strstr(alert.reason, "other.test"));
-	assert_true(tell("sa del 2"));
+	assert_true(stage_tell("sa del 2"));
 	assert_int_equal(latch_wait(latch, id, 1u << LATCH_STATE_ESTABLISHED, A_WHILE_MS, &state),
 			 0);
 	assert_int_equal(latch_release(latch, id), 0);
@@ -212,7 +188,7 @@ static void a_latched_connection_is_told_of_its_break_over_udp(void **state)
 
 static void listens_as(int type, uint64_t ret_ids[2], int *ret_fd, struct sockaddr_in *ret)
 {
-	struct sockaddr_in at = end_of("192.0.2.2", 0);
+	struct sockaddr_in at = stage_address("192.0.2.2", 0);
 	socklen_t len = sizeof(*ret);
 	int fd = new_socket(type);
 
@@ -234,7 +210,7 @@ static void an_accepted_connection_has_a_latch_established_or_broken(void **stat
 	(void)state;
 	listens_as(SOCK_STREAM, ids, &listener, &at);
 	assert_int_equal(ids[1], 0);
-	assert_true(tell("born any 16384"));
+	assert_true(stage_tell("born any 16384"));
 	client = new_socket(SOCK_STREAM);
 	assert_int_equal(connect(client, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(latch_accept(latch, listener, 0, &fd, &id), 0);
@@ -245,7 +221,7 @@ static void an_accepted_connection_has_a_latch_established_or_broken(void **stat
 	close(fd);
 	close(client);
 
-	assert_true(tell("born any 4096"));
+	assert_true(stage_tell("born any 4096"));
 	client = new_socket(SOCK_STREAM);
 	assert_int_equal(connect(client, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(latch_accept(latch, listener, 0, &fd, &id), 0);
@@ -267,9 +243,9 @@ static void a_datagram_server_latches_a_socket_for_each_peer(void **state)
 
 	(void)state;
 	listens_as(SOCK_DGRAM, ids, &listener, &at);
-	assert_true(tell("born any 16384"));
+	assert_true(stage_tell("born any 16384"));
 	client = new_socket(SOCK_DGRAM);
-	from = end_of("192.0.2.1", 0);
+	from = stage_address("192.0.2.1", 0);
 	assert_int_equal(bind(client, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(getsockname(client, (struct sockaddr *)&from, &len), 0);
 	fd = new_socket(SOCK_DGRAM);
@@ -323,12 +299,12 @@ static void every_refusal_has_its_name_and_leaves_no_latch(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		print_message("%s\n", t[i].lie);
-		assert_true(tell(t[i].lie));
+		assert_true(stage_tell(t[i].lie));
 		assert_int_equal(connect_to(&to, SOCK_STREAM, NULL, &fd, &id), t[i].error);
-		assert_true(tell(t[i].back));
+		assert_true(stage_tell(t[i].back));
 		assert_int_equal(id, 99);
-		assert_true(tell("compare"));
-		assert_string_equal(answer, "ok 0 0\n");
+		assert_true(stage_tell("compare"));
+		assert_string_equal(stage_answer(), "ok 0 0\n");
 	}
 	close(server);
 }
@@ -360,7 +336,7 @@ static void a_request_is_met_or_refused(void **state)
 	assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id), LATCH_ERR_WEAK);
 	request.mode = LATCH_MODE_ANY;
 	request.may_be_broken = true;
-	assert_true(tell("sa add 2 other.test 16388"));
+	assert_true(stage_tell("sa add 2 other.test 16388"));
 	assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id), 0);
 	assert_int_equal(state_of(id), LATCH_STATE_BROKEN);
 	close(fd);
@@ -371,7 +347,7 @@ static void a_used_socket_is_latched_late_or_not_at_all(void **state)
 {
 	struct latch_request late = { .size = sizeof(late), .late = true };
 	struct latch_info *info;
-	struct sockaddr_in to, from = end_of("192.0.2.1", 0);
+	struct sockaddr_in to, from = stage_address("192.0.2.1", 0);
 	int server = serve(SOCK_STREAM, &to), fd = new_socket(SOCK_STREAM);
 	uint64_t id;
 
@@ -379,7 +355,7 @@ static void a_used_socket_is_latched_late_or_not_at_all(void **state)
 	assert_int_equal(latch_latch(latch, fd, NULL, &id), LATCH_ERR_NOT_CONNECTED);
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	assert_true(tell("used yes"));
+	assert_true(stage_tell("used yes"));
 	assert_int_equal(latch_latch(latch, fd, NULL, &id), LATCH_ERR_ALREADY_USED);
 	assert_int_equal(latch_latch(latch, fd, &late, &id), 0);
 	assert_int_equal(latch_inquire(latch, id, &info), 0);
@@ -461,7 +437,7 @@ static void who_watches_sees_the_latches_of_another_session(void **state)
 	(void)state;
 	assert_int_equal(latch_open(getenv("LATCH_TEST_BUS"), LATCH_OPEN_WATCH, &watcher), 0);
 	assert_int_equal(connect_to(&to, SOCK_STREAM, NULL, &fd, &id), 0);
-	assert_true(tell("sa add 2 other.test 16388"));
+	assert_true(stage_tell("sa add 2 other.test 16388"));
 	assert_int_equal(latch_wait(watcher, id, 1u << LATCH_STATE_BROKEN, A_WHILE_MS, &got), 0);
 	assert_int_equal(latch_dispatch(watcher, see, &seen), 0);
 	assert_string_equal(seen.type, "change");
@@ -479,11 +455,11 @@ static void two_hundred_calls_that_the_daemon_refuses_leave_it_as_it_was(void **
 	uint64_t id;
 
 	(void)state;
-	assert_true(tell("sa del 1"));
+	assert_true(stage_tell("sa del 1"));
 	for (int i = 0; i < 200; i++)
 		assert_int_equal(connect_to(&to, SOCK_STREAM, NULL, &fd, &id), LATCH_ERR_NO_SA);
-	assert_true(tell("status"));
-	assert_int_equal(strncmp(answer, "ok yes 0 ", 9), 0);
+	assert_true(stage_tell("status"));
+	assert_int_equal(strncmp(stage_answer(), "ok yes 0 ", 9), 0);
 	close(server);
 }
 
@@ -498,7 +474,7 @@ static void when_the_daemon_ends_every_call_says_so(void **state)
 
 	(void)state;
 	assert_int_equal(connect_to(&to, SOCK_STREAM, NULL, &fd, &id), 0);
-	assert_true(tell("quit"));
+	assert_true(stage_tell("quit"));
 	assert_int_equal(latch_wait(latch, id, 1u << LATCH_STATE_BROKEN, A_WHILE_MS, &got),
 			 LATCH_ERR_SERVICE);
 	/* It leaves the bus first. */
@@ -512,37 +488,6 @@ static void when_the_daemon_ends_every_call_says_so(void **state)
 	latch = NULL;
 	close(fd);
 	close(server);
-}
-
-/* 192.0.2.0/24 becomes this host's, and 192.0.2.1 the source of what goes there. */
-static int set_up_network(void **state)
-{
-	struct ifreq request = { .ifr_name = "lo:1" }, up = { .ifr_name = "lo" };
-	struct sockaddr_in *in = (struct sockaddr_in *)&request.ifr_addr;
-	int fd = new_socket(SOCK_DGRAM);
-
-	(void)state;
-	up.ifr_flags = IFF_UP;
-	if (ioctl(fd, SIOCSIFFLAGS, &up) != 0)
-		return -1;
-	*in = end_of("192.0.2.1", 0);
-	if (ioctl(fd, SIOCSIFADDR, &request) != 0)
-		return -1;
-	*in = end_of("255.255.255.0", 0);
-	if (ioctl(fd, SIOCSIFNETMASK, &request) != 0)
-		return -1;
-	close(fd);
-	commands = fdopen(atoi(getenv("LATCH_TEST_IN")), "w");
-	answers = fdopen(atoi(getenv("LATCH_TEST_OUT")), "r");
-	return commands == NULL || answers == NULL ? -1 : 0;
-}
-
-static int let_go(void **state)
-{
-	(void)state;
-	fclose(commands);
-	fclose(answers);
-	return 0;
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -565,5 +510,5 @@ int main(void)
 		cmocka_unit_test_setup(when_the_daemon_ends_every_call_says_so, begin),
 	};
 
-	return cmocka_run_group_tests(tests, set_up_network, let_go);
+	return cmocka_run_group_tests(tests, stage_set_up, stage_tear_down);
 }
