@@ -244,7 +244,9 @@ static bool owns_a_latch(DBusConnection *client)
 
 	tcp_pair(pair);
 	id = latch_fd(client, pair[0]);
-	/* the creation of its own latch, and nothing of root's */
+	/* Both latches change. Told are the changes of its own latch, and nothing of root's. */
+	tell("sa add 2 c.test 105");
+	tell("sa del 2");
 	while ((json = record_now(session)) != NULL) {
 		if ((uint64_t)json_integer_value(json_object_get(json, "id")) != id)
 			return false;

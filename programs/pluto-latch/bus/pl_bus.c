@@ -52,7 +52,8 @@ static bool may_say(struct pl_bus_budget *budget, bool *ret_is_last)
 	return budget->nr_lines <= LOG_LINES;
 }
 
-static void say(struct pl_bus *bus, struct pl_bus_budget *budget, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+say(struct pl_bus *bus, struct pl_bus_budget *budget, const char *format, va_list args)
 {
 	char text[1024] = "bus: ";
 	size_t len = strlen(text);
