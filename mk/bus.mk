@@ -40,3 +40,20 @@ $(BUS_TESTS): $(BUILD)/bus/%: $(BUILD)/asan/testing/bus/%.o $(BUILD)/asan/testin
 BUS_UNIT := $(filter %/test_record %/test_bus_member %/test_bus_request,$(UNIT_TESTS))
 $(BUS_UNIT): $(call objects,asan,$(BUS_SRC))
 $(BUS_UNIT): UNIT_LIBS = $(BUS_LIBS)
+
+# Fuzzing, with everything of ours instrumented. What it finds is kept in the corpus.
+FUZZ_SECONDS := 60
+FUZZ_CORPUS := $(BUILD)/fuzz/corpus
+FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+.PHONY: fuzz-bus
+fuzz-bus: $(BUILD)/fuzz/fuzz_request	## hostile arguments of calls, FUZZ_SECONDS (60) long
+	@mkdir -p $(FUZZ_CORPUS)
+	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
+		$(FUZZ_CORPUS) 2>&1 | grep -aE '^(Done|SUMMARY)|ERROR' && \
+		echo "ok fuzz: fuzz_request" || { echo "FAIL fuzz: fuzz_request"; false; }
+
+$(BUILD)/fuzz/fuzz_request: testing/fuzz/fuzz_request.c $(BUS_SRC) $(CORE_SRC) \
+		$(wildcard $(DAEMON_DIR)/*/*.h) | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(call run,FUZZ)$(CLANG) -std=gnu99 -g -O1 -D_GNU_SOURCE $(WARN) -I$(DAEMON_DIR) \
+		$(BUS_CFLAGS) $(FUZZ_FLAGS) -o $@ $(filter %.c,$^) $(BUS_LIBS) $(OURS_LIBS)
