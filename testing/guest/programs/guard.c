@@ -16,6 +16,7 @@
  *	guard watch		until killed: put the table back, and say so
  *	guard gro		devices that join segments, one per line
  *	guard gro on|off DEV...
+ *	guard fill N		the table with N pinned flows in one batch: ns of it
  *	guard time N		guard, permit, block, unguard N flows: ns of each
  *
  * Exit code 0, or 1 with one line that says why.
@@ -26,6 +27,7 @@
 #include "kernel/pl_guard.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,20 +197,50 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+/* Flow number @i of many. */
+static struct pl_tuple numbered(unsigned i)
+{
+	struct pl_tuple tuple = { .af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = 7,
+				  .local = { 10, 0, 0, 1 }, .remote = { 10, 0, 0, 2 } };
+
+	tuple.remote_port = (uint16_t)(1 + i % 60000);
+	tuple.remote[2] = (uint8_t)(i / 60000);
+	return tuple;
+}
+
+static int cmd_fill(unsigned nr)
+{
+	struct pl_guard_item *items = calloc(3 * (size_t)nr, sizeof(*items));
+	uint64_t begin;
+	int r;
+
+	if (items == NULL)
+		return result("fill", -ENOMEM);
+	for (unsigned i = 0; i < 3 * nr; i++) {
+		items[i].kind = i % 3 == 0 ? PL_GUARD_FLOW : PL_GUARD_PIN;
+		items[i].tuple = numbered(i / 3);
+		if (i % 3 != 0)
+			items[i].pin = (struct pl_pin){ i % 3 == 1 ? PL_DIR_IN : PL_DIR_OUT, 101 };
+	}
+	begin = now();
+	r = ops->rebuild(guard, items, 3 * (size_t)nr);
+	printf("%llu\n", (unsigned long long)(now() - begin));
+	free(items);
+	return result("fill", r);
+}
+
 static int cmd_time(unsigned nr)
 {
 	static const char *const names[] = { "guard", "permit", "block", "unguard" };
 	static const struct pl_pin pins[] = { { PL_DIR_IN, 101 }, { PL_DIR_OUT, 101 } };
-	struct pl_tuple tuple = { .af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = 7,
-				  .local = { 10, 0, 0, 1 }, .remote = { 10, 0, 0, 2 } };
 	int r = 0;
 
 	for (unsigned step = 0; step < 4; step++) {
 		uint64_t begin = now();
 
 		for (unsigned i = 0; i < nr && r == 0; i++) {
-			tuple.remote_port = (uint16_t)(1 + i % 60000);
-			tuple.remote[2] = (uint8_t)(i / 60000);
+			struct pl_tuple tuple = numbered(i);
+
 			r = step == 0 ? ops->guard(guard, &tuple) :
 			    step == 1 ? ops->permit(guard, &tuple, pins, 2) :
 			    step == 2 ? ops->block(guard, &tuple) : ops->unguard(guard, &tuple);
@@ -270,6 +302,8 @@ static int run(const char *verb, char **words, int nr)
 		return cmd_install();
 	if (strcmp(verb, "gro") == 0)
 		return cmd_gro(words, nr);
+	if (strcmp(verb, "fill") == 0 && nr == 1 && atoi(words[0]) > 0)
+		return cmd_fill((unsigned)atoi(words[0]));
 	r = pl_guard_adopt(guard);
 	if (r != 0)
 		return result("adopt", r);
