@@ -175,19 +175,28 @@ static void take_end(const union end *end, uint8_t address[16], uint16_t *port)
 	}
 }
 
+/* getpeername(2), which pluto's seccomp filter does not allow. */
+static int read_peer(int fd, const union end *local, union end *ret)
+{
+	socklen_t len = local->any.sa_family == AF_INET6 ? sizeof(ret->in6) : sizeof(ret->in);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERNAME, ret, &len) < 0 ? -errno : 0;
+}
+
 /* Its state says "connected"; the peer's name may be gone since. */
 static int read_ends(int fd, struct pl_socket_facts *facts)
 {
 	union end local = { .any.sa_family = AF_UNSPEC }, remote = { .any.sa_family = AF_UNSPEC };
-	socklen_t local_len = sizeof(local), remote_len = sizeof(remote);
+	socklen_t local_len = sizeof(local);
+	int r;
 
-	if (facts->is_connected && getpeername(fd, &remote.any, &remote_len) < 0) {
-		if (errno != ENOTCONN)
-			return -errno;
-		facts->is_connected = false;
-	}
 	if (getsockname(fd, &local.any, &local_len) < 0)
 		return -errno;
+	r = facts->is_connected ? read_peer(fd, &local, &remote) : 0;
+	if (r == -ENOTCONN)
+		facts->is_connected = false;
+	else if (r != 0)
+		return r;
 	take_end(&local, facts->tuple.local, &facts->tuple.local_port);
 	if (facts->is_connected)
 		take_end(&remote, facts->tuple.remote, &facts->tuple.remote_port);
@@ -257,8 +266,8 @@ static int read_sctp_wrap(int fd, struct pl_socket_facts *facts, const union end
 /* Of a socket with many associations none is "the" connection. */
 static int read_sctp(int fd, int type, struct pl_socket_facts *facts)
 {
-	union end peer = { .any.sa_family = AF_UNSPEC };
-	socklen_t len = sizeof(struct sctp_status), peer_len = sizeof(peer);
+	union end local = { .any.sa_family = AF_UNSPEC }, peer = local;
+	socklen_t len = sizeof(struct sctp_status), local_len = sizeof(local);
 	struct sctp_assoc_stats stats;
 	struct sctp_status status;
 	int r = read_sctp_wrap(fd, facts, &peer);
@@ -275,8 +284,11 @@ static int read_sctp(int fd, int type, struct pl_socket_facts *facts)
 	if (r != 0)
 		return r;
 	facts->has_received = stats.sas_iodchunks != 0 || stats.sas_iuodchunks != 0;
-	if (getpeername(fd, &peer.any, &peer_len) < 0)
-		return errno == ENOTCONN ? 0 : -errno;
+	if (getsockname(fd, &local.any, &local_len) < 0)
+		return -errno;
+	r = read_peer(fd, &local, &peer);
+	if (r != 0)
+		return r == -ENOTCONN ? 0 : r;
 	return read_sctp_wrap(fd, facts, &peer);
 }
 
