@@ -118,16 +118,6 @@ static bool copy(int from, int to, size_t *sum)
 	return got > 0 && n >= 0;
 }
 
-/* A break resets the connection first, and says why then. */
-static void look_why(void)
-{
-	enum latch_state state;
-
-	if (why_over != NULL &&
-	    latch_wait(latch, id, 1u << LATCH_STATE_BROKEN, 1000, &state) == 0)
-		(void)!latch_dispatch(latch, on_event, NULL);
-}
-
 static void carry(int fd, bool is_server)
 {
 	int input = is_server ? -1 : STDIN_FILENO;
@@ -154,7 +144,9 @@ static void carry(int fd, bool is_server)
 			input = -1;
 		}
 	}
-	look_why();
+	/* When a break resets the connection, the reason is there already. */
+	if (latch_dispatch(latch, on_event, NULL) != 0 && why_over == NULL)
+		why_over = "the daemon is gone";
 	close(fd);
 	printf("ended sent=%zu received=%zu reason=%s\n", is_server ? received : sent, received,
 	       why_over == NULL ? "end" : why_over);

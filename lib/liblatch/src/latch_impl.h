@@ -165,7 +165,8 @@ int latch_info_from_dict(struct DBusMessageIter *dict, struct latch_info **ret_i
  * @len:  of @text, in bytes
  * @ret:  free with latch_record_free(); its event has .json unset
  *
- * Return: 0; LATCH_ERR_NO_MEMORY; LATCH_ERR_MALFORMED when it is no JSON object with a type
+ * Return: 0; LATCH_ERR_NO_MEMORY; LATCH_ERR_MALFORMED when it is no JSON object with a type, or
+ * cannot be read for lack of memory: it ends the session either way
  */
 int latch_record_parse(const char *text, size_t len, struct latch_record **ret) MUST_USE;
 

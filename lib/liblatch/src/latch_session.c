@@ -39,11 +39,10 @@ static const char *text_of(const json_t *json, const char *key)
 int latch_record_parse(const char *text, size_t len, struct latch_record **ret)
 {
 	struct latch_record *record = calloc(1, sizeof(*record));
-	json_error_t error;
 
 	if (record == NULL)
 		return LATCH_ERR_NO_MEMORY;
-	record->json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	record->json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	record->event = (struct latch_event) {
 		.type = text_of(record->json, "type"),
 		.id = number_of(record->json, "id"),
@@ -55,11 +54,8 @@ int latch_record_parse(const char *text, size_t len, struct latch_record **ret)
 		.reason = text_of(record->json, "reason"),
 	};
 	if (record->event.type == NULL) {
-		bool is_full = record->json == NULL &&
-			       json_error_code(&error) == json_error_out_of_memory;
-
 		latch_record_free(record);
-		return is_full ? LATCH_ERR_NO_MEMORY : LATCH_ERR_MALFORMED;
+		return LATCH_ERR_MALFORMED;
 	}
 	*ret = record;
 	return 0;
