@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -144,23 +145,58 @@ static void what_the_client_sends_comes_back_until_it_ends(void **state)
 	close(server.in);
 }
 
-static void both_ends_let_go_when_an_alert_comes(void **state)
+/* The other end is nobody's latch: both are on this host, and the first to let go would end both. */
+static void lets_go_when_an_alert_comes(struct run *run)
 {
-	struct run *const runs[] = { &client, &server };
+	assert_true(stage_tell("sa add 2 other.test 16388"));
+	do {
+		expect(run, "event type=alert latch=");
+	} while (strstr(run->line, "from=established to=broken reason=") == NULL);
+	assert_non_null(strstr(run->line, "other.test"));
+	expect(run, "ended sent=0 received=0 reason=alert");
+	assert_int_equal(end_of(run), 5);
+	close(run->in);
+}
+
+static int new_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void the_server_lets_go_when_an_alert_comes(void **state)
+{
+	struct sockaddr_in from = stage_address("192.0.2.1", 0);
+	struct sockaddr_in to = stage_address("192.0.2.2", 4001);
+	int fd = new_socket();
 
 	(void)state;
-	both_are_latched("4001");
-	assert_true(stage_tell("sa add 2 other.test 16388"));
-	for (int i = 0; i < 2; i++) {
-		expect(runs[i], "event type=alert latch=");
-		while (strstr(runs[i]->line, "to=broken") == NULL)
-			expect(runs[i], "event type=alert latch=");
-		assert_non_null(strstr(runs[i]->line, "from=established to=broken reason="));
-		assert_non_null(strstr(runs[i]->line, "other.test"));
-		expect(runs[i], "ended sent=0 received=0 reason=alert");
-		assert_int_equal(end_of(runs[i]), 5);
-		close(runs[i]->in);
-	}
+	assert_true(stage_tell("sa add 1 peer.test 16384"));
+	assert_true(stage_tell("born any 16384"));
+	start(&server, "server", "4001");
+	expect(&server, "listening latch=");
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	expect(&server, "latched latch=");
+	lets_go_when_an_alert_comes(&server);
+	close(fd);
+}
+
+static void the_client_lets_go_when_an_alert_comes(void **state)
+{
+	struct sockaddr_in at = stage_address("192.0.2.2", 4002);
+	int fd = new_socket();
+
+	(void)state;
+	assert_true(stage_tell("sa add 1 peer.test 16384"));
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	start(&client, "client", "4002");
+	expect(&client, "latched latch=");
+	lets_go_when_an_alert_comes(&client);
+	close(fd);
 }
 
 static void without_a_daemon_or_with_wrong_words_it_says_so(void **state)
@@ -181,7 +217,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(what_the_client_sends_comes_back_until_it_ends, clean),
-		cmocka_unit_test_teardown(both_ends_let_go_when_an_alert_comes, clean),
+		cmocka_unit_test_teardown(the_server_lets_go_when_an_alert_comes, clean),
+		cmocka_unit_test_teardown(the_client_lets_go_when_an_alert_comes, clean),
 		cmocka_unit_test(without_a_daemon_or_with_wrong_words_it_says_so),
 	};
 

@@ -404,6 +404,17 @@ static void the_end_of_the_session_comes_after_its_records(void **state)
 	assert_int_equal(latch_release(latch, 7), LATCH_ERR_SERVICE);
 }
 
+static void the_end_of_an_idle_session_is_seen(void **state)
+{
+	(void)state;
+	assert_int_equal(latch_dispatch(latch, NULL, NULL), 0);
+	assert_int_equal(latch_dispatch(latch, NULL, NULL), 0);
+	fake_hang_up(fake);
+	/* as the last look left it */
+	errno = EAGAIN;
+	assert_int_equal(latch_dispatch(latch, NULL, NULL), LATCH_ERR_SERVICE);
+}
+
 static void what_is_no_record_ends_the_session(void **state)
 {
 	static char longest[LATCH_RECORD_MAX + 1];
@@ -491,6 +502,18 @@ static void wait_ends_with_closed_asked_for_or_not(void **state)
 	assert_int_equal(got, LATCH_STATE_CLOSED);
 }
 
+static void wait_ends_when_it_cannot_ask(void **state)
+{
+	enum latch_state got = LATCH_STATE_NONE;
+
+	(void)state;
+	fake->fail = "Inquire";
+	fake->error = "org.libreswan.Latch1.Error.NoMemory";
+	assert_int_equal(latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, -1, &got),
+			 LATCH_ERR_NO_MEMORY);
+	assert_int_equal(got, LATCH_STATE_NONE);
+}
+
 static void wait_learns_from_records_and_keeps_them_for_dispatch(void **state)
 {
 	struct seen seen = { .nr = 0 };
@@ -519,15 +542,17 @@ static void records_that_a_wait_queued_make_the_descriptor_readable(void **state
 
 	(void)state;
 	assert_int_equal(latch_dispatch(latch, NULL, NULL), 0);
-	fake->say[0] = "{\"type\":\"alert\",\"id\":7,\"to\":\"broken\",\"generation\":6}";
-	fake->nr_say = 1;
-	assert_int_equal(latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, -1, &got), 0);
-	/* nothing is in the kernel's queue any more */
-	assert_true(is_readable(latch_fd(latch)));
-	assert_false(is_readable(latch->session));
-	assert_int_equal(latch_dispatch(latch, see, &seen), 0);
-	assert_int_equal(seen.nr, 1);
-	assert_false(is_readable(latch_fd(latch)));
+	for (unsigned i = 1; i <= 3; i++) {
+		fake->say[0] = "{\"type\":\"alert\",\"id\":7,\"to\":\"broken\",\"generation\":6}";
+		fake->nr_say = 1;
+		assert_int_equal(latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, -1, &got), 0);
+		/* nothing is in the kernel's queue any more */
+		assert_true(is_readable(latch_fd(latch)));
+		assert_false(is_readable(latch->session));
+		assert_int_equal(latch_dispatch(latch, see, &seen), 0);
+		assert_int_equal(seen.nr, i);
+		assert_false(is_readable(latch_fd(latch)));
+	}
 }
 
 static void a_record_older_than_the_answer_is_not_news(void **state)
@@ -598,11 +623,13 @@ int main(void)
 		HANDLE(two_hundred_failing_calls_leak_no_descriptor),
 		HANDLE(records_are_handed_out_in_order_and_once),
 		HANDLE(the_end_of_the_session_comes_after_its_records),
+		HANDLE(the_end_of_an_idle_session_is_seen),
 		HANDLE(what_is_no_record_ends_the_session),
 		HANDLE(wait_returns_at_once_when_it_is_so_already),
 		HANDLE(wait_waits_as_long_as_it_is_told),
 		HANDLE(a_signal_ends_a_wait),
 		HANDLE(wait_ends_with_closed_asked_for_or_not),
+		HANDLE(wait_ends_when_it_cannot_ask),
 		HANDLE(wait_learns_from_records_and_keeps_them_for_dispatch),
 		HANDLE(records_that_a_wait_queued_make_the_descriptor_readable),
 		HANDLE(a_record_older_than_the_answer_is_not_news),

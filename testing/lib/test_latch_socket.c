@@ -13,6 +13,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -201,6 +203,44 @@ static void connect_speaks_ip6_and_the_ip4_of_ip6(void **state)
 	connects("::1", NULL, "::1", SOCK_DGRAM);
 	connects("::", "::ffff:127.0.0.1", "::ffff:127.0.0.1", SOCK_STREAM);
 	connects("::", "::ffff:127.0.0.1", "::ffff:127.0.0.1", SOCK_DGRAM);
+}
+
+/* Return: index of an interface beside the loopback that has an IPv4 address; 0 for none */
+static int other_interface(struct sockaddr_in *ret)
+{
+	struct ifaddrs *all, *at;
+	int index = 0;
+
+	assert_int_equal(getifaddrs(&all), 0);
+	for (at = all; at != NULL && index == 0; at = at->ifa_next) {
+		if (at->ifa_addr == NULL || at->ifa_addr->sa_family != AF_INET ||
+		    (at->ifa_flags & (IFF_LOOPBACK | IFF_UP)) != IFF_UP)
+			continue;
+		memcpy(ret, at->ifa_addr, sizeof(*ret));
+		index = (int)if_nametoindex(at->ifa_name);
+	}
+	freeifaddrs(all);
+	return index;
+}
+
+static void connect_asks_for_the_route_of_this_socket(void **state)
+{
+	union end to = make_end("127.0.0.1", 9), seen;
+	struct sockaddr_in own;
+	int fd, index = other_interface(&own);
+	uint64_t id;
+
+	(void)state;
+	if (index == 0)
+		skip();
+	fd = new_socket(AF_INET, SOCK_DGRAM);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)), 0);
+	/* Nothing is there; what counts is where the daemon saw it bound. */
+	(void)!latch_connect(latch, fd, &to.any, size_of(&to), NULL, &id);
+	assert_int_equal(fake_count(fake, "Latch"), 1);
+	memcpy(&seen.space, &fake->socket.local, sizeof(seen.space));
+	assert_int_equal(seen.in.sin_addr.s_addr, own.sin_addr.s_addr);
+	close(fd);
 }
 
 static void connect_keeps_what_is_bound(void **state)
@@ -609,6 +649,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(connect_binds_to_the_route_and_latches_before_it_connects),
 		TEST(connect_speaks_ip6_and_the_ip4_of_ip6),
+		TEST(connect_asks_for_the_route_of_this_socket),
 		TEST(connect_keeps_what_is_bound),
 		TEST(connect_wants_a_port_now_though_the_socket_puts_it_off),
 		TEST(connect_cannot_narrow_a_port_that_is_bound_on_every_address),
