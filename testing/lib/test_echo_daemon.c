@@ -145,7 +145,7 @@ static void what_the_client_sends_comes_back_until_it_ends(void **state)
 	close(server.in);
 }
 
-/* The other end is nobody's latch: both are on this host, and the first to let go would end both. */
+/* The other end has no latch: both are on this host, and the first to let go would end both. */
 static void lets_go_when_an_alert_comes(struct run *run)
 {
 	assert_true(stage_tell("sa add 2 other.test 16388"));
