@@ -16,6 +16,7 @@
 #include "bus/pl_bus.h"
 #include "core/pl_conf.h"
 #include "core/pl_error.h"
+#include "daemon/pl_offload.h"
 #include "kernel/pl_guard.h"
 #include "kernel/pl_socket_diag.h"
 
@@ -40,6 +41,7 @@ struct pl_daemon {
 	struct pl_conf conf;
 	struct pl_guard *guard;
 	struct pl_diag *diag;
+	struct pl_offload *offload;
 	struct pl_bus *bus;
 	struct event_base *base;
 	struct event *timer, *guard_event;
@@ -192,7 +194,10 @@ static int open_guard(struct pl_daemon *daemon, char error[static PL_DAEMON_ERRO
 	int r = pl_guard_open(PL_NFT_PART_ALL, &daemon->guard);
 
 	if (r != 0) {
-		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to nftables: %s", strerror(-r));
+		const char *hint = pl_guard_open_hint(r);
+
+		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to nftables: %s",
+			 hint != NULL ? hint : strerror(-r));
 		return r;
 	}
 	r = pl_guard_adopt(daemon->guard);
@@ -202,6 +207,13 @@ static int open_guard(struct pl_daemon *daemon, char error[static PL_DAEMON_ERRO
 		 "there (%s); it goes on blocking. Remove it by hand if nothing in it matters",
 		 r < 0 ? strerror(-r) : pl_strerror(r));
 	return r;
+}
+
+static void bus_log(void *ctx, const char *text)
+{
+	const struct pl_daemon *daemon = ctx;
+
+	say(daemon, "latch: %s", text);
 }
 
 static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
@@ -217,10 +229,14 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to sock_diag: %s", strerror(-r));
 		return r;
 	}
-	daemon->bus = pl_bus_new(&daemon->conf, NULL, NULL);
-	if (daemon->bus == NULL)
+	daemon->offload = pl_offload_new((enum pl_conf_gro)daemon->conf.gro, daemon->log);
+	daemon->bus = pl_bus_new(&daemon->conf, bus_log, daemon);
+	if (daemon->offload == NULL || daemon->bus == NULL) {
 		snprintf(error, PL_DAEMON_ERROR_MAX, "no memory");
-	return daemon->bus == NULL ? -ENOMEM : 0;
+		return -ENOMEM;
+	}
+	pl_guard_on_first(daemon->guard, pl_offload_begin, daemon->offload);
+	return 0;
 }
 
 static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
@@ -284,6 +300,8 @@ int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
 		return -EIO;
 	if (daemon->wake_ns != 0 && arm(daemon) != 0)
 		return -EIO;
+	if (pl_offload_attach(daemon->offload, base) != 0)
+		return -EIO;
 	return pl_bus_attach(daemon->bus, base, getenv("PLUTO_LATCH_BUS"), daemon->engine);
 }
 
@@ -314,6 +332,7 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 		event_free(daemon->timer);
 	if (daemon->guard_event != NULL)
 		event_free(daemon->guard_event);
+	pl_offload_free(daemon->offload);
 	pl_diag_close(daemon->diag);
 	pl_guard_close(daemon->guard);
 	pl_conf_clear(&daemon->conf);

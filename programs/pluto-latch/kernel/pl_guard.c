@@ -42,6 +42,8 @@ struct pl_guard {
 	unsigned parts;
 	bool is_in_force;
 	const char *missing;
+	pl_guard_first *first;	/* NULL when it was done */
+	void *first_ctx;
 };
 
 static struct mnl_socket *open_socket(unsigned groups, int flags)
@@ -220,6 +222,21 @@ static int commit_or_restore(struct pl_guard *guard)
 	return commit(guard) == 0 ? 0 : pl_guard_restore(guard);
 }
 
+void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx)
+{
+	guard->first = first;
+	guard->first_ctx = ctx;
+}
+
+static int prepare_first(struct pl_guard *guard)
+{
+	int r = guard->first == NULL ? 0 : guard->first(guard->first_ctx);
+
+	if (r == 0)
+		guard->first = NULL;
+	return r;
+}
+
 static int op_add(void *ctx, const struct pl_tuple *tuple)
 {
 	struct pl_guard *guard = ctx;
@@ -232,6 +249,9 @@ static int op_add(void *ctx, const struct pl_tuple *tuple)
 		return PL_E_UNAVAILABLE;
 	if (entry != NULL && (!pl_tuple_is_listener(tuple) || entry->takes_births))
 		return 0;
+	r = prepare_first(guard);
+	if (r != 0)
+		return r;
 	start(guard);
 	if (entry != NULL) {
 		pl_mirror_births(&guard->batch, entry, true);
@@ -458,7 +478,7 @@ static int op_rebuild(void *ctx, const struct pl_guard_item *items, size_t nr_it
 {
 	struct pl_guard *guard = ctx;
 	struct pl_mirror *before = guard->mirror, *mirror = pl_mirror_new(guard->key);
-	int r = mirror == NULL ? -ENOMEM : 0;
+	int r = mirror == NULL ? -ENOMEM : nr_items == 0 ? 0 : prepare_first(guard);
 
 	for (size_t i = 0; i < nr_items && r == 0; i++)
 		r = mirror_item(mirror, &items[i]);

@@ -44,6 +44,21 @@ const char *pl_guard_open_hint(int error);
 struct pl_guard *pl_guard_close(struct pl_guard *guard);
 
 /**
+ * typedef pl_guard_first - see pl_guard_on_first()
+ *
+ * Return: 0; anything else is an error of the operation, and nothing enters the guard
+ */
+typedef int pl_guard_first(void *ctx);
+
+/**
+ * pl_guard_on_first() - have something done before the first flow or listener enters the guard
+ * @guard: open
+ * @first: called until it returned 0
+ * @ctx:   for it
+ */
+void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx);
+
+/**
  * pl_guard_operations() - the operations of core/pl_ops.h, whose context is a guard
  *
  * Besides what is said there: @guard and @listen return PL_E_UNSUPPORTED for SCTP, @permit

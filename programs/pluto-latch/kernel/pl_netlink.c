@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { ANSWER_MAX = 65536 };
 
@@ -161,4 +162,17 @@ int pl_netlink_dump(struct mnl_socket *socket, const struct nlmsghdr *request,
 			return dump.r;
 	}
 	return is_cut ? -EINTR : 0;
+}
+
+int pl_netlink_bind(struct mnl_socket *socket, unsigned groups)
+{
+	enum { ABOVE_PIDS = 0x40000000, STEP = 0x1000000, TRIES = 16 };
+	int r = -1;
+
+	for (int i = 0; i < TRIES && r < 0; i++) {
+		r = mnl_socket_bind(socket, groups, ABOVE_PIDS + i * STEP + getpid());
+		if (r < 0 && errno != EADDRINUSE)
+			break;
+	}
+	return r;
 }

@@ -3,6 +3,7 @@
 #ifndef PL_NETLINK_H
 #define PL_NETLINK_H
 
+#include "core/pl_base.h"
 #include "kernel/pl_nft.h"
 
 #include <stdint.h>
@@ -45,5 +46,17 @@ int pl_netlink_commit(struct mnl_socket *socket, const struct pl_nft_batch *batc
  */
 int pl_netlink_dump(struct mnl_socket *socket, const struct nlmsghdr *request,
 		    int (*see)(void *ctx, const struct nlmsghdr *message), void *ctx) PL_MUST_USE;
+
+/**
+ * pl_netlink_bind() - bind to a port that is not the process id
+ * @socket: of any family
+ * @groups: to listen to
+ *
+ * The kernel would give the first socket of a process its pid as port, and pluto, which comes
+ * later, insists on that one (NETLINK_ROUTE and NETLINK_XFRM).
+ *
+ * Return: 0, or -1 and errno
+ */
+int pl_netlink_bind(struct mnl_socket *socket, unsigned groups) PL_MUST_USE;
 
 #endif

@@ -9,13 +9,14 @@
 
 #include "kernel/pl_socket_ask.h"
 
+#include "kernel/pl_netlink.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum { ANSWER_MAX = 65536 };
 
@@ -27,21 +28,6 @@ struct answer {
 	int r;
 };
 
-/* The kernel would give the first socket of a process its pid as port, and pluto, which comes
- * later, insists on that one (NETLINK_ROUTE and NETLINK_XFRM). So: any other, above all pids. */
-static int bind_beside(struct mnl_socket *socket)
-{
-	enum { ABOVE_PIDS = 0x40000000, TRIES = 16 };
-	int r = -1;
-
-	for (unsigned i = 0; i < TRIES && r < 0; i++) {
-		r = mnl_socket_bind(socket, 0, ABOVE_PIDS + (pid_t)i * 0x1000000 + getpid());
-		if (r < 0 && errno != EADDRINUSE)
-			break;
-	}
-	return r;
-}
-
 int pl_ask_open(int protocol, struct pl_ask *ret)
 {
 	struct pl_ask ask = { .socket = mnl_socket_open2(protocol, SOCK_CLOEXEC) };
@@ -49,7 +35,7 @@ int pl_ask_open(int protocol, struct pl_ask *ret)
 
 	if (ask.socket == NULL)
 		return -errno;
-	if (bind_beside(ask.socket) < 0) {
+	if (pl_netlink_bind(ask.socket, 0) < 0) {
 		error = errno;
 		pl_ask_close(&ask);
 		return -error;
