@@ -121,10 +121,24 @@ static int guard_listen(void *ctx, const struct pl_tuple *tuple)
 	       put((struct pl_guard_item) { .kind = PL_GUARD_LISTENER, .tuple = *tuple });
 }
 
+static int need_guarded(const struct pl_tuple *tuple)
+{
+	const struct pl_guard_item flow = { .kind = PL_GUARD_FLOW, .tuple = *tuple };
+	const struct pl_guard_item listener = { .kind = PL_GUARD_LISTENER, .tuple = *tuple };
+
+	if (host.refuses)
+		return -EPERM;
+	for (unsigned i = 0; i < host.nr_items; i++) {
+		if (is_item(&host.items[i], &flow) || is_item(&host.items[i], &listener))
+			return 0;
+	}
+	return PL_E_WRONG_STATE;
+}
+
 static int guard_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
 			unsigned nr)
 {
-	int r = host.refuses ? -EPERM : 0;
+	int r = need_guarded(tuple);
 
 	(void)ctx;
 	for (unsigned i = 0; r == 0 && i < nr; i++)
@@ -144,10 +158,12 @@ static int guard_retire(void *ctx, const struct pl_tuple *tuple, const struct pl
 
 static int guard_block(void *ctx, const struct pl_tuple *tuple)
 {
+	int r = need_guarded(tuple);
+
 	(void)ctx;
-	if (!host.refuses)
+	if (r == 0)
 		cut(PL_GUARD_PIN, tuple, any_pin);
-	return host.refuses ? -EPERM : 0;
+	return r;
 }
 
 static int guard_unguard(void *ctx, const struct pl_tuple *tuple)

@@ -135,7 +135,7 @@ static void a_reply_has_the_keys_of_a_record_in_their_order(void **state)
 
 	(void)state;
 	dbus_message_iter_init_append(message, &at);
-	assert_int_equal(pl_bus_put_latch(&at, &latch), 0);
+	assert_int_equal(pl_bus_put_latch(&at, &latch, NULL), 0);
 	assert_true(dbus_message_has_signature(message, "a{sv}"));
 	dbus_message_iter_init(message, &at);
 	dbus_message_iter_recurse(&at, &dict);
@@ -158,7 +158,8 @@ static void a_reply_has_the_keys_of_a_record_in_their_order(void **state)
 
 static void the_estimate_of_a_reply_is_never_too_small(void **state)
 {
-	struct pl_identity *who = somebody("CN=b.test, O=latch");
+	static char id[PL_KEY_TEXT_MAX];
+	struct pl_identity *who = somebody(memset(id, 'x', sizeof(id) - 1));
 	struct pl_latch latches[3] = { full_latch(who), { .id = 1 }, full_latch(NULL) };
 
 	(void)state;
@@ -167,6 +168,7 @@ static void the_estimate_of_a_reply_is_never_too_small(void **state)
 		DBusMessage *empty = dbus_message_new(DBUS_MESSAGE_TYPE_SIGNAL);
 		DBusMessage *message = dbus_message_new(DBUS_MESSAGE_TYPE_SIGNAL);
 		DBusMessageIter at;
+		size_t bytes_said = 0;
 		int empty_len, len;
 		char *bytes;
 
@@ -177,16 +179,69 @@ static void the_estimate_of_a_reply_is_never_too_small(void **state)
 		dbus_message_set_interface(message, "a.b");
 		dbus_message_set_member(message, "c");
 		dbus_message_iter_init_append(message, &at);
-		assert_int_equal(pl_bus_put_latch(&at, &latches[i]), 0);
+		assert_int_equal(pl_bus_put_latch(&at, &latches[i], &bytes_said), 0);
 		assert_true(dbus_message_marshal(empty, &bytes, &empty_len));
 		dbus_free(bytes);
 		assert_true(dbus_message_marshal(message, &bytes, &len));
 		dbus_free(bytes);
-		assert_true((size_t)(len - empty_len) <= pl_bus_latch_bytes(&latches[i]) + 16);
+		assert_in_range(len - empty_len, 100, bytes_said + 16);
+		assert_true(bytes_said <= PL_BUS_LATCH_MAX);
 		dbus_message_unref(empty);
 		dbus_message_unref(message);
 	}
 	pl_identity_unref(who);
+}
+
+static json_t *key_digest(const char *key, size_t len)
+{
+	struct pl_identity_data data = {
+		.peer = { .id = "b", .auth = PL_AUTH_SIGNATURE,
+			  .spki = { (const uint8_t *)key, len } },
+	};
+	struct pl_identity *who;
+	struct pl_latch latch;
+	struct pl_alert alert;
+	json_t *json, *value;
+
+	assert_int_equal(pl_identity_intern(pool, &data, &who), 0);
+	latch = full_latch(who);
+	alert = alert_of(&latch);
+	json = change(&alert, &latch, 65536);
+	value = json_incref(json_object_get(json, "peer_key_sha256"));
+	json_decref(json);
+	pl_identity_unref(who);
+	return value;
+}
+
+static void a_key_is_told_by_its_own_digest_whatever_was_told_before(void **state)
+{
+	static char keys[3][5000];
+	static const size_t lengths[] = { 1, 4095, 4096, 4097, 5000 };
+
+	(void)state;
+	memset(keys[1], 1, sizeof(keys[1]));
+	memcpy(keys[2], keys[1], sizeof(keys[2]));
+	for (unsigned i = 0; i < 5; i++) {
+		json_t *first, *other, *again;
+
+		/* The last byte alone is another one. */
+		keys[2][lengths[i] - 1] = 2;
+		first = key_digest(keys[1], lengths[i]);
+		other = key_digest(keys[2], lengths[i]);
+		again = key_digest(keys[1], lengths[i]);
+		keys[2][lengths[i] - 1] = 1;
+		assert_int_equal(strlen(json_string_value(first)), 64);
+		assert_true(json_equal(first, again));
+		assert_false(json_equal(first, other));
+		json_decref(first);
+		json_decref(other);
+		json_decref(again);
+		first = key_digest(keys[0], lengths[i]);
+		other = key_digest(keys[0], lengths[i] - 1 > 0 ? lengths[i] - 1 : 2);
+		assert_false(json_equal(first, other));
+		json_decref(first);
+		json_decref(other);
+	}
 }
 
 static void without_its_latch_a_record_says_what_the_alert_says(void **state)
@@ -365,6 +420,7 @@ int main(void)
 		TEST(a_latch_with_everything_has_every_key_of_the_table),
 		TEST(a_reply_has_the_keys_of_a_record_in_their_order),
 		TEST(the_estimate_of_a_reply_is_never_too_small),
+		TEST(a_key_is_told_by_its_own_digest_whatever_was_told_before),
 		TEST(without_its_latch_a_record_says_what_the_alert_says),
 		TEST(a_listener_has_no_other_end),
 		TEST(a_record_that_would_be_too_long_leaves_out_what_is_long),

@@ -82,56 +82,57 @@ static int put_value(DBusMessageIter *at, const struct pl_key_value *value)
 	}
 }
 
+struct filling {
+	DBusMessageIter dict;
+	size_t bytes;
+};
+
+static size_t bytes_of(const char *key, const struct pl_key_value *value)
+{
+	/* Length, NUL and padding of each part are in this. */
+	enum { OVERHEAD = 16 };
+	size_t bytes = strlen(key) + 3 * OVERHEAD;
+
+	if (value->type == PL_KEY_TEXT)
+		bytes += strlen(value->text);
+	for (unsigned i = 0; i < value->nr_texts; i++)
+		bytes += strlen(value->texts[i]) + OVERHEAD;
+	return bytes;
+}
+
 static int put_key(void *ctx, const char *key, const struct pl_key_value *value)
 {
-	DBusMessageIter *dict = ctx, entry;
+	struct filling *filling = ctx;
+	DBusMessageIter entry;
 	int r;
 
-	if (!dbus_message_iter_open_container(dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry))
+	if (!dbus_message_iter_open_container(&filling->dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry))
 		return -ENOMEM;
 	r = dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &key) ?
 	    put_value(&entry, value) : -ENOMEM;
 	if (r != 0) {
-		dbus_message_iter_abandon_container(dict, &entry);
+		dbus_message_iter_abandon_container(&filling->dict, &entry);
 		return r;
 	}
-	return dbus_message_iter_close_container(dict, &entry) ? 0 : -ENOMEM;
+	filling->bytes += bytes_of(key, value);
+	return dbus_message_iter_close_container(&filling->dict, &entry) ? 0 : -ENOMEM;
 }
 
-int pl_bus_put_latch(DBusMessageIter *at, const struct pl_latch *latch)
+int pl_bus_put_latch(DBusMessageIter *at, const struct pl_latch *latch, size_t *ret_bytes)
 {
-	DBusMessageIter dict;
+	struct filling filling = { .bytes = 16 };
 	int r;
 
-	if (!dbus_message_iter_open_container(at, DBUS_TYPE_ARRAY, "{sv}", &dict))
+	if (!dbus_message_iter_open_container(at, DBUS_TYPE_ARRAY, "{sv}", &filling.dict))
 		return -ENOMEM;
-	r = pl_latch_walk(latch, put_key, &dict);
+	r = pl_latch_walk(latch, put_key, &filling);
 	if (r != 0) {
-		dbus_message_iter_abandon_container(at, &dict);
+		dbus_message_iter_abandon_container(at, &filling.dict);
 		return r;
 	}
-	return dbus_message_iter_close_container(at, &dict) ? 0 : -ENOMEM;
-}
-
-/* Length, NUL and padding of every part are in this. */
-enum { OVERHEAD = 16 };
-
-static int add_bytes(void *ctx, const char *key, const struct pl_key_value *value)
-{
-	size_t *bytes = ctx;
-
-	*bytes += strlen(key) + 3 * OVERHEAD;
-	if (value->type == PL_KEY_TEXT)
-		*bytes += strlen(value->text);
-	for (unsigned i = 0; i < value->nr_texts; i++)
-		*bytes += strlen(value->texts[i]) + OVERHEAD;
+	if (!dbus_message_iter_close_container(at, &filling.dict))
+		return -ENOMEM;
+	if (ret_bytes != NULL)
+		*ret_bytes = filling.bytes;
 	return 0;
-}
-
-size_t pl_bus_latch_bytes(const struct pl_latch *latch)
-{
-	size_t bytes = OVERHEAD;
-
-	(void)pl_latch_walk(latch, add_bytes, &bytes);
-	return bytes;
 }

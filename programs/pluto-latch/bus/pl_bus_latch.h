@@ -7,20 +7,19 @@
 
 struct DBusMessageIter;
 
+/* What one latch takes in a message, at most. */
+#define PL_BUS_LATCH_MAX 24576
+
 /**
  * pl_bus_put_latch() - LATCH as "a{sv}"
- * @at:    where
- * @latch: the latch
+ * @at:        where
+ * @latch:     the latch
+ * @ret_bytes: what it takes in the message, rounded up; may be NULL
  *
  * Return: 0 or -ENOMEM: throw the message away
  */
-int pl_bus_put_latch(struct DBusMessageIter *at, const struct pl_latch *latch) PL_MUST_USE;
-
-/**
- * pl_bus_latch_bytes() - what that takes in a message, at most
- * @latch: the latch
- */
-size_t pl_bus_latch_bytes(const struct pl_latch *latch);
+int pl_bus_put_latch(struct DBusMessageIter *at, const struct pl_latch *latch,
+		     size_t *ret_bytes) PL_MUST_USE;
 
 /**
  * pl_bus_put_variant() - a basic value as "v"

@@ -98,7 +98,7 @@ static int put_latch(struct pl_bus *bus, uint64_t id, DBusMessage *reply)
 	if (r != 0)
 		return r;
 	dbus_message_iter_init_append(reply, &at);
-	return pl_bus_put_latch(&at, latch);
+	return pl_bus_put_latch(&at, latch, NULL);
 }
 
 int pl_method_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
@@ -168,7 +168,7 @@ int pl_method_inquire(struct pl_bus *bus, const struct pl_caller_id *who, struct
 	if (r != 0)
 		return r;
 	dbus_message_iter_init_append(reply, &at);
-	return pl_bus_put_latch(&at, latch);
+	return pl_bus_put_latch(&at, latch, NULL);
 }
 
 int pl_method_release(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
@@ -229,11 +229,9 @@ static int fill(struct pl_bus *bus, struct page *page)
 			page->cursor = latch->id;
 			continue;
 		}
-		bytes = pl_bus_latch_bytes(latch);
-		if (page->nr == page->max_nr ||
-		    (page->nr > 0 && page->bytes + bytes > page->max_bytes))
+		if (page->nr == page->max_nr || page->bytes + PL_BUS_LATCH_MAX > page->max_bytes)
 			return 0;
-		r = pl_bus_put_latch(&page->latches, latch);
+		r = pl_bus_put_latch(&page->latches, latch, &bytes);
 		if (r != 0)
 			return r;
 		page->bytes += bytes;
