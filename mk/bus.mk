@@ -37,7 +37,7 @@ $(BUS_TESTS): $(BUILD)/bus/%: $(BUILD)/asan/testing/bus/%.o $(BUILD)/asan/testin
 .SECONDARY: $(call objects,asan,$(wildcard testing/bus/*.c))
 
 # Unit tests of bus/ need its objects, too, and to see libdbus.
-BUS_UNIT := $(filter %/test_record %/test_bus_member %/test_bus_request,$(UNIT_TESTS))
+BUS_UNIT := $(filter %/test_record %/test_bus_member %/test_bus_request %/test_bus_session,$(UNIT_TESTS))
 $(BUS_UNIT): $(call objects,asan,$(BUS_SRC))
 $(BUS_UNIT): UNIT_LIBS = $(BUS_LIBS)
 
