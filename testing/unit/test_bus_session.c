@@ -162,7 +162,7 @@ static void after_a_loss_the_next_record_is_lost(void **state)
 	while (strcmp(next(fd), "change") == 0)
 		nr++;
 	assert_in_range(nr, 10, 999);
-	/* There is room now, and yet nothing comes before the client knows that it lost something. */
+	/* There is room now, and yet nothing comes before it knows that it lost something. */
 	show(2000);
 	assert_string_equal(next(fd), "");
 	turn();
