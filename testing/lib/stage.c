@@ -71,7 +71,6 @@ int stage_set_up(void **state)
 int stage_tear_down(void **state)
 {
 	(void)state;
-	fclose(commands);
-	fclose(answers);
-	return 0;
+	return commands == NULL || answers == NULL || fclose(commands) != 0 ||
+	       fclose(answers) != 0 ? -1 : 0;
 }
