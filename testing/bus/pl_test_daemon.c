@@ -18,7 +18,8 @@
  *                               encapsulated, virtual, peer-local, internet
  *   changes yes|no              the second look at a socket finds another one
  *   guard yes|no                the guard refuses everything
- *   allow yes|no                what latch.conf says for every flow
+ *   allow yes|no                what latch.conf says for every flow that no rule names
+ *   deny-gid GID                rule of latch.conf: nothing is allowed for this group
  *   bypass yes|no               likewise, may-bypass
  *   gone yes|no                 sockets and TIME_WAIT are gone; then time passes
  *   break-all                   as an administrator
@@ -524,6 +525,21 @@ static const char *set_fact(const char *name, bool value)
 	return "there is no such fact";
 }
 
+static const char *deny_gid(uint32_t gid)
+{
+	struct pl_conf_rule rule = host.conf.other;
+
+	rule.is_allowed = false;
+	rule.gids = (struct pl_conf_range) { gid, gid };
+	free(host.conf.rules);
+	host.conf.rules = malloc(sizeof(rule));
+	if (host.conf.rules == NULL)
+		return "no memory";
+	*host.conf.rules = rule;
+	host.conf.nr_rules = 1;
+	return NULL;
+}
+
 static const char *break_all(void)
 {
 	const struct pl_latch *latch;
@@ -592,6 +608,8 @@ static const char *obey(char *const *words, unsigned nr, char *ret, size_t size)
 		return born(words, nr);
 	if (strcmp(verb, "fact") == 0 && nr == 3)
 		return set_fact(words[1], strcmp(words[2], "yes") == 0);
+	if (strcmp(verb, "deny-gid") == 0 && nr == 2)
+		return deny_gid((uint32_t)strtoul(words[1], NULL, 10));
 	if (strcmp(verb, "break-all") == 0)
 		return break_all();
 	if (strcmp(verb, "compare") == 0)

@@ -174,19 +174,24 @@ static dbus_uint32_t forward(const char *sender, DBusMessage *call)
 	return serial;
 }
 
+static DBusMessage *next_answer(dbus_uint32_t serial)
+{
+	for (;;) {
+		DBusConnection *from;
+		DBusMessage *message = next_message(&from);
+
+		if (dbus_message_get_reply_serial(message) == serial)
+			return message;
+		dbus_message_unref(message);
+	}
+}
+
 /* The answer to a forwarded call is this error. */
 static void expect_answer(dbus_uint32_t serial, const char *name)
 {
-	DBusConnection *from;
-	DBusMessage *message;
+	DBusMessage *message = next_answer(serial);
 	char full[128];
 
-	do {
-		message = next_message(&from);
-		if (dbus_message_get_reply_serial(message) == serial)
-			break;
-		dbus_message_unref(message);
-	} while (true);
 	snprintf(full, sizeof(full), "org.libreswan.Latch1.Error.%s", name);
 	assert_string_equal(error_of(message), full);
 	dbus_message_unref(message);
@@ -194,8 +199,24 @@ static void expect_answer(dbus_uint32_t serial, const char *name)
 
 enum { UID_ABSENT = -1 };
 
+static void append_groups(DBusMessageIter *dict, const dbus_uint32_t *gids, int nr)
+{
+	static const char *const key = "UnixGroupIDs";
+	DBusMessageIter entry, variant, array;
+
+	dbus_message_iter_open_container(dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry);
+	dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &key);
+	dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, "au", &variant);
+	dbus_message_iter_open_container(&variant, DBUS_TYPE_ARRAY, "u", &array);
+	dbus_message_iter_append_fixed_array(&array, DBUS_TYPE_UINT32, &gids, nr);
+	dbus_message_iter_close_container(&variant, &array);
+	dbus_message_iter_close_container(&entry, &variant);
+	dbus_message_iter_close_container(dict, &entry);
+}
+
 static DBusMessage *credentials(DBusMessage *question, int64_t uid)
 {
+	static const dbus_uint32_t gids[] = { 7, 4242 };
 	DBusMessage *reply = dbus_message_new_method_return(question);
 	DBusMessageIter at, dict, entry, variant;
 	const char *key = uid == UID_ABSENT ? "ProcessID" : "UnixUserID";
@@ -209,6 +230,7 @@ static DBusMessage *credentials(DBusMessage *question, int64_t uid)
 	dbus_message_iter_append_basic(&variant, DBUS_TYPE_UINT32, &number);
 	dbus_message_iter_close_container(&entry, &variant);
 	dbus_message_iter_close_container(&dict, &entry);
+	append_groups(&dict, gids, 2);
 	dbus_message_iter_close_container(&at, &dict);
 	return reply;
 }
@@ -351,6 +373,51 @@ static void names_that_others_say_are_gone_are_not(void **state)
 	expect_answer(serial, "NotFound");
 }
 
+static void groups_are_the_word_of_the_bus_too(void **state)
+{
+	DBusConnection *from;
+	DBusMessage *question, *session;
+	dbus_uint32_t serial;
+	int pair[2];
+
+	(void)state;
+	become_bus();
+	tcp_pair(pair);
+	serial = forward(":1.7", call_new("OpenSession", "d", NOTHING));
+	question = next_call("GetConnectionCredentials", &from);
+	answer(from, question, credentials(question, 1000));
+	/* Its descriptor is in there. */
+	session = next_answer(serial);
+	tell("deny-gid 4241");
+	serial = forward(":1.7", call_new("Latch", "hd", pair[0], NOTHING));
+	expect_answer(serial, "NoSa");
+	tell("deny-gid 4242");
+	serial = forward(":1.7", call_new("Latch", "hd", pair[0], NOTHING));
+	expect_answer(serial, "Forbidden");
+	dbus_message_unref(session);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void who_wants_no_answer_gets_none(void **state)
+{
+	DBusMessage *call = call_new("Inquire", "t", UINT64_C(1)), *question;
+	dbus_uint32_t quiet, loud;
+	DBusConnection *from;
+
+	(void)state;
+	become_bus();
+	dbus_message_set_no_reply(call, TRUE);
+	quiet = forward(":1.7", call);
+	loud = forward(":1.7", call_new("Inquire", "t", UINT64_C(1)));
+	question = next_call("GetConnectionCredentials", &from);
+	answer(from, question, credentials(question, 1000));
+	question = next_message(&from);
+	assert_int_not_equal(dbus_message_get_reply_serial(question), quiet);
+	assert_int_equal(dbus_message_get_reply_serial(question), loud);
+	dbus_message_unref(question);
+}
+
 static void a_bus_that_refuses_is_tried_again(void **state)
 {
 	DBusConnection *from;
@@ -400,6 +467,8 @@ int main(void)
 		TEST(credentials_are_asked_for_once_for_each_name),
 		TEST(a_caller_who_leaves_takes_his_descriptors_along),
 		TEST(names_that_others_say_are_gone_are_not),
+		TEST(groups_are_the_word_of_the_bus_too),
+		TEST(who_wants_no_answer_gets_none),
 		TEST(a_bus_that_refuses_is_tried_again),
 		TEST(who_loses_the_name_comes_back_for_it),
 	};
