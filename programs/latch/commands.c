@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The two tables that the rest comes from: the parser, usage, help, the completion of the shell,
+ * and the test that compares the manual pages with them.
+ */
+
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct cli_command cli_commands[] = {
+	{ CLI_LIST, "list", "", 0, 0, false, CLI_COMPLETE_NONE, cli_list,
+	  "one line for each latch", NULL },
+	{ CLI_SHOW, "show", "ID", 1, 1, false, CLI_COMPLETE_ID, cli_show,
+	  "everything known about one latch", NULL },
+	{ CLI_MONITOR, "monitor", "", 0, 0, false, CLI_COMPLETE_NONE, cli_monitor,
+	  "print what happens to latches, until interrupted",
+	  "With --json, one object per line. Ends with 8 when the service goes; with --wait it\n"
+	  "is waited for instead.\n" },
+	{ CLI_CREATE, "create", "[HOST|ADDRESS] PORT [-- COMMAND...]", 1, 2, true,
+	  CLI_COMPLETE_HOST, cli_create, "connect, latched from the first packet on",
+	  "The latch is printed on standard error. Then COMMAND runs with the connection as its\n"
+	  "standard input and output; without one, standard input and output are copied. When\n"
+	  "the latch breaks, COMMAND is ended and the exit code is 5; else it is COMMAND's.\n" },
+	{ CLI_RELEASE, "release", "ID...", 1, -1, false, CLI_COMPLETE_IDS, cli_release,
+	  "let go of latches; each flow stays guarded while its socket lives", NULL },
+	{ CLI_UNPROTECT, "unprotect", "ID", 1, 1, false, CLI_COMPLETE_ID, cli_unprotect,
+	  "let go of a latch, and let its flow go on without it", NULL },
+	{ CLI_BREAK, "break", "ID [REASON]", 1, 2, false, CLI_COMPLETE_ID, cli_break,
+	  "administrators: break a latch for good", NULL },
+	{ CLI_CLOSE, "close", "ID [REASON]", 1, 2, false, CLI_COMPLETE_ID, cli_close,
+	  "administrators: close a latch and reset its connection", NULL },
+	{ CLI_HELP, "help", "[COMMAND]", 0, 1, false, CLI_COMPLETE_COMMAND, cli_help,
+	  "this text, or that of one command", NULL },
+	{ CLI_VERSION_COMMAND, "version", "", 0, 0, false, CLI_COMPLETE_NONE, cli_version,
+	  "print the version of this program", NULL },
+	{ .name = NULL },
+};
+
+static bool set_bus(struct cli *cli, const char *value)
+{
+	cli->bus = value;
+	return *value != '\0';
+}
+
+/* Seconds, with a decimal part if need be. */
+static bool set_wait(struct cli *cli, const char *value)
+{
+	uint64_t s, ms = 0;
+	char whole[16];
+	size_t len;
+
+	cli->waits = true;
+	cli->wait_ms = -1;
+	if (value == NULL)
+		return true;
+	len = strcspn(value, ".");
+	if (len >= sizeof(whole))
+		return false;
+	memcpy(whole, value, len);
+	whole[len] = '\0';
+	if (!cli_number(whole, 1000000, &s))
+		return false;
+	if (value[len] == '.') {
+		static const unsigned scale[] = { 0, 100, 10, 1 };
+		size_t digits = strlen(value + len + 1);
+
+		if (digits < 1 || digits > 3 || !cli_number(value + len + 1, 999, &ms))
+			return false;
+		ms *= scale[digits];
+	}
+	cli->wait_ms = (int)(s * 1000 + ms);
+	return true;
+}
+
+static bool set_json(struct cli *cli, const char *value)
+{
+	cli->json = CLI_JSON_PRETTY;
+	if (value != NULL && strcmp(value, "short") == 0)
+		cli->json = CLI_JSON_SHORT;
+	else if (value != NULL && strcmp(value, "pretty") != 0)
+		return false;
+	return true;
+}
+
+static bool set_no_legend(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->no_legend = true;
+	return true;
+}
+
+static bool set_color(struct cli *cli, const char *value)
+{
+	static const char *const names[] = { "auto", "always", "never" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], value) == 0) {
+			cli->color = (enum cli_color)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Calls @each for each entry of a list with commas; false if there is one that it refuses. */
+static bool split(const char *value, bool (*each)(struct cli *cli, const char *name),
+		  struct cli *cli)
+{
+	char *copy = cli_need(strdup(value)), *next = copy;
+	bool good = true;
+
+	while (good && next != NULL) {
+		char *name = strsep(&next, ",");
+
+		good = each(cli, name);
+	}
+	free(copy);
+	return good;
+}
+
+static bool add_state(struct cli *cli, const char *name)
+{
+	for (int state = LATCH_STATE_LARVAL; state <= LATCH_STATE_CLOSED; state++) {
+		if (strcmp(latch_state_name((enum latch_state)state), name) == 0) {
+			cli->states |= 1U << state;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_state(struct cli *cli, const char *value)
+{
+	cli->states = 0;
+	return split(value, add_state, cli);
+}
+
+static bool set_peer(struct cli *cli, const char *value)
+{
+	cli->peer = value;
+	return *value != '\0';
+}
+
+static bool set_16(const char *value, uint16_t *ret)
+{
+	uint64_t n;
+
+	if (!cli_number(value, UINT16_MAX, &n) || n == 0)
+		return false;
+	*ret = (uint16_t)n;
+	return true;
+}
+
+static bool set_port(struct cli *cli, const char *value)
+{
+	return set_16(value, &cli->port);
+}
+
+static bool set_listen(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->listen = true;
+	return true;
+}
+
+static bool set_udp(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->udp = true;
+	return true;
+}
+
+static bool add_protection(struct cli *cli, const char *name)
+{
+	if (strcmp(name, "integrity") == 0)
+		cli->request.protection |= LATCH_INTEGRITY;
+	else if (strcmp(name, "confidentiality") == 0)
+		cli->request.protection |= LATCH_CONFIDENTIALITY;
+	else
+		return false;
+	return true;
+}
+
+static bool set_protection(struct cli *cli, const char *value)
+{
+	cli->request.protection = 0;
+	return split(value, add_protection, cli);
+}
+
+static bool set_min_key_bits(struct cli *cli, const char *value)
+{
+	return set_16(value, &cli->request.min_key_bits);
+}
+
+static bool set_min_integ_bits(struct cli *cli, const char *value)
+{
+	return set_16(value, &cli->request.min_integ_bits);
+}
+
+static bool set_mode(struct cli *cli, const char *value)
+{
+	if (strcmp(value, "tunnel") == 0)
+		cli->request.mode = LATCH_MODE_TUNNEL;
+	else if (strcmp(value, "transport") == 0)
+		cli->request.mode = LATCH_MODE_TRANSPORT;
+	else
+		return false;
+	return true;
+}
+
+static bool set_disposition(struct cli *cli, const char *value)
+{
+	static const char *const names[] = {
+		[LATCH_DISPOSITION_DEFAULT] = "default", [LATCH_DISPOSITION_RESET] = "reset",
+		[LATCH_DISPOSITION_UNREACHABLE] = "unreachable", [LATCH_DISPOSITION_WAIT] = "wait",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], value) == 0) {
+			cli->request.disposition = (enum latch_disposition)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_help(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->help = true;
+	return true;
+}
+
+static bool set_completion(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->completion = true;
+	return true;
+}
+
+static bool set_table(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->table = true;
+	return true;
+}
+
+#define JSONS (CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE)
+
+const struct cli_option cli_options[] = {
+	{ "state", "STATE[,STATE]", false, "larval listener established broken closed", CLI_LIST,
+	  set_state, "only latches in one of these states" },
+	{ "peer", "TEXT", false, NULL, CLI_LIST,
+	  set_peer, "only latches whose peer's name contains TEXT, in any case" },
+	{ "port", "PORT", false, NULL, CLI_LIST,
+	  set_port, "only latches with this port at either end" },
+	{ "listen", NULL, false, NULL, CLI_CREATE,
+	  set_listen, "wait for one TCP connection at PORT, of ADDRESS if given" },
+	{ "udp", NULL, false, NULL, CLI_CREATE,
+	  set_udp, "UDP instead of TCP" },
+	{ "protection", "WHAT[,WHAT]", false, "integrity confidentiality integrity,confidentiality",
+	  CLI_CREATE, set_protection, "what there must be: integrity, confidentiality" },
+	{ "min-key-bits", "N", false, NULL, CLI_CREATE,
+	  set_min_key_bits, "least key size of the cipher" },
+	{ "min-integ-bits", "N", false, NULL, CLI_CREATE,
+	  set_min_integ_bits, "least size of the integrity check value" },
+	{ "mode", "MODE", false, "tunnel transport", CLI_CREATE,
+	  set_mode, "of the SA: tunnel or transport" },
+	{ "disposition", "HOW", false, "default reset unreachable wait", CLI_CREATE,
+	  set_disposition, "of the socket on a break: default, reset, unreachable or wait" },
+	{ "json", "pretty|short", true, "pretty short", JSONS,
+	  set_json, "print JSON" },
+	{ "no-legend", NULL, false, NULL, CLI_LIST,
+	  set_no_legend, "no heading" },
+	{ "color", "auto|always|never", false, "auto always never",
+	  CLI_LIST | CLI_SHOW | CLI_MONITOR,
+	  set_color, "colours; auto: on a terminal, unless NO_COLOR is set" },
+	{ "wait", "SECONDS", true, NULL, CLI_ASKERS,
+	  set_wait, "wait for the service, at most SECONDS; create: for protection too" },
+	{ "bus", "ADDRESS", false, NULL, CLI_ASKERS,
+	  set_bus, "D-Bus address; " CLI_BUS_VARIABLE " or the system bus otherwise" },
+	{ "completion", NULL, false, NULL, CLI_HELP,
+	  set_completion, "print the completion script for bash" },
+	{ "table", NULL, false, NULL, CLI_HELP,
+	  set_table, "print commands, options and exit codes for a program to read" },
+	{ "help", NULL, false, NULL, CLI_ALL,
+	  set_help, "print what this command does" },
+	{ .name = NULL },
+};
+
+const struct cli_command *cli_command_of(const char *name)
+{
+	for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
+		if (strcmp(command->name, name) == 0)
+			return command;
+	}
+	return NULL;
+}

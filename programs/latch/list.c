@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* One line for each latch. Of a latch only the cells are kept until the widths are known, so that
+ * a hundred thousand of them fit; JSON is written as the pages come.
+ */
+
+#include "cli.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COL_ID = 0, COL_PROTO, COL_LOCAL, COL_REMOTE, COL_STATE, COL_PEER, COL_SUITE, COL_OWNER,
+	NR_COLS };
+
+static const char *const headings[NR_COLS] = {
+	"ID", "PROTO", "LOCAL", "REMOTE", "STATE", "PEER", "SUITE", "OWNER",
+};
+
+struct row {
+	char *cells[NR_COLS];
+};
+
+struct table {
+	struct row *rows;
+	size_t nr, room;
+	size_t width[NR_COLS];
+};
+
+static void put_cell(struct table *table, struct row *row, int column, struct text *text)
+{
+	size_t width;
+
+	if (text->len == 0)
+		text_add(text, "-");
+	width = text_width(text->s);
+	if (width > table->width[column])
+		table->width[column] = width;
+	row->cells[column] = text->s;
+	*text = (struct text){ .s = NULL };
+}
+
+static void put_member(struct table *table, struct row *row, int column, const json_t *latch,
+		       const char *key)
+{
+	struct text text = { .s = NULL };
+
+	text_add_json(&text, json_object_get(latch, key));
+	put_cell(table, row, column, &text);
+}
+
+static void add_row(struct table *table, const json_t *latch)
+{
+	const json_t *uid = json_object_get(latch, "uid");
+	struct text text = { .s = NULL };
+	struct row *row;
+
+	if (table->nr == table->room) {
+		table->room = 2 * table->room + 64;
+		table->rows = cli_need(reallocarray(table->rows, table->room,
+						    sizeof(*table->rows)));
+	}
+	row = &table->rows[table->nr++];
+	put_member(table, row, COL_ID, latch, "id");
+	put_member(table, row, COL_PROTO, latch, "protocol");
+	text_add_endpoint(&text, latch, "local");
+	put_cell(table, row, COL_LOCAL, &text);
+	text_add_endpoint(&text, latch, "remote");
+	put_cell(table, row, COL_REMOTE, &text);
+	put_member(table, row, COL_STATE, latch, "state");
+	put_member(table, row, COL_PEER, latch, "peer_id");
+	put_member(table, row, COL_SUITE, latch, "suites");
+	text_add_safe(&text, text_member(latch, "owner"));
+	if (json_is_integer(uid)) {
+		text_add(&text, text.len == 0 ? "" : " ");
+		text_add_user(&text, json_integer_value(uid));
+	}
+	put_cell(table, row, COL_OWNER, &text);
+}
+
+static void pad(size_t nr)
+{
+	printf("%*s", (int)nr, "");
+}
+
+static void print_row(const struct table *table, const char *const *cells, bool color)
+{
+	for (int i = 0; i < NR_COLS; i++) {
+		const char *begin = i == COL_STATE && color ? cli_state_color(cells[i]) : "";
+		size_t left = table->width[i] - text_width(cells[i]);
+
+		if (i == COL_ID)
+			pad(left);
+		printf("%s%s%s", begin, cells[i], *begin == '\0' ? "" : CLI_COLOR_END);
+		if (i == NR_COLS - 1)
+			break;
+		pad(i == COL_ID ? 2 : left + 2);
+	}
+	putchar('\n');
+}
+
+static void print_table(const struct cli *cli, struct table *table)
+{
+	bool color = cli_has_color(cli);
+
+	if (!cli->no_legend && table->nr > 0) {
+		for (int i = 0; i < NR_COLS; i++) {
+			if (strlen(headings[i]) > table->width[i])
+				table->width[i] = strlen(headings[i]);
+		}
+		print_row(table, headings, false);
+	}
+	for (size_t i = 0; i < table->nr; i++)
+		print_row(table, (const char *const *)table->rows[i].cells, color);
+	if (!cli->no_legend && table->nr == 0)
+		printf("No latches.\n");
+}
+
+static void free_table(struct table *table)
+{
+	for (size_t i = 0; i < table->nr; i++) {
+		for (int j = 0; j < NR_COLS; j++)
+			free(table->rows[i].cells[j]);
+	}
+	free(table->rows);
+}
+
+static bool is_wanted(const struct cli *cli, enum latch_state state, const json_t *latch)
+{
+	if (cli->states != 0 && (cli->states & 1U << state) == 0)
+		return false;
+	if (cli->port != 0 &&
+	    json_integer_value(json_object_get(latch, "local_port")) != cli->port &&
+	    json_integer_value(json_object_get(latch, "remote_port")) != cli->port)
+		return false;
+	return cli->peer == NULL || strcasestr(text_member(latch, "peer_id"), cli->peer) != NULL;
+}
+
+/* A member of an array that is written as it comes. */
+static void print_element(const struct cli *cli, const json_t *latch, bool is_first)
+{
+	if (!is_first)
+		putchar(',');
+	if (cli->json == CLI_JSON_PRETTY) {
+		char *text = cli_need(json_dumps(latch, JSON_INDENT(2) | JSON_ENSURE_ASCII));
+
+		printf("\n  ");
+		for (const char *c = text; *c != '\0'; c++) {
+			putchar(*c);
+			/* Line ends stand between members only: in strings they are "\n". */
+			if (*c == '\n')
+				printf("  ");
+		}
+		free(text);
+	} else {
+		json_dumpf(latch, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+	}
+}
+
+/* One page; false at the end, or with *@code after an error. */
+static bool list_page(const struct cli *cli, struct latch *latch, uint64_t *cursor,
+		      struct table *table, enum cli_exit *code)
+{
+	struct latch_info **infos = NULL;
+	size_t nr = 0;
+	int r = latch_list(latch, cursor, &infos, &nr);
+
+	if (r != LATCH_OK) {
+		*code = cli_failed(cli, r, "list");
+		return false;
+	}
+	for (size_t i = 0; i < nr; i++) {
+		json_t *object = cli_latch_json(infos[i]);
+
+		if (is_wanted(cli, latch_info_state(infos[i]), object)) {
+			if (cli->json != CLI_JSON_OFF)
+				print_element(cli, object, table->nr++ == 0);
+			else
+				add_row(table, object);
+		}
+		json_decref(object);
+		latch_info_free(infos[i]);
+	}
+	free(infos);
+	return *cursor != 0;
+}
+
+int cli_list(struct cli *cli, int argc, char **argv)
+{
+	struct table table = { .rows = NULL };
+	struct latch *latch = NULL;
+	uint64_t cursor = 0;
+	enum cli_exit code = cli_open(cli, 0, &latch);
+
+	(void)argc;
+	(void)argv;
+	if (code != CLI_OK)
+		return code;
+	if (cli->json != CLI_JSON_OFF)
+		putchar('[');
+	while (list_page(cli, latch, &cursor, &table, &code))
+		;
+	if (cli->json != CLI_JSON_OFF) {
+		printf("%s]\n", table.nr > 0 && cli->json == CLI_JSON_PRETTY ? "\n" : "");
+	} else {
+		/* After an error, what came before it is shown all the same. */
+		print_table(cli, &table);
+		free_table(&table);
+	}
+	latch_close(latch);
+	return code;
+}
