@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* A liblatch that serves what a file says, for tests of the command: names that steer a terminal,
+ * every error of every call, a break at a chosen moment. It is linked into the program and stands
+ * in front of the real library, which still gives the names of errors and states.
+ *
+ * FAKE_LATCHES=FILE  a JSON array of LATCH objects
+ * FAKE_EVENTS=FILE   records, a JSON object per line; its end is the end of the session
+ * FAKE_PAGE=N        latches in one answer of latch_list(); 2 if not given
+ * FAKE_ERROR=CALL=N  this call, without "latch_", returns enum latch_error N
+ * FAKE_STATE=FILE    which calls were made, with their id and reason
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <latch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct latch {
+	json_t *latches;
+	int fd;
+	char line[65536];
+	size_t len;
+};
+
+struct latch_info {
+	json_t *object;
+	char *json;
+};
+
+static int fault(const char *call)
+{
+	const char *fault = getenv("FAKE_ERROR");
+	size_t len = strlen(call);
+
+	if (fault == NULL || strncmp(fault, call, len) != 0 || fault[len] != '=')
+		return LATCH_OK;
+	errno = ECONNREFUSED;
+	return atoi(fault + len + 1);
+}
+
+static void note(const char *call, uint64_t id, const char *reason)
+{
+	const char *path = getenv("FAKE_STATE");
+	FILE *file = path == NULL ? NULL : fopen(path, "a");
+
+	if (file == NULL)
+		return;
+	fprintf(file, "%s %llu %s\n", call, (unsigned long long)id, reason);
+	fclose(file);
+}
+
+int latch_open(const char *bus_address, unsigned flags, struct latch **ret)
+{
+	const char *latches = getenv("FAKE_LATCHES"), *events = getenv("FAKE_EVENTS");
+	int r = fault("open");
+	struct latch *latch;
+
+	note("open", flags, bus_address == NULL ? "system" : bus_address);
+	if (r != LATCH_OK)
+		return r;
+	latch = calloc(1, sizeof(*latch));
+	latch->latches = latches == NULL ? json_array() : json_load_file(latches, 0, NULL);
+	latch->fd = events == NULL ? eventfd(0, EFD_CLOEXEC) : open(events, O_RDONLY | O_CLOEXEC);
+	if (!json_is_array(latch->latches) || latch->fd < 0) {
+		fprintf(stderr, "fake: no latches, or no events\n");
+		exit(99);
+	}
+	*ret = latch;
+	return LATCH_OK;
+}
+
+struct latch *latch_close(struct latch *latch)
+{
+	if (latch != NULL) {
+		json_decref(latch->latches);
+		close(latch->fd);
+		free(latch);
+	}
+	return NULL;
+}
+
+static struct latch_info *info_of(json_t *object)
+{
+	struct latch_info *info = calloc(1, sizeof(*info));
+
+	info->object = json_incref(object);
+	info->json = json_dumps(object, JSON_COMPACT);
+	return info;
+}
+
+int latch_list(struct latch *latch, uint64_t *cursor, struct latch_info ***ret_infos,
+	       size_t *ret_nr)
+{
+	const char *page = getenv("FAKE_PAGE");
+	size_t max = page == NULL ? 2 : (size_t)atoi(page), nr = 0, all;
+	int r = fault("list");
+
+	if (r != LATCH_OK)
+		return r;
+	all = json_array_size(latch->latches);
+	*ret_infos = calloc(max + 1, sizeof(**ret_infos));
+	while (nr < max && *cursor + nr < all) {
+		(*ret_infos)[nr] = info_of(json_array_get(latch->latches, *cursor + nr));
+		nr++;
+	}
+	*cursor = *cursor + nr < all ? *cursor + nr : 0;
+	*ret_nr = nr;
+	return LATCH_OK;
+}
+
+int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info)
+{
+	int r = fault("inquire");
+	json_t *object;
+	size_t i;
+
+	if (r != LATCH_OK)
+		return r;
+	json_array_foreach(latch->latches, i, object) {
+		if ((uint64_t)json_integer_value(json_object_get(object, "id")) == id) {
+			*ret_info = info_of(object);
+			return LATCH_OK;
+		}
+	}
+	return LATCH_ERR_NOT_FOUND;
+}
+
+struct latch_info *latch_info_free(struct latch_info *info)
+{
+	if (info != NULL) {
+		json_decref(info->object);
+		free(info->json);
+		free(info);
+	}
+	return NULL;
+}
+
+static enum latch_state state_of(const json_t *object, const char *key)
+{
+	const char *name = json_string_value(json_object_get(object, key));
+
+	for (int state = LATCH_STATE_LARVAL; state <= LATCH_STATE_CLOSED; state++) {
+		if (name != NULL && strcmp(latch_state_name((enum latch_state)state), name) == 0)
+			return (enum latch_state)state;
+	}
+	return LATCH_STATE_NONE;
+}
+
+uint64_t latch_info_id(const struct latch_info *info)
+{
+	return (uint64_t)json_integer_value(json_object_get(info->object, "id"));
+}
+
+enum latch_state latch_info_state(const struct latch_info *info)
+{
+	return state_of(info->object, "state");
+}
+
+const char *latch_info_json(const struct latch_info *info)
+{
+	return info->json;
+}
+
+int latch_fd(const struct latch *latch)
+{
+	return latch->fd;
+}
+
+static void hand_out(const char *line, latch_event_fn *fn, void *ctx)
+{
+	json_t *object = json_loads(line, 0, NULL);
+	struct latch_event event = { .type = json_string_value(json_object_get(object, "type")) };
+
+	if (event.type == NULL) {
+		fprintf(stderr, "fake: no event: %s\n", line);
+		exit(99);
+	}
+	event.id = (uint64_t)json_integer_value(json_object_get(object, "id"));
+	event.listener = (uint64_t)json_integer_value(json_object_get(object, "listener"));
+	event.from = state_of(object, "from");
+	event.to = state_of(object, "to");
+	event.mono_ns = (uint64_t)json_integer_value(json_object_get(object, "mono_ns"));
+	event.generation = (uint64_t)json_integer_value(json_object_get(object, "generation"));
+	event.reason = json_string_value(json_object_get(object, "reason"));
+	event.json = line;
+	fn(ctx, &event);
+	json_decref(object);
+}
+
+int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx)
+{
+	char *end;
+	int r = fault("dispatch");
+	ssize_t len;
+
+	if (r != LATCH_OK || getenv("FAKE_EVENTS") == NULL)
+		return r;
+	/* Does not block: a FIFO that is open for writing may be empty. */
+	fcntl(latch->fd, F_SETFL, O_NONBLOCK);
+	len = read(latch->fd, latch->line + latch->len, sizeof(latch->line) - latch->len - 1);
+	if (len == 0)
+		return LATCH_ERR_SERVICE;
+	if (len < 0)
+		return errno == EAGAIN ? LATCH_OK : LATCH_ERR_SERVICE;
+	latch->len += (size_t)len;
+	latch->line[latch->len] = '\0';
+	while ((end = strchr(latch->line, '\n')) != NULL) {
+		*end = '\0';
+		hand_out(latch->line, fn, ctx);
+		latch->len -= (size_t)(end + 1 - latch->line);
+		memmove(latch->line, end + 1, latch->len + 1);
+	}
+	return LATCH_OK;
+}
+
+int latch_wait(struct latch *latch, uint64_t id, unsigned states, int timeout_ms,
+	       enum latch_state *ret_state)
+{
+	int r = fault("wait");
+
+	(void)latch;
+	(void)id;
+	(void)states;
+	(void)timeout_ms;
+	*ret_state = LATCH_STATE_ESTABLISHED;
+	return r;
+}
+
+/* Of connections: the one with id 1. */
+int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, socklen_t to_len,
+		  const struct latch_request *request, uint64_t *ret_id)
+{
+	char text[128];
+	int r = fault("connect");
+
+	(void)latch;
+	snprintf(text, sizeof(text), "protection %u key %u integ %u mode %d disposition %d",
+		 request->protection, request->min_key_bits, request->min_integ_bits,
+		 (int)request->mode, (int)request->disposition);
+	note("connect", 1, text);
+	if (r != LATCH_OK)
+		return r;
+	if (connect(fd, to, to_len) != 0)
+		return LATCH_ERR_SYSTEM;
+	*ret_id = 1;
+	return LATCH_OK;
+}
+
+int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_request *request,
+		 uint64_t ret_ids[2])
+{
+	int r = fault("listen");
+
+	(void)latch;
+	(void)request;
+	if (r != LATCH_OK)
+		return r;
+	ret_ids[0] = 2;
+	ret_ids[1] = 0;
+	r = listen(fd, backlog) == 0 ? LATCH_OK : LATCH_ERR_SYSTEM;
+	note("listen", 2, "");
+	return r;
+}
+
+int latch_accept(struct latch *latch, int fd, int flags, int *ret_fd, uint64_t *ret_id)
+{
+	int r = fault("accept");
+
+	(void)latch;
+	if (r != LATCH_OK)
+		return r;
+	*ret_fd = accept4(fd, NULL, NULL, flags | SOCK_CLOEXEC);
+	*ret_id = 1;
+	return *ret_fd < 0 ? LATCH_ERR_SYSTEM : LATCH_OK;
+}
+
+static int change(const char *call, uint64_t id, const char *reason)
+{
+	note(call, id, reason);
+	return fault(call);
+}
+
+int latch_release(struct latch *latch, uint64_t id)
+{
+	(void)latch;
+	return change("release", id, "");
+}
+
+int latch_unprotect(struct latch *latch, uint64_t id)
+{
+	(void)latch;
+	return change("unprotect", id, "");
+}
+
+int latch_break(struct latch *latch, uint64_t id, const char *reason)
+{
+	(void)latch;
+	return change("break", id, reason);
+}
+
+int latch_shut(struct latch *latch, uint64_t id, const char *reason)
+{
+	(void)latch;
+	return change("shut", id, reason);
+}

@@ -1,0 +1,503 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the command prints, and what it ends with.
+
+# Three latches; the third one's peer has a certificate from hell: sequences of a terminal, in seven
+# and in eight bits, a mark that turns the direction of text, wide characters, a line end.
+cat >"$tmp/latches" <<'JSON'
+[{"id":1,"kind":"connection","state":"established","protocol":"tcp","local_address":"192.0.2.2",
+"local_port":4000,"remote_address":"192.0.2.1","remote_port":32800,"owner":"session","uid":0,
+"late":false,"for_good":false,"disposition":"default","generation":5,"mono_ns":1000000000,
+"cause":"created","diff":[],"protection":["integrity","confidentiality"],"mode":"tunnel",
+"suites":["esp aes_gcm_16-256"],"indeterminate":false,"replay_window":128,
+"peer_id":"CN=a.test, O=latch","peer_id_type":"dn","peer_auth":"signature",
+"peer_key_sha256":"0011223344","trust_anchor_sha256":"5566","local_id":"CN=b.test, O=latch",
+"local_auth":"signature","of_tomorrow":[1,"x\u001b"]},
+{"id":22,"kind":"listener","state":"listener","protocol":"tcp","local_address":"::",
+"local_port":4000,"owner":"socket","uid":0,"late":false,"for_good":false,"disposition":"reset",
+"generation":6,"mono_ns":1000000000,"cause":"listen","diff":[]},
+{"id":333,"kind":"connection","state":"broken","protocol":"udp","local_address":"2001:db8::1",
+"local_port":53,"remote_address":"2001:db8::2","remote_port":5353,"owner":"socket","uid":4294967290,
+"suites":["esp aes_cbc-128-hmac_sha2_256","ah hmac_sha2_256"],"indeterminate":true,
+"peer_id":"CN=\u001b[31mM\u00fcller\u202e\u009b1m \u4e2d\u4e2d \\ \u0007\n9","cause":"conflict-sa",
+"diff":["peer-id","suites"],"reason":"\u001b]0;title\u0007","for_good":true,"generation":9,
+"mono_ns":9000000000000000000}]
+JSON
+export FAKE_LATCHES=$tmp/latches
+
+usage_errors() {
+	local words
+	while read -r words; do
+		# shellcheck disable=SC2086
+		ends 2 "$fake" $words
+		silent out
+		says err 'Try "latch.fake help'
+	done <<-'LINES'
+
+		nonsense
+		--nonsense
+		-x list
+		list extra
+		list --state=nonsense
+		list --state=
+		list --state=broken,nonsense
+		list --peer=
+		list --peer
+		list --port=0
+		list --port=65536
+		list --port=-1
+		list --port=4x
+		list --color=blue
+		list --json=yaml
+		list --no-legend=yes
+		list --wait=forever
+		list --wait=1.2345
+		list --wait=
+		list --bus=
+		list --udp
+		list -- sh
+		show
+		show 0
+		show -1
+		show x
+		show 1 2
+		show 18446744073709551616
+		show 9223372036854775808
+		monitor 1
+		monitor --no-legend
+		create
+		create host
+		create host 0
+		create host 65536
+		create host port
+		create host 1 2
+		create host 1 --
+		create --listen
+		create --listen --udp 9
+		create --protection=nonsense host 1
+		create --protection= host 1
+		create --min-key-bits=65536 host 1
+		create --min-key-bits=0 host 1
+		create --mode=both host 1
+		create --disposition=explode host 1
+		release
+		release 1 x
+		release --json 1
+		unprotect
+		unprotect 1 2
+		break
+		break x
+		break 1 why not
+		close
+		close 0
+		help nonsense
+		help list show
+		help list --table
+		help --table --completion
+		version 1
+	LINES
+}
+
+# The errors as the header has them, with the exit code that scripts were promised. Errors without a
+# line here end with 1, and a line without an error is a mistake.
+promised() {
+	cat <<-'TABLE'
+		SERVICE 8
+		ARGUMENT 2
+		NOT_FOUND 10
+		CONFLICT 4
+		BROKEN 5
+		CLOSED 5
+		TRANSLATED 4
+		BOTH_ENDS_LOCAL 4
+		LINK_LOCAL 4
+		SOURCE_ROUTED 4
+		ENCAPSULATED 4
+		VIRTUAL_INTERFACE 4
+		COMPRESSED 4
+		SHARED_REQID 4
+		NOT_PROTECTED 4
+		NO_SA 4
+		NARROW_REFUSED 4
+		WEAK 4
+		WRONG_PEER 4
+		AUTHENTICATION_FAILED 4
+		TIMEOUT 3
+		NOT_AUTHORIZED 6
+		FORBIDDEN 6
+		UNAVAILABLE 8
+	TABLE
+}
+
+# And the ones that are plain failures, so that a new error is no silent 1.
+plain="SYSTEM MALFORMED TOO_MANY UNSUPPORTED NO_SPACE ALREADY_LATCHED WRONG_STATE NOT_CONNECTED
+	NOT_INTERNET ALREADY_USED SOCKET_CHANGED OTHER_NETNS MPTCP NOT_AVAILABLE EQUAL_KEYS NO_SESSION
+	SESSION_EXISTS LIMIT_EXCEEDED BAD_CONFIG NO_MEMORY FAILED"
+
+every_error_has_its_code() {
+	local name number code seen=0
+	while read -r name number; do
+		code=$(promised | sed -n "s/^$name //p")
+		[[ -n $code ]] || code=1
+		[[ $code != 1 || " ${plain//[$'\n\t']/ } " == *" $name "* ]] || {
+			echo "no exit code was promised for $name"
+			return 1
+		}
+		FAKE_ERROR=inquire=-$number ends "$code" "$fake" show 1
+		says err 'latch 1: .'
+		silent out
+		seen=$((seen + 1))
+	done < <(sed -n 's/^\tLATCH_ERR_\([A-Z_]*\) = -\([0-9]*\),.*/\1 \2/p' \
+		lib/liblatch/include/latch.h)
+	((seen >= 45))
+	# What a newer library may return.
+	FAKE_ERROR=inquire=-999 ends 1 "$fake" show 1
+}
+
+# CALL NUMBER CODE ARGUMENTS...
+every_command_hands_errors_up() {
+	local call number code words
+	while read -r call number code words; do
+		# shellcheck disable=SC2086
+		FAKE_ERROR=$call=$number ends "$code" "$fake" $words
+		says err '^latch.fake: ..'
+	done <<-'LINES'
+		open -2 8 list
+		open -2 8 show 1
+		open -2 8 monitor
+		open -2 8 create 127.0.0.1 9
+		open -2 8 release 1
+		open -2 8 unprotect 1
+		open -2 8 break 1
+		open -2 8 close 1
+		open -37 6 list
+		open -2 3 list --wait=0.05
+		open -2 3 monitor --wait=0
+		open -37 6 list --wait
+		list -2 8 list
+		inquire -8 10 show 77
+		dispatch -2 8 monitor
+		connect -29 4 create 127.0.0.1 9
+		connect -31 4 create 127.0.0.1 9
+		connect -1 1 create 127.0.0.1 9
+		connect -38 6 create 127.0.0.1 9
+		listen -43 8 create --listen 127.0.0.1 59999
+		listen -38 6 create --listen 127.0.0.1 59999
+		release -8 10 release 1
+		release -11 1 release 1
+		unprotect -38 6 unprotect 1
+		unprotect -8 10 unprotect 1
+		break -37 6 break 1
+		break -8 10 break 1 why
+		shut -37 6 close 1
+		shut -11 1 close 1 why
+	LINES
+	ends 10 "$fake" show 77
+	silent out
+}
+
+changes_reach_the_library() {
+	export FAKE_STATE=$tmp/state
+	rm -f "$FAKE_STATE"
+	ends 0 "$fake" release 1 2 3
+	silent out
+	ends 0 "$fake" unprotect 4
+	ends 0 "$fake" break 5 "why not"
+	ends 0 "$fake" close 6
+	ends 0 "$fake" --bus unix:path=x break --wait 7
+	same "release 1 ,release 2 ,release 3 ,unprotect 4 ,break 5 why not,shut 6 closed by an \
+administrator,break 7 broken by an administrator," "$(grep -v '^open' "$FAKE_STATE" | tr '\n' ,)"
+	same "open 0 unix:path=x" "$(grep '^open' "$FAKE_STATE" | tail -n 1)"
+	# One that fails does not keep the others, and is told.
+	rm -f "$FAKE_STATE"
+	FAKE_ERROR=release=-8 ends 10 "$fake" release 1 2
+	same "release 1 ,release 2 ," "$(grep -v '^open' "$FAKE_STATE" | tr '\n' ,)"
+	# And nothing is done when one of them is no id.
+	rm -f "$FAKE_STATE"
+	ends 2 "$fake" release 1 x
+	[[ ! -e $FAKE_STATE ]]
+}
+
+list_is_a_table() {
+	ends 0 "$fake" list
+	same "$(sed -n '1p' "$tmp/out")" "$(grep ' ID  PROTO' "$tmp/out")"
+	same 4 "$(wc -l <"$tmp/out")"
+	says out '^  1  tcp +192\.0\.2\.2:4000 +192\.0\.2\.1:32800 +established  CN=a\.test, O=latch +esp'
+	says out '^ 22  tcp +\[::\]:4000 +- +listener +- +- +socket root$'
+	says out '^333  udp +\[2001:db8::1\]:53 +\[2001:db8::2\]:5353 +broken +CN='
+	says out 'esp aes_cbc-128-hmac_sha2_256, ah hmac_sha2_256  socket 4294967290$'
+	! grep -q ' $' "$tmp/out"
+	ends 0 "$fake" list --no-legend
+	same 3 "$(wc -l <"$tmp/out")"
+	echo '[]' >"$tmp/none"
+	FAKE_LATCHES=$tmp/none ends 0 "$fake" list
+	same "No latches." "$(cat "$tmp/out")"
+	FAKE_LATCHES=$tmp/none ends 0 "$fake" list --no-legend
+	silent out
+	# As many pages as it takes.
+	for page in 1 3 4; do
+		FAKE_PAGE=$page ends 0 "$fake" list --no-legend
+		same 3 "$(wc -l <"$tmp/out")"
+	done
+}
+
+# Every cell of the last column begins at the same column of the terminal, wide characters included.
+columns_are_aligned() {
+	local locale line starts
+	for locale in C C.UTF-8; do
+		LC_ALL=$locale ends 0 "$fake" list
+		starts=$(sed 's/\(OWNER\|session root\|socket [a-z0-9]*\)$//' "$tmp/out" |
+			while IFS= read -r line; do
+				printf '%s|\n' "$line" | LC_ALL=$locale wc -L
+			done | sort -u | wc -l)
+		same 1 "$starts"
+	done
+	grep -q $'\xe4\xb8\xad' "$tmp/out"
+}
+
+filters_choose() {
+	local want words
+	while read -r want words; do
+		# shellcheck disable=SC2086
+		ends 0 "$fake" list --no-legend $words
+		same "$want" "$(awk '{ printf "%s%s", sep, $1; sep = "," }' "$tmp/out")"
+	done <<-'LINES'
+		1,22,333
+		333 --state=broken
+		22,333 --state=broken,listener
+		1 --state established
+		1 --peer=A.Test
+		333 --peer=ller
+		1,22 --port=4000
+		1 --port=32800
+		333 --port=53
+		1 --port=4000 --state=established
+		1 --peer=latch --port=32800
+	LINES
+	ends 0 "$fake" list --no-legend --peer=nobody
+	silent out
+}
+
+json_is_json() {
+	local form
+	for form in --json --json=pretty --json=short; do
+		ends 0 "$fake" list "$form"
+		"$json_check" '#=3' 0.id=1 '0.protection=["integrity","confidentiality"]' 1.state='"listener"' \
+			'2.peer_id="CN=\u001B[31mM\u00FCller\u202E\u009B1m \u4E2D\u4E2D \\ \u0007\n9"' \
+			<"$tmp/out"
+		ends 0 "$fake" list "$form" --state=closed
+		"$json_check" '#=0' <"$tmp/out"
+		ends 0 "$fake" list "$form" --state=broken
+		"$json_check" '#=1' 0.uid=4294967290 <"$tmp/out"
+		ends 0 "$fake" show 1 "$form"
+		"$json_check" id=1 '#=30' 'of_tomorrow=[1,"x\u001B"]' <"$tmp/out"
+	done
+	ends 0 "$fake" list --json=short
+	same 1 "$(wc -l <"$tmp/out")"
+	ends 0 "$fake" show 333 --json=short
+	same 1 "$(wc -l <"$tmp/out")"
+}
+
+show_groups() {
+	ends 0 "$fake" show 1
+	same "Flow Peer Protection State Owner Other" \
+		"$(grep -E '^[A-Z][a-z]+$' "$tmp/out" | xargs)"
+	says out '^Latch 1$'
+	says out '^  remote +192\.0\.2\.1:32800$'
+	says out '^  name +CN=a\.test, O=latch$'
+	says out '^  suites +esp aes_gcm_16-256$'
+	says out '^  replay window +128 packets$'
+	says out '^  since +[0-9]{4}-[0-9-]{5} [0-9:]{8}, [0-9]+ (s|min|h) ago$'
+	says out '^  user +root \(0\)$'
+	says out '^  of_tomorrow +1, x\\x1b$'
+	ends 0 "$fake" show 22
+	same "Flow State Owner" "$(grep -E '^[A-Z][a-z]+$' "$tmp/out" | xargs)"
+	ends 0 "$fake" show 333
+	says out '^  differs in +peer-id, suites$'
+	says out '^  since +9000000000000000000 ns after boot$'
+	says out '^  user +4294967290 \(4294967290\)$'
+}
+
+# Nothing that a terminal obeys, whatever the locale.
+no_escapes() {
+	local locale words
+	rm -f "$tmp/events"
+	printf '%s\n' '{"type":"alert","id":333,"from":"established","to":"broken","event":"conflict-sa",
+"diff":["peer-id"],"protocol":"tcp","peer_id":"CN=\u001b[2J\u202ex\u009bH","reason":"\u001b]0;t\u0007",
+"mono_ns":5,"local_address":"\u001b[1m","local_port":1}' | tr -d '\n' >"$tmp/events"
+	echo >>"$tmp/events"
+	for locale in C C.UTF-8; do
+		for words in list "show 333" "show 1" "list --json" "show 333 --json" "monitor" \
+			"monitor --json"; do
+			# shellcheck disable=SC2086
+			FAKE_EVENTS=$tmp/events LC_ALL=$locale timeout 20 "$fake" $words \
+				>"$tmp/out" 2>"$tmp/err" || true
+			[[ -s $tmp/out ]]
+			! LC_ALL=C grep -aP '[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' "$tmp/out"
+		done
+	done
+	LC_ALL=C ends 0 "$fake" show 333
+	says out 'CN=\\x1b\[31mM\\xc3\\xbcller\\xe2\\x80\\xae\\xc2\\x9b1m .* \\\\ \\x07\\x0a9$'
+	LC_ALL=C.UTF-8 ends 0 "$fake" show 333
+	says out $'CN=.*M\xc3\xbcller.*\xe4\xb8\xad'
+}
+
+colours_are_for_terminals() {
+	ends 0 "$fake" list
+	! grep -q $'\033' "$tmp/out"
+	ends 0 "$fake" list --color=always
+	grep -q $'\033\[32mestablished\033\[0m' "$tmp/out"
+	same "$("$fake" list)" "$(sed $'s/\033\\[[0-9;]*m//g' "$tmp/out")"
+	NO_COLOR=1 ends 0 "$fake" show 1 --color=always
+	grep -q $'\033\[32mestablished' "$tmp/out"
+	command -v script >/dev/null || { echo "no script(1)" && exit 77; }
+	local want words
+	# LeakSanitizer and script get in each other's way.
+	while read -r want words; do
+		# shellcheck disable=SC2086
+		env ASAN_OPTIONS=detect_leaks=0 TERM=xterm $words \
+			script -qec "$fake list \$args" /dev/null </dev/null >"$tmp/out"
+		same "$want" "$(grep -c $'\033\[32m' "$tmp/out" || true)"
+	done <<-'LINES'
+		1 args=
+		0 args=--color=never
+		0 NO_COLOR=1
+		1 NO_COLOR=
+		0 TERM=dumb
+		1 NO_COLOR=1 args=--color=always
+	LINES
+}
+
+monitor_prints_each_event() {
+	pipe 5 events
+	pipe 6 lines
+	FAKE_EVENTS=$tmp/events start "$fake" monitor >"$tmp/lines" 2>"$tmp/err"
+	echo '{"type":"hello","version":1,"session":3,"generation":7}' >&5
+	reads 6 '^[0-9:.]{15} hello generation 7$'
+	# Each line is there before the next event: nothing waits in a buffer.
+	echo '{"type":"change","id":4,"listener":2,"from":"none","to":"established","event":"accepted",
+"diff":[],"protocol":"tcp","local_address":"192.0.2.2","local_port":4000,"mono_ns":1,
+"remote_address":"192.0.2.1","remote_port":32800,"peer_id":"CN=a","generation":8}' | tr -d '\n' >&5
+	echo >&5
+	reads 6 'change latch 4 none -> established; accepted; tcp 192\.0\.2\.2:4000 192\.0\.2\.1:32800;'
+	[[ $line == *"; listener 2; peer CN=a" ]]
+	echo '{"type":"alert","id":4,"from":"established","to":"broken","event":"conflict-sa","diff":
+["peer-id"],"reason":"C took the address","mono_ns":2}' | tr -d '\n' >&5
+	echo >&5
+	reads 6 'alert latch 4 established -> broken; conflict-sa; differs in peer-id; C took the address$'
+	echo '{"type":"lost","generation":99}' >&5
+	reads 6 'lost events up to generation 99: ask "latch.fake list"$'
+	echo '{"type":"of-tomorrow","what":"x"}' >&5
+	reads 6 'of-tomorrow \{"type":"of-tomorrow","what":"x"\}$'
+	exec 5>&-
+	gone "$pid" 8
+	says err 'the service has gone$'
+}
+
+monitor_prints_json_lines() {
+	local name
+	rm -f "$tmp/events"
+	for name in hello lost; do
+		printf '{"type":"%s","generation":7,"x":"\\u00fc\xc3\xbc\\u001b"}\n' "$name"
+	done >"$tmp/events"
+	rm -f "$tmp/state"
+	FAKE_STATE=$tmp/state FAKE_EVENTS=$tmp/events ends 8 "$fake" monitor --json
+	"$json_check" --lines '#=2' 0.type='"hello"' '1.x="\u00FC\u00FC\u001B"' <"$tmp/out"
+	same 2 "$(wc -l <"$tmp/out")"
+	# It asks for the latches of others too.
+	same "open 1 system" "$(cat "$tmp/state")"
+}
+
+monitor_is_interrupted() {
+	local signal
+	for signal in INT TERM; do
+		pipe 5 events
+		pipe 6 lines
+		FAKE_EVENTS=$tmp/events start "$fake" monitor >"$tmp/lines"
+		echo '{"type":"hello"}' >&5
+		reads 6 hello
+		kill "-$signal" "$pid"
+		gone "$pid" 0
+	done
+}
+
+monitor_waits_for_the_service() {
+	pipe 7 said
+	pipe 5 events
+	pipe 6 lines
+	FAKE_EVENTS=$tmp/events start "$fake" monitor --json --wait >"$tmp/lines" 2>"$tmp/said"
+	echo '{"type":"hello","generation":1}' >&5
+	reads 6 '"generation":1'
+	exec 5>&-
+	reads 7 'the service has gone: waiting$'
+	exec 5<>"$tmp/events"
+	echo '{"type":"hello","generation":2}' >&5
+	reads 6 '"generation":2'
+	kill -INT "$pid"
+	gone "$pid" 0
+}
+
+monitor_ends_with_its_reader() {
+	pipe 5 events
+	pipe 6 lines
+	FAKE_EVENTS=$tmp/events start "$fake" monitor >"$tmp/lines"
+	echo '{"type":"hello"}' >&5
+	reads 6 hello
+	exec 6<&-
+	# No event comes that could fail.
+	gone "$pid" 1
+}
+
+full_disk_is_no_success() {
+	[[ -w /dev/full ]] || { echo "no /dev/full" && exit 77; }
+	local words
+	for words in list "list --json" "show 1" help version "help --completion"; do
+		# shellcheck disable=SC2086
+		ends 1 bash -c '"$@" >/dev/full' bash "$fake" $words
+		says err 'standard output: No space left'
+	done
+}
+
+help_comes_from_the_table() {
+	local command
+	ends 0 "$fake" help
+	silent err
+	"$fake" help --table >"$tmp/table"
+	while read -r command; do
+		grep -qE "^  $command( |$)" "$tmp/out"
+		ends 0 "$fake" help "$command"
+		cp "$tmp/out" "$tmp/out.help"
+		says out "^Usage: latch.fake $command"
+		ends 0 "$fake" "$command" --help
+		cmp "$tmp/out" "$tmp/out.help"
+		same "$(sed -n "s/^takes $command //p" "$tmp/table" | sort | xargs)" \
+			"$(grep -oE '^  --[a-z-]+' "$tmp/out" | sort | xargs)"
+		"$fake" help >"$tmp/out"
+	done < <(sed -n 's/^command \([a-z]*\).*/\1/p' "$tmp/table")
+	ends 0 "$fake" --help
+	ends 0 "$fake" -h
+	ends 0 "$fake" --version
+	says out '^latch.fake [0-9.]+$'
+	ln -sf "$fake" "$tmp/latch"
+	ends 0 "$tmp/latch" version
+	says out '^ipsec latch [0-9.]+$'
+}
+
+it "a command line that makes no sense ends with 2 and says where to read on" usage_errors
+it "every error of the library has the exit code that was promised" every_error_has_its_code
+it "every command hands its errors up" every_command_hands_errors_up
+it "release, unprotect, break and close reach the library" changes_reach_the_library
+it "list is a table" list_is_a_table
+it "its columns are aligned, wide characters included" columns_are_aligned
+it "filters choose" filters_choose
+it "--json is JSON, in ASCII" json_is_json
+it "show leaves nothing out" show_groups
+it "names of peers do not steer the terminal" no_escapes
+it "colours are for terminals, and NO_COLOR" colours_are_for_terminals
+it "monitor prints each event at once" monitor_prints_each_event
+it "monitor --json prints one object per line" monitor_prints_json_lines
+it "monitor ends with 0 when it is interrupted" monitor_is_interrupted
+it "monitor --wait outlives the service" monitor_waits_for_the_service
+it "monitor ends with its reader" monitor_ends_with_its_reader
+it "what could not be written is no success" full_disk_is_no_success
+it "help and usage come from the table" help_comes_from_the_table
