@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What things cost: one program for each group of ratios. No part of any check: a ratio is for people
-# to read, and a loaded machine is not a defect.
+# What things cost: one program for each group of ratios. No part of any check: a ratio is for
+# people to read, and a loaded machine is not a defect.
 
 BENCH_PROGRAMS := $(patsubst testing/bench/%.c,$(BUILD)/bench/%,$(wildcard testing/bench/g*.c))
 BENCH_OBJECTS := $(call objects,gcc,testing/bench/bench.c $(CORE_SRC))
@@ -12,6 +12,11 @@ bench: $(BENCH_PROGRAMS)	## what things cost, as ratios beside their goals (B=NA
 
 $(BUILD)/bench/g1_find: BENCH_CFLAGS = $(shell pkg-config --cflags glib-2.0)
 $(BUILD)/bench/g1_find: BENCH_LIBS = $(shell pkg-config --libs glib-2.0)
+
+# Those that ask the kernel: in a network namespace of their own, as root.
+BENCH_KERNEL := $(BUILD)/bench/g4_break $(BUILD)/bench/g6_packet
+$(BENCH_KERNEL): $(call objects,gcc,testing/bench/netns.c $(KERNEL_SRC))
+$(BENCH_KERNEL): BENCH_LIBS = $(KERNEL_LIBS)
 
 $(BUILD)/bench/%: testing/bench/%.c testing/bench/bench.h $(BENCH_OBJECTS) | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
