@@ -30,8 +30,8 @@ include mk/daemon.mk
 include mk/test.mk
 include mk/bus.mk
 include mk/liblatch.mk
--include mk/cli.mk
--include mk/bench.mk
+include mk/cli.mk
+include mk/bench.mk
 include mk/install.mk
 
 .PHONY: all help clean

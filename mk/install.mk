@@ -13,7 +13,7 @@ INSTALLED := $(LIB_SO) $(LIB_DEV) $(CLI_INSTALLED) $(CLI_COMPLETION) \
 	$(wildcard dbus/*.xml dbus/*.conf dbus/*/*.conf man/*)
 
 .PHONY: install-latch install uninstall
-install-latch: install-liblatch $(if $(CLI_INSTALLED),install-cli)
+install-latch: install-liblatch install-cli
 	install -D -m 755 $(DAEMON_BIN) $(DESTDIR)$(PREFIX)/libexec/ipsec/pluto
 	install -D -m 644 dbus/org.libreswan.Latch1.xml \
 		$(SHARE)/dbus-1/interfaces/org.libreswan.Latch1.xml

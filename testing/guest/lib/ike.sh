@@ -161,6 +161,10 @@ ike_verdict() {
 	for host in "${!IKE_RUNS[@]}"; do
 		kill -0 "${BG_PID[$host.ike]}" 2>/dev/null || fail "the IKE daemon of $host died"
 	done
+	# The end of ours tells whether its guard is what its database says.
+	for host in "${!IKE_RUNS[@]}"; do
+		[[ ! ${HOST_KIND[$host]} =~ ^(ours|checked)$ ]] || ike_stop "$host"
+	done
 	for host in "${HOST_NAMES[@]}"; do
 		[[ ${HOST_KIND[$host]} =~ ^(ours|scripted|checked)$ ]] || continue
 		odd=$(cat "$OUT/$host.ike.log" "$OUT/$host.ike.old.log" 2>/dev/null |
