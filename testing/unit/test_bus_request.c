@@ -170,6 +170,43 @@ static void a_flow_is_read_whole(void **state)
 	assert_memory_equal(r.tuple.remote, remote, sizeof(remote));
 }
 
+static void ends_that_do_not_fit_together_are_refused(void **state)
+{
+	static const struct {
+		enum pl_dict dict;
+		const char *local, *remote;
+		unsigned remote_port;
+		int want;
+	} rows[] = {
+		{ PL_DICT_LATCH, NULL, "192.0.2.2", 1, 0 },
+		{ PL_DICT_LATCH, NULL, "192.0.2.2", 0, PL_E_MALFORMED },
+		{ PL_DICT_FLOW, "192.0.2.1", "192.0.2.2", 1, 0 },
+		{ PL_DICT_FLOW, "192.0.2.1", "192.0.2.2", 0, PL_E_MALFORMED },
+		{ PL_DICT_FLOW, "192.0.2.1", "2001:db8::2", 1, PL_E_MALFORMED },
+		{ PL_DICT_FLOW, "2001:db8::1", "192.0.2.2", 1, PL_E_MALFORMED },
+		{ PL_DICT_FLOW, "2001:db8::1", "2001:db8::2", 1, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		DBusMessageIter at, dict;
+		DBusMessage *message = dict_begin(&at, &dict);
+		struct pl_request r;
+
+		if (rows[i].local != NULL) {
+			append_entry(&dict, "protocol", &(struct value) { "s", "tcp", 0 });
+			append_entry(&dict, "local_address",
+				     &(struct value) { "s", rows[i].local, 0 });
+			append_entry(&dict, "local_port", &(struct value) { "q", NULL, 1 });
+		}
+		append_entry(&dict, "remote_address", &(struct value) { "s", rows[i].remote, 0 });
+		append_entry(&dict, "remote_port",
+			     &(struct value) { "q", NULL, rows[i].remote_port });
+		dbus_message_iter_close_container(&at, &dict);
+		assert_int_equal(read_dict(message, rows[i].dict, &r), rows[i].want);
+	}
+}
+
 static void nothing_asked_for_is_nothing_required(void **state)
 {
 	static const struct pl_request nothing = { .fd = -1 };
@@ -346,6 +383,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_says_what_it_means),
 		cmocka_unit_test(a_flow_is_read_whole),
+		cmocka_unit_test(ends_that_do_not_fit_together_are_refused),
 		cmocka_unit_test(nothing_asked_for_is_nothing_required),
 		cmocka_unit_test(texts_are_counted_against_the_size_of_a_message),
 		cmocka_unit_test(a_descriptor_is_taken_and_closed_with_the_request),
