@@ -209,6 +209,29 @@ static void the_sessions_of_a_user_are_limited(void **state)
 
 static uint64_t known_id;
 
+static unsigned count_of(DBusConnection *client, const char *what)
+{
+	DBusMessage *reply = ask(client, call_of(PROPERTIES, "Get", "ss", MANAGER, "Counts"));
+	DBusMessageIter at, variant, dict, entry;
+	const char *name;
+	dbus_uint32_t count, found = 0;
+
+	dbus_message_iter_init(reply, &at);
+	dbus_message_iter_recurse(&at, &variant);
+	dbus_message_iter_recurse(&variant, &dict);
+	for (; dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY;
+	     dbus_message_iter_next(&dict)) {
+		dbus_message_iter_recurse(&dict, &entry);
+		dbus_message_iter_get_basic(&entry, &name);
+		dbus_message_iter_next(&entry);
+		dbus_message_iter_get_basic(&entry, &count);
+		if (strcmp(name, what) == 0)
+			found = count;
+	}
+	dbus_message_unref(reply);
+	return found;
+}
+
 static bool sees_nothing(DBusConnection *client)
 {
 	uint64_t cursor = 0;
@@ -220,6 +243,7 @@ static bool sees_nothing(DBusConnection *client)
 	       is_answered(client, call_new("Close", "ts", known_id, "x"), "NotAuthorized") &&
 	       is_answered(client, call_of(PROPERTIES, "Set", "ssv", MANAGER, "Version", "2"),
 			   "AccessDenied") &&
+	       count_of(client, "established") == 0 && count_of(client, "sessions") == 0 &&
 	       list(client, NOTHING, &cursor, 0) == 0;
 }
 
@@ -231,6 +255,8 @@ static void latches_of_others_do_not_exist(void **state)
 	NEEDS_ROOT("latches_of_others_do_not_exist");
 	scene = play();
 	known_id = scene.id;
+	assert_int_equal(count_of(scene.client, "established"), 1);
+	assert_int_equal(count_of(scene.client, "sessions"), 1);
 	as_nobody(sees_nothing);
 	assert_string_equal(inquire(scene.client, scene.id, "state"), "established");
 	end(&scene);
