@@ -50,10 +50,26 @@ static int put_key(void *ctx, const char *key, const struct pl_key_value *value)
 	}
 }
 
+/* Not json_dumps(): without memory for its buffer, jansson 2.14 may leave a key out in silence. */
+static char *dump(const json_t *object)
+{
+	size_t len = json_dumpb(object, NULL, 0, JSON_COMPACT);
+	char *text = len == 0 ? NULL : malloc(len + 1);
+
+	if (text == NULL)
+		return NULL;
+	if (json_dumpb(object, text, len, JSON_COMPACT) != len) {
+		free(text);
+		return NULL;
+	}
+	text[len] = '\0';
+	return text;
+}
+
 /* @r: how the object was filled; takes it over. */
 static char *text_of(json_t *object, int r)
 {
-	char *text = r == 0 ? json_dumps(object, JSON_COMPACT) : NULL;
+	char *text = r == 0 ? dump(object) : NULL;
 
 	json_decref(object);
 	return text;

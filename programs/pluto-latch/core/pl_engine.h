@@ -12,7 +12,8 @@
 
 /*
  * The engine: every fact of the seam enters here, and every verdict comes from here; so do calls
- * of owners and administrators. Nothing here may be called from within one of its ops.
+ * of owners and administrators. Nothing here may be called from within one of its ops, but
+ * pl_engine_inquire(): who is told of a latch may look at it.
  */
 struct pl_engine;
 

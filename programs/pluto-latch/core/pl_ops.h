@@ -18,9 +18,9 @@
  * only after the last of them has returned (K34).
  *
  * Rules for every member: return when the effect is in force, or certainly is not; keep no pointer
- * after the return; never call into the engine (report later, from the event loop). The context is
- * the one given beside the ops. Unless said otherwise: 0; a positive enum pl_error; or a negative
- * errno. Whatever is not 0 counts as "not in force".
+ * after the return; never call into the engine, but pl_engine_inquire() (report later, from the
+ * event loop). The context is the one given beside the ops. Unless said otherwise: 0; a positive
+ * enum pl_error; or a negative errno. Whatever is not 0 counts as "not in force".
  */
 
 /* One thing that the guard holds. */
