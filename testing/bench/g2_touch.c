@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* G2: which latches does an SA touch. A database of host pairs with three connections each, asked for
- * the connections of one pair; beside a list of heap objects that is read from end to end, and
+/* G2: which latches does an SA touch. A database of host pairs with three connections each, asked
+ * for the connections of one pair; beside a list of heap objects that is read from end to end, and
  * beside databases of other sizes. Each answer is waited for before the next question.
  */
 

@@ -279,7 +279,7 @@ int main(int argc, char **argv)
 	conf.limits.total[PL_LIMIT_LATCHES] = 2 * SMALL * more * PER_PEER;
 	engine[0] = fill(SMALL);
 	engine[1] = fill(SMALL * more);
-	printf("G3  events of an engine with %u SAs and %u latches, and with %u SAs and %u latches\n",
+	printf("G3  events with %u SAs and %u latches, and with %u SAs and %u latches\n",
 	       SMALL, SMALL * PER_PEER, SMALL * more, SMALL * more * PER_PEER);
 	/* One that waits for its socket, for the ticks. */
 	for (unsigned i = 0; i < 2; i++)

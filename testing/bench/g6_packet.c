@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* G6, as far as the guard's rules go: a datagram of a flow that is not latched, between two hosts
- * that have 10,000 latched flows, beside the same with an empty guard, and with none. Over loopback,
- * so that each datagram is sent and received, and asked about both times; without ESP, so that
- * what a pin costs is not in it.
+ * that have 10,000 latched flows, beside the same with an empty guard, and with none. Over
+ * loopback, so that each datagram is sent and received, and asked about both times; without ESP,
+ * so that what a pin costs is not in it.
  */
 
 #include "bench.h"

@@ -5,7 +5,7 @@
  * - by tuple: a hash table (pl_table), for what sockets and clients name;
  * - by id: a tree, for calls and for List, whose cursor is the last id seen;
  * - by owner: a tree of (kind, number, id), for the end of a session;
- * - by place: a tree in the order of pl_tuple_compare(), connections and listeners apart, for
+ * - by place: in the order of pl_tuple_compare() (pl_order), connections and listeners apart, for
  *   "which latches does this SA touch". A search walks the box that the selectors span, and jumps
  *   over what lies outside of it, so it looks at the hits and at one latch per gap (design D17).
  * A list has those that need care without anything happening.
@@ -16,6 +16,7 @@
 
 #include "core/pl_db.h"
 
+#include "core/pl_order.h"
 #include "core/pl_table.h"
 
 #include <bsd/sys/queue.h>
@@ -24,10 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The place goes next to the latch, which begins with its tuple: a search reads these two of every
- * node on its way, and at a million latches each cache line counts. */
 struct node {
-	RB_ENTRY(node) by_place;
 	struct pl_latch latch;
 	RB_ENTRY(node) by_id;
 	RB_ENTRY(node) by_owner;
@@ -53,21 +51,15 @@ static int compare_owner(const struct node *a, const struct node *b)
 	return order == 0 ? compare_id(a, b) : order;
 }
 
-static int compare_place(const struct node *a, const struct node *b)
-{
-	return pl_tuple_compare(&a->latch.tuple, &b->latch.tuple);
-}
-
 RB_HEAD(by_id, node);
 RB_HEAD(by_owner, node);
-RB_HEAD(by_place, node);
 
 struct pl_db {
 	struct pl_table *table;
 	struct by_id by_id;
 	struct by_owner by_owner;
-	struct by_place connections;
-	struct by_place listeners;
+	struct pl_order *connections;
+	struct pl_order *listeners;
 	TAILQ_HEAD(, node) minded;
 	uint64_t next_id;
 };
@@ -76,7 +68,6 @@ struct pl_db {
 #define OURS __attribute__((unused)) static
 RB_GENERATE_INTERNAL(by_id, node, by_id, compare_id, OURS)
 RB_GENERATE_INTERNAL(by_owner, node, by_owner, compare_owner, OURS)
-RB_GENERATE_INTERNAL(by_place, node, by_place, compare_place, OURS)
 
 static struct node *node_of(const struct pl_latch *latch)
 {
@@ -91,9 +82,9 @@ static struct pl_latch *latch_of(const struct pl_tuple *tuple)
 	return (struct pl_latch *)((const char *)tuple - offsetof(struct pl_latch, tuple));
 }
 
-static struct by_place *place_of(struct pl_db *db, const struct pl_tuple *tuple)
+static struct pl_order *place_of(struct pl_db *db, const struct pl_tuple *tuple)
 {
-	return pl_tuple_is_listener(tuple) ? &db->listeners : &db->connections;
+	return pl_tuple_is_listener(tuple) ? db->listeners : db->connections;
 }
 
 struct pl_db *pl_db_new(const uint8_t key[static 16], uint64_t first_id)
@@ -102,15 +93,15 @@ struct pl_db *pl_db_new(const uint8_t key[static 16], uint64_t first_id)
 
 	if (db == NULL)
 		return NULL;
-	db->table = pl_table_new(key);
-	if (db->table == NULL)
-		return pl_db_free(db);
 	RB_INIT(&db->by_id);
 	RB_INIT(&db->by_owner);
-	RB_INIT(&db->connections);
-	RB_INIT(&db->listeners);
 	TAILQ_INIT(&db->minded);
 	db->next_id = first_id == 0 ? 1 : first_id;
+	db->table = pl_table_new(key);
+	db->connections = pl_order_new();
+	db->listeners = pl_order_new();
+	if (db->table == NULL || db->connections == NULL || db->listeners == NULL)
+		return pl_db_free(db);
 	return db;
 }
 
@@ -123,6 +114,8 @@ struct pl_db *pl_db_free(struct pl_db *db)
 	while ((node = RB_MIN(by_id, &db->by_id)) != NULL)
 		pl_db_remove(db, &node->latch);
 	pl_table_free(db->table);
+	pl_order_free(db->connections);
+	pl_order_free(db->listeners);
 	free(db);
 	return NULL;
 }
@@ -143,13 +136,17 @@ static int add(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 	node->latch.owner = *owner;
 	node->latch.state = PL_STATE_UNBORN;
 	r = pl_table_put(db->table, &node->latch.tuple);
+	if (r == 0) {
+		r = pl_order_put(place_of(db, tuple), &node->latch.tuple);
+		if (r != 0)
+			(void)pl_table_take(db->table, tuple);
+	}
 	if (r != 0) {
 		free(node);
 		return r;
 	}
 	RB_INSERT(by_id, &db->by_id, node);
 	RB_INSERT(by_owner, &db->by_owner, node);
-	RB_INSERT(by_place, place_of(db, tuple), node);
 	*ret = &node->latch;
 	return 0;
 }
@@ -188,7 +185,7 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 		return NULL;
 	node = node_of(latch);
 	pl_db_mind(db, latch, false);
-	RB_REMOVE(by_place, place_of(db, &latch->tuple), node);
+	pl_order_take(place_of(db, &latch->tuple), &latch->tuple);
 	RB_REMOVE(by_owner, &db->by_owner, node);
 	RB_REMOVE(by_id, &db->by_id, node);
 	(void)pl_table_take(db->table, &latch->tuple);
@@ -509,38 +506,46 @@ static bool is_in_earlier_box(const struct boxes *boxes, unsigned at, const stru
 	return false;
 }
 
-static int walk(struct by_place *places, const struct boxes *boxes, pl_db_visit *visit, void *ctx,
-		size_t *steps)
+static int walk_box(const struct pl_order *places, const struct boxes *boxes, unsigned number,
+		    pl_db_visit *visit, void *ctx, size_t *steps)
 {
-	for (unsigned at = 0; at < nr_boxes(boxes); at++) {
-		struct node key, *node;
-		struct box box;
+	const struct pl_tuple *tuple;
+	struct pl_order_at at;
+	struct box box;
 
-		if (!box_at(boxes, at, &box))
+	if (!box_at(boxes, number, &box))
+		return 0;
+	tuple = pl_order_seek(places, &box.lo, &box.hi, &at);
+	while (tuple != NULL) {
+		unsigned field = outside(&box, tuple);
+		struct pl_tuple from = *tuple;
+
+		++*steps;
+		if (field < F_ROOF) {
+			if (!jump(&box, field, &from))
+				break;
+			tuple = pl_order_seek(places, &from, &box.hi, &at);
 			continue;
-		key.latch.tuple = box.lo;
-		node = RB_NFIND(by_place, places, &key);
-		while (node != NULL) {
-			unsigned field = outside(&box, &node->latch.tuple);
-			int r;
-
-			++*steps;
-			if (field < F_ROOF) {
-				key.latch.tuple = node->latch.tuple;
-				if (!jump(&box, field, &key.latch.tuple))
-					break;
-				node = RB_NFIND(by_place, places, &key);
-				continue;
-			}
-			if (!is_in_earlier_box(boxes, at, &node->latch.tuple)) {
-				r = visit(ctx, &node->latch);
-				if (r != 0)
-					return r;
-			}
-			node = RB_NEXT(by_place, places, node);
 		}
+		if (!is_in_earlier_box(boxes, number, tuple)) {
+			int r = visit(ctx, latch_of(tuple));
+
+			if (r != 0)
+				return r;
+		}
+		tuple = pl_order_next(places, &box.hi, &at);
 	}
 	return 0;
+}
+
+static int walk(const struct pl_order *places, const struct boxes *boxes, pl_db_visit *visit,
+		void *ctx, size_t *steps)
+{
+	int r = 0;
+
+	for (unsigned number = 0; r == 0 && number < nr_boxes(boxes); number++)
+		r = walk_box(places, boxes, number, visit, ctx, steps);
+	return r;
 }
 
 int pl_db_touch(const struct pl_db *db, const struct pl_db_query *query, pl_db_visit *visit,
@@ -551,7 +556,7 @@ int pl_db_touch(const struct pl_db *db, const struct pl_db_query *query, pl_db_v
 	int r;
 
 	boxes_of(query, false, &boxes);
-	r = walk((struct by_place *)&db->connections, &boxes, visit, ctx, &steps);
+	r = walk(db->connections, &boxes, visit, ctx, &steps);
 	if (ret_steps != NULL)
 		*ret_steps = steps;
 	return r;
@@ -565,7 +570,7 @@ int pl_db_touch_listeners(const struct pl_db *db, const struct pl_db_query *quer
 	int r;
 
 	boxes_of(query, true, &boxes);
-	r = walk((struct by_place *)&db->listeners, &boxes, visit, ctx, &steps);
+	r = walk(db->listeners, &boxes, visit, ctx, &steps);
 	if (ret_steps != NULL)
 		*ret_steps = steps;
 	return r;
@@ -583,5 +588,5 @@ size_t pl_db_table_bytes(const struct pl_db *db)
 
 size_t pl_db_latch_bytes(void)
 {
-	return sizeof(struct node);
+	return sizeof(struct node) + PL_ORDER_BYTES;
 }
