@@ -32,8 +32,9 @@ static int called(const char *what)
 {
 	record(what);
 	fake.calls++;
-	if (fake.fail_at != 0 && (fake.calls == fake.fail_at ||
-				  (fake.is_sticky && fake.calls > fake.fail_at))) {
+	if ((fake.refuses != NULL && strncmp(what, fake.refuses, strlen(fake.refuses)) == 0) ||
+	    (fake.fail_at != 0 && (fake.calls == fake.fail_at ||
+				   (fake.is_sticky && fake.calls > fake.fail_at)))) {
 		record("FAILED");
 		return -EIO;
 	}

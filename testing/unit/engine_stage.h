@@ -21,6 +21,7 @@ enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
  * @calls:     effects that could have failed
  * @fail_at:   the number of the call that fails; 0 is none
  * @is_sticky: and all after it
+ * @refuses:   what fails each time: the beginning of an effect's name; NULL is nothing
  * @is_gone:   what the socket ops say
  * @told:      what the owner ops say
  * @born:      what the guard saw
@@ -36,6 +37,7 @@ struct fake {
 	unsigned nr_items;
 	char log[4096];
 	unsigned calls, fail_at;
+	const char *refuses;
 	bool is_sticky, is_gone;
 	enum pl_told told;
 	uint64_t now, wake_at;

@@ -184,6 +184,26 @@ static void a_refused_permit_leaves_it_BROKEN_and_a_later_look_mends_it(void **s
 	assert_in_force();
 }
 
+static void a_tick_looks_at_each_once_even_if_every_permit_fails(void **state)
+{
+	uint64_t id[2] = { established(5000), established(5001) };
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	fake.refuses = "permit";
+	down(2);
+	fake.calls = 0;
+	pl_engine_tick(fake.engine);
+	/* block, permit */
+	assert_int_equal(fake.calls, 4);
+	assert_int_not_equal(fake.wake_at, 0);
+	fake.refuses = NULL;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id[0]), PL_STATE_ESTABLISHED);
+	assert_int_equal(state_of(id[1]), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
 static void in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA(void **state)
 {
 	uint64_t id = established(5000);
@@ -669,6 +689,7 @@ int main(void)
 		TEST(what_the_journal_refused_is_tried_again),
 		TEST(the_end_of_all_conflicts_restores_T9),
 		TEST(a_refused_permit_leaves_it_BROKEN_and_a_later_look_mends_it),
+		TEST(a_tick_looks_at_each_once_even_if_every_permit_fails),
 		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA),
 		TEST(a_reqid_of_two_peers_is_no_pin),
 		TEST(a_policy_that_lets_packets_by_breaks_T7_K37),

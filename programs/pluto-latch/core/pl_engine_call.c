@@ -581,14 +581,19 @@ void pl_engine_tick(struct pl_engine *engine)
 {
 	struct pl_world *world = &engine->world;
 	struct pl_latch *latch, *next;
+	size_t nr = 0;
 
 	if (!engine->is_latching)
 		return;
 	world->is_waking = false;
 	if (!world->is_guarding)
 		(void)!pl_engine_guard_lost(engine);
-	/* What is done for one of them concerns no other. */
-	for (latch = pl_db_minded(world->db, NULL); latch != NULL; latch = next) {
+	for (latch = pl_db_minded(world->db, NULL); latch != NULL;
+	     latch = pl_db_minded(world->db, latch))
+		nr++;
+	/* What is done for one of them concerns no other. One that leaves the list and comes back
+	 * is at its end then, for the next tick. */
+	for (latch = pl_db_minded(world->db, NULL); latch != NULL && nr > 0; latch = next, nr--) {
 		next = pl_db_minded(world->db, latch);
 		look_after(world, latch);
 	}
