@@ -674,6 +674,39 @@ static void a_child_lost_with_its_peer_ends_the_latch_for_good_K19(void **state)
 	assert_in_force();
 }
 
+static void a_listener_that_fails_leaves_no_tuple_in_the_guard_that_nobody_knows(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(0));
+	struct pl_tuple tuple;
+	uint64_t ids[2];
+	unsigned nr;
+
+	(void)state;
+	memset(ask.tuple.remote, 0, sizeof(ask.tuple.remote));
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	assert_int_equal(pl_engine_release(fake.engine, NULL, ids[0]), 0);
+	fake.refuses = "listen";
+	assert_int_not_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	fake.refuses = NULL;
+	assert_in_force();
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(fake.nr_items, 0);
+	/* The same of a connection that comes to one. */
+	fake.is_gone = false;
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	tuple = flow(5000);
+	fake.born[0] = REQID_B;
+	fake.nr_born = 1;
+	assert_int_equal(pl_engine_accept(fake.engine, &tuple, REQID_B, 5, ids), 0);
+	assert_int_equal(pl_engine_release(fake.engine, NULL, ids[0]), 0);
+	fake.refuses = "guard";
+	assert_int_not_equal(pl_engine_accept(fake.engine, &tuple, REQID_B, 6, ids), 0);
+	fake.refuses = NULL;
+	assert_in_force();
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
 
 int main(void)
@@ -713,6 +746,7 @@ int main(void)
 		TEST(a_flow_that_was_guarded_stays_so_when_its_next_latch_fails),
 		TEST(nothing_is_restored_while_the_guard_is_not_in_force),
 		TEST(a_child_lost_with_its_peer_ends_the_latch_for_good_K19),
+		TEST(a_listener_that_fails_leaves_no_tuple_in_the_guard_that_nobody_knows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

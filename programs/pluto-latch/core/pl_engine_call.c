@@ -49,8 +49,22 @@ static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
 	return r;
 }
 
-static void miscarry(struct pl_world *world, struct pl_latch *latch)
+/* No latch, and yet the flow must not be set free: it was not free before, or its packets are on
+ * their way. The object goes when the socket is gone. */
+static void entomb(struct pl_world *world, struct pl_latch *latch)
 {
+	latch->state = PL_STATE_CLOSED_TOLD;
+	latch->is_unsure = true;
+	pl_step_mind(world, latch);
+}
+
+/* @was_guarded: by what gave way to it */
+static void miscarry(struct pl_world *world, struct pl_latch *latch, bool was_guarded)
+{
+	if (was_guarded) {
+		entomb(world, latch);
+		return;
+	}
 	/* One that could not leave the guard stays in mind, and owner and tick know it. */
 	if (latch->state != PL_STATE_UNBORN) {
 		latch->is_unsure = true;
@@ -170,15 +184,6 @@ static int give_birth(struct pl_world *world, struct pl_latch *latch,
 	return r;
 }
 
-/* No latch, and yet the flow must not be set free: it was not free before, or its packets are on
- * their way. The object goes when the socket is gone. */
-static void entomb(struct pl_world *world, struct pl_latch *latch)
-{
-	latch->state = PL_STATE_CLOSED_TOLD;
-	latch->is_unsure = true;
-	pl_step_mind(world, latch);
-}
-
 static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 		       const struct pl_engine_ask *ask, uint64_t *ret_id, struct lesson *ret)
 {
@@ -202,11 +207,9 @@ static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 		*ret_id = latch->id;
 		return 0;
 	}
-	if (was_guarded)
-		entomb(world, latch);
-	else if (latch->state != PL_STATE_LARVAL ||
-		 pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0)
-		miscarry(world, latch);
+	if (was_guarded || latch->state != PL_STATE_LARVAL ||
+	    pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0)
+		miscarry(world, latch, was_guarded);
 	return r;
 }
 
@@ -234,6 +237,7 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
 		      const struct pl_tuple *tuple, uint64_t *ret_id)
 {
+	bool was_guarded = pl_db_find(world->db, tuple) != NULL;
 	struct pl_engine_ask admitted = *ask;
 	struct pl_latch *latch;
 	int r = pl_admit(world->conf, tuple, &admitted);
@@ -245,7 +249,7 @@ static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
 	take_wishes(latch, &admitted);
 	r = pl_step_take(world, latch, PL_EVENT_LISTEN, NULL);
 	if (r != 0)
-		miscarry(world, latch);
+		miscarry(world, latch, was_guarded);
 	else
 		*ret_id = latch->id;
 	return r;
@@ -321,6 +325,7 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, u
 		      uint64_t *ret_id)
 {
 	struct pl_latch *listener = pl_db_find_listener(world->db, &ask->tuple), *latch;
+	bool was_guarded = pl_db_find(world->db, &ask->tuple) != NULL;
 	int r;
 
 	if (listener == NULL || listener->state != PL_STATE_LISTENER)
@@ -331,7 +336,7 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, u
 	take_wishes(latch, ask);
 	r = accept_latch(world, listener, latch, reqid);
 	if (r != 0)
-		miscarry(world, latch);
+		miscarry(world, latch, was_guarded);
 	else
 		*ret_id = latch->id;
 	return r;
