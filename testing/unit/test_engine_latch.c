@@ -674,6 +674,33 @@ static void a_child_lost_with_its_peer_ends_the_latch_for_good_K19(void **state)
 	assert_in_force();
 }
 
+static void a_peer_is_found_dead_once_for_each_IKE_SA_however_many_children_it_has(void **state)
+{
+	struct pl_fact fact = {
+		.kind = PL_FACT_CHILD_DOWN, .child = 1, .ike = 1001, .identity = who_b,
+		.u.child_end = { .ike_cause = PL_IKE_END_PEER_LOST },
+	};
+	struct pl_fact end = {
+		.kind = PL_FACT_IKE_DOWN, .ike = 1001, .identity = who_b,
+		.u.ike_end = { .reason = PL_REASON_TIMEOUT, .pending = PL_EXCHANGE_LIVENESS,
+			       .was_established = true },
+	};
+	uint64_t id = established(5000);
+
+	(void)state;
+	pl_engine_note(fake.engine, &fact);
+	assert_int_equal(state_of(id), PL_STATE_DEAD);
+	forget_log();
+	fact.child = 2;
+	pl_engine_note(fake.engine, &fact);
+	pl_engine_note(fake.engine, &end);
+	assert_string_equal(fake.log, "");
+	/* another IKE SA, another look */
+	fact.ike = 1002;
+	pl_engine_note(fake.engine, &fact);
+	assert_string_equal(fake.log, "save");
+}
+
 static void a_listener_that_fails_leaves_no_tuple_in_the_guard_that_nobody_knows(void **state)
 {
 	struct pl_engine_ask ask = ask_for(flow(0));
@@ -746,6 +773,7 @@ int main(void)
 		TEST(a_flow_that_was_guarded_stays_so_when_its_next_latch_fails),
 		TEST(nothing_is_restored_while_the_guard_is_not_in_force),
 		TEST(a_child_lost_with_its_peer_ends_the_latch_for_good_K19),
+		TEST(a_peer_is_found_dead_once_for_each_IKE_SA_however_many_children_it_has),
 		TEST(a_listener_that_fails_leaves_no_tuple_in_the_guard_that_nobody_knows),
 	};
 

@@ -311,8 +311,10 @@ static void recheck_all(struct pl_world *world, bool is_absent)
 	}
 }
 
-static void peer_dead(struct pl_world *world, const struct pl_fact *fact)
+/* Each child of the IKE SA says so too, and each time every latch would be looked at. */
+static void peer_dead(struct pl_engine *engine, const struct pl_fact *fact)
 {
+	struct pl_world *world = &engine->world;
 	struct pl_why why = { .text = "the peer does not answer any more" };
 	struct pl_peer peer = {
 		.identity = fact->identity, .lineage = pl_sad_lineage(world->sad, fact->ike),
@@ -320,6 +322,9 @@ static void peer_dead(struct pl_world *world, const struct pl_fact *fact)
 	};
 	struct pl_latch *latch;
 
+	if (fact->ike != 0 && fact->ike == engine->dead_ike)
+		return;
+	engine->dead_ike = fact->ike;
 	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
 		at = latch->id;
 		if (!pl_tuple_is_listener(&latch->tuple) &&
@@ -329,18 +334,18 @@ static void peer_dead(struct pl_world *world, const struct pl_fact *fact)
 }
 
 /* Before the SAs go, so that nothing is mended on the way. */
-static void child_down(struct pl_world *world, const struct pl_fact *fact)
+static void child_down(struct pl_engine *engine, const struct pl_fact *fact)
 {
 	if (fact->u.child_end.ike_cause == PL_IKE_END_PEER_LOST)
-		peer_dead(world, fact);
-	sa_gone(world, fact->child);
+		peer_dead(engine, fact);
+	sa_gone(&engine->world, fact->child);
 }
 
-static void ike_down(struct pl_world *world, const struct pl_fact *fact)
+static void ike_down(struct pl_engine *engine, const struct pl_fact *fact)
 {
 	if (pl_ike_end_cause(&fact->u.ike_end) == PL_IKE_END_PEER_LOST)
-		peer_dead(world, fact);
-	pl_sad_ike_down(world->sad, fact->ike);
+		peer_dead(engine, fact);
+	pl_sad_ike_down(engine->world.sad, fact->ike);
 }
 
 static void policy_deleted(struct pl_engine *engine, const struct pl_fact *fact)
@@ -371,14 +376,14 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		sa_gone(world, fact->child);
 		break;
 	case PL_FACT_CHILD_DOWN:
-		child_down(world, fact);
+		child_down(engine, fact);
 		break;
 	case PL_FACT_IKE_UP:
 		/* Without memory the successor counts as another peer's. */
 		(void)!pl_sad_ike_up(world->sad, fact->ike, fact->u.ike.rekeys);
 		break;
 	case PL_FACT_IKE_DOWN:
-		ike_down(world, fact);
+		ike_down(engine, fact);
 		break;
 	case PL_FACT_POLICY_DELETE:
 		policy_deleted(engine, fact);

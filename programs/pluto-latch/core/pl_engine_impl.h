@@ -10,6 +10,7 @@
  * struct pl_engine - inside of the engine: pl_engine*.c alone
  * @is_latching: pl_engine_start() was called; before that nothing below is there
  * @unrouting:   serial of the connection whose route is being taken away
+ * @dead_ike:    serial of the last IKE SA whose peer was found dead
  */
 struct pl_engine {
 	pl_engine_observer *observer;
@@ -18,6 +19,7 @@ struct pl_engine {
 	bool is_latching;
 	struct pl_world world;
 	uint64_t unrouting;
+	uint64_t dead_ike;
 };
 
 /* Base numbers of reqids, far above those that an administrator or pluto itself would use. From one
