@@ -701,6 +701,28 @@ static void a_peer_is_found_dead_once_for_each_IKE_SA_however_many_children_it_h
 	assert_string_equal(fake.log, "save");
 }
 
+static void an_SA_makes_up_for_an_unroute_that_came_before_it_K15(void **state)
+{
+	struct pl_fact unroute = { .kind = PL_FACT_CONN_UNROUTE, .conn = { .serial = 1 } };
+	struct pl_fact fact;
+	uint64_t id;
+
+	(void)state;
+	pl_engine_note(fake.engine, &unroute);
+	fact = child(1, who_b, REQID_B);
+	fact.conn.serial = 1;
+	assert_int_equal(install(fact), PL_VERDICT_ACCEPT);
+	assert_int_equal(latch_flow(5000, &id), 0);
+	/* The peer deletes it: nobody here changed his mind. */
+	down(1);
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	pl_engine_note(fake.engine, &unroute);
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+}
+
 static void a_listener_that_fails_leaves_no_tuple_in_the_guard_that_nobody_knows(void **state)
 {
 	struct pl_engine_ask ask = ask_for(flow(0));
@@ -774,6 +796,7 @@ int main(void)
 		TEST(nothing_is_restored_while_the_guard_is_not_in_force),
 		TEST(a_child_lost_with_its_peer_ends_the_latch_for_good_K19),
 		TEST(a_peer_is_found_dead_once_for_each_IKE_SA_however_many_children_it_has),
+		TEST(an_SA_makes_up_for_an_unroute_that_came_before_it_K15),
 		TEST(a_listener_that_fails_leaves_no_tuple_in_the_guard_that_nobody_knows),
 	};
 

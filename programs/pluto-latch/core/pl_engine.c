@@ -138,6 +138,9 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 		return PL_VERDICT_ACCEPT;
 	if (!world->is_guarding || pl_sad_add(world->sad, fact, &sa) != 0)
 		return PL_VERDICT_REFUSE;
+	/* Whoever took its route away wants it again. */
+	if (fact->conn.serial == engine->unrouting)
+		engine->unrouting = 0;
 	about.sa = sa;
 	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
 	(void)pl_db_touch(world->db, &query, recheck_and_pin, &about, NULL);
