@@ -65,6 +65,12 @@ $(SOCKET_PROGRAM): $(call objects,gcc,$(KERNEL_SRC) $(KERNEL_CORE))
 $(SOCKET_PROGRAM): GUEST_CFLAGS := -I$(DAEMON_DIR)
 $(SOCKET_PROGRAM): GUEST_LIBS := $(KERNEL_LIBS) $(OURS_LIBS)
 
+# a program of liblatch
+LATCH_TOOL := $(BUILD)/guest/bin/latch-tool
+$(LATCH_TOOL): $(BUILD)/lib/liblatch.a
+$(LATCH_TOOL): GUEST_CFLAGS := -Ilib/liblatch/include
+$(LATCH_TOOL): GUEST_LIBS := $(BUILD)/lib/liblatch.a -ldbus-1 -ljansson
+
 # a library, for LD_PRELOAD
 $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
 
