@@ -146,6 +146,15 @@ static void latches_are_listed_by_id_and_by_owner_with_a_cursor(void **state)
 		assert_ptr_equal(at, l[n]);
 	assert_int_equal(n, 10);
 	assert_int_equal(l[1]->owner.uid, 1001);
+	n = 0;
+	for (struct pl_latch *at = pl_db_next_of_uid(db, 1001, 0); at != NULL;
+	     at = pl_db_next_of_uid(db, 1001, at->id), n += 2)
+		assert_ptr_equal(at, l[n + 1]);
+	assert_int_equal(n, 10);
+	assert_ptr_equal(pl_db_next_of_uid(db, 1000, 8), l[8]);
+	assert_null(pl_db_next_of_uid(db, 1000, 9));
+	assert_null(pl_db_next_of_uid(db, 999, 0));
+	assert_null(pl_db_next_of_uid(db, 1001, UINT64_MAX));
 	assert_null(pl_db_next_of(db, PL_OWNER_SOCKET, 1, 0));
 	assert_null(pl_db_next_of(db, PL_OWNER_SESSION, 3, 0));
 	assert_null(pl_db_next_of(db, PL_OWNER_SESSION, 1, UINT64_MAX));

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The Latch Database (RFC 5660 section 2.3): every latch, found in four ways.
+/* The Latch Database (RFC 5660 section 2.3): every latch, found in five ways.
  *
  * - by tuple: a hash table (pl_table), for what sockets and clients name;
  * - by id: a tree, for calls and for List, whose cursor is the last id seen;
  * - by owner: a tree of (kind, number, id), for the end of a session;
+ * - by uid: a tree of (uid, id), so that what a user asks about his latches does not cost the time
+ *   of everybody's;
  * - by place: in the order of pl_tuple_compare() (pl_order), connections and listeners apart, for
  *   "which latches does this SA touch". A search walks the box that the selectors span, and jumps
  *   over what lies outside of it, so it looks at the hits and at one latch per gap (design D17).
  * A list has those that need care without anything happening.
  *
- * Invariants: a latch is in all four or in none; no two latches have one tuple (K29); an id is
+ * Invariants: a latch is in all five or in none; no two latches have one tuple (K29); an id is
  * given out once. Nothing here decides anything, and nothing is kept over a restart (L12, K18).
  */
 
@@ -29,6 +31,7 @@ struct node {
 	struct pl_latch latch;
 	RB_ENTRY(node) by_id;
 	RB_ENTRY(node) by_owner;
+	RB_ENTRY(node) by_uid;
 	TAILQ_ENTRY(node) minded;
 };
 
@@ -51,13 +54,22 @@ static int compare_owner(const struct node *a, const struct node *b)
 	return order == 0 ? compare_id(a, b) : order;
 }
 
+static int compare_uid(const struct node *a, const struct node *b)
+{
+	int order = compare_u64(a->latch.owner.uid, b->latch.owner.uid);
+
+	return order == 0 ? compare_id(a, b) : order;
+}
+
 RB_HEAD(by_id, node);
 RB_HEAD(by_owner, node);
+RB_HEAD(by_uid, node);
 
 struct pl_db {
 	struct pl_table *table;
 	struct by_id by_id;
 	struct by_owner by_owner;
+	struct by_uid by_uid;
 	struct pl_order *connections;
 	struct pl_order *listeners;
 	TAILQ_HEAD(, node) minded;
@@ -68,6 +80,7 @@ struct pl_db {
 #define OURS __attribute__((unused)) static
 RB_GENERATE_INTERNAL(by_id, node, by_id, compare_id, OURS)
 RB_GENERATE_INTERNAL(by_owner, node, by_owner, compare_owner, OURS)
+RB_GENERATE_INTERNAL(by_uid, node, by_uid, compare_uid, OURS)
 
 static struct node *node_of(const struct pl_latch *latch)
 {
@@ -95,6 +108,7 @@ struct pl_db *pl_db_new(const uint8_t key[static 16], uint64_t first_id)
 		return NULL;
 	RB_INIT(&db->by_id);
 	RB_INIT(&db->by_owner);
+	RB_INIT(&db->by_uid);
 	TAILQ_INIT(&db->minded);
 	db->next_id = first_id == 0 ? 1 : first_id;
 	db->table = pl_table_new(key);
@@ -147,6 +161,7 @@ static int add(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 	}
 	RB_INSERT(by_id, &db->by_id, node);
 	RB_INSERT(by_owner, &db->by_owner, node);
+	RB_INSERT(by_uid, &db->by_uid, node);
 	*ret = &node->latch;
 	return 0;
 }
@@ -187,6 +202,7 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 	pl_db_mind(db, latch, false);
 	pl_order_take(place_of(db, &latch->tuple), &latch->tuple);
 	RB_REMOVE(by_owner, &db->by_owner, node);
+	RB_REMOVE(by_uid, &db->by_uid, node);
 	RB_REMOVE(by_id, &db->by_id, node);
 	(void)pl_table_take(db->table, &latch->tuple);
 	pl_identity_unref(latch->params.peer.identity);
@@ -198,8 +214,10 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner *owner)
 {
 	RB_REMOVE(by_owner, &db->by_owner, node_of(latch));
+	RB_REMOVE(by_uid, &db->by_uid, node_of(latch));
 	latch->owner = *owner;
 	RB_INSERT(by_owner, &db->by_owner, node_of(latch));
+	RB_INSERT(by_uid, &db->by_uid, node_of(latch));
 }
 
 void pl_db_mind(struct pl_db *db, struct pl_latch *latch, bool is_minded)
@@ -284,6 +302,17 @@ struct pl_latch *pl_db_next_of(const struct pl_db *db, enum pl_owner_kind kind, 
 	if (node == NULL || node->latch.owner.kind != kind || node->latch.owner.number != number)
 		return NULL;
 	return &node->latch;
+}
+
+struct pl_latch *pl_db_next_of_uid(const struct pl_db *db, uint32_t uid, uint64_t cursor)
+{
+	struct node key = { .latch = { .id = cursor + 1, .owner = { .uid = uid } } };
+	struct node *node;
+
+	if (cursor == UINT64_MAX)
+		return NULL;
+	node = RB_NFIND(by_uid, (struct by_uid *)&db->by_uid, &key);
+	return node == NULL || node->latch.owner.uid != uid ? NULL : &node->latch;
 }
 
 /* A box: every field of a tuple lies between that of .lo and that of .hi. */

@@ -234,6 +234,16 @@ struct pl_latch *pl_db_next_of(const struct pl_db *db, enum pl_owner_kind kind, 
 			       uint64_t cursor);
 
 /**
+ * pl_db_next_of_uid() - the next latch of one uid, whoever its owner is, in the order of ids
+ * @db:     the database
+ * @uid:    of the owner
+ * @cursor: as above
+ *
+ * Return: NULL at the end
+ */
+struct pl_latch *pl_db_next_of_uid(const struct pl_db *db, uint32_t uid, uint64_t cursor);
+
+/**
  * pl_db_touch() - every connection of which this SA may carry a packet (K31)
  * @db:        the database
  * @query:     the SA

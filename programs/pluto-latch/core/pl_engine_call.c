@@ -474,13 +474,10 @@ int pl_engine_inquire(const struct pl_engine *engine, const struct pl_owner *who
 const struct pl_latch *pl_engine_next(const struct pl_engine *engine, const struct pl_owner *who,
 				      uint64_t cursor)
 {
-	const struct pl_latch *latch;
-
 	if (!engine->is_latching)
 		return NULL;
-	while ((latch = pl_db_next(engine->world.db, cursor)) != NULL && !may_see(who, latch))
-		cursor = latch->id;
-	return latch;
+	return who == NULL ? pl_db_next(engine->world.db, cursor) :
+			     pl_db_next_of_uid(engine->world.db, who->uid, cursor);
 }
 
 /* Letting go */

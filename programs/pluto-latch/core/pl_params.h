@@ -31,8 +31,8 @@ struct pl_suite {
 	uint8_t esn;
 };
 
-/* More suites than any sensible proposal has; eleven make a latch 88 bytes larger. */
-#define PL_SUITES_MAX 11
+/* More suites than a sensible proposal has; each makes a latch eight bytes larger. */
+#define PL_SUITES_MAX 7
 
 /**
  * struct pl_peer - the peer of an SA or a latch, as far as it was proved
