@@ -45,7 +45,8 @@ $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
 
 .SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c $(CORE_SRC) $(KERNEL_SRC))
-KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missing,$(UNIT_TESTS))
+KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missing \
+	%/test_socket_diag,$(UNIT_TESTS))
 $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
 ENGINE_TESTS := $(filter %/test_engine_latch %/test_engine_faults %/test_engine_socket \
