@@ -244,6 +244,8 @@ static int fake_is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cookie
 	(void)ctx;
 	(void)tuple;
 	(void)cookie;
+	fake.now += fake.gone_ns;
+	fake.gone_asked++;
 	*ret = fake.is_gone;
 	return 0;
 }

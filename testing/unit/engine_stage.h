@@ -22,7 +22,7 @@ enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
  * @fail_at:   the number of the call that fails; 0 is none
  * @is_sticky: and all after it
  * @refuses:   what fails each time: the beginning of an effect's name; NULL is nothing
- * @is_gone:   what the socket ops say
+ * @is_gone:   what the socket ops say, after @gone_ns; and @gone_asked, how often
  * @told:      what the owner ops say
  * @born:      what the guard saw
  * @alert:     the last one; its text is in @reason
@@ -39,6 +39,8 @@ struct fake {
 	unsigned calls, fail_at;
 	const char *refuses;
 	bool is_sticky, is_gone;
+	uint64_t gone_ns;
+	unsigned gone_asked;
 	enum pl_told told;
 	uint64_t now, wake_at;
 	uint32_t born[2];

@@ -204,6 +204,36 @@ static void a_tick_looks_at_each_once_even_if_every_permit_fails(void **state)
 	assert_in_force();
 }
 
+static void a_tick_asks_for_sockets_as_long_as_IKE_can_wait_and_blocks_whatever_it_takes(
+	void **state)
+{
+	enum { NR = 20, MS = 1000000 };
+	uint64_t id[NR], last = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < NR; i++) {
+		id[i] = established((uint16_t)(5000 + i));
+		assert_int_equal(pl_engine_release(fake.engine, NULL, id[i]), 0);
+	}
+	last = established(6000);
+	fake.refuses = "block";
+	assert_int_equal(pl_engine_admin_break(fake.engine, last, NULL), 0);
+	fake.refuses = NULL;
+	fake.gone_ns = 40 * MS;
+	pl_engine_tick(fake.engine);
+	assert_in_range(fake.gone_asked, 1, 4);
+	assert_in_force();
+	assert_int_not_equal(fake.wake_at, 0);
+	/* Each has its turn. */
+	fake.is_gone = true;
+	for (unsigned i = 0; i < NR; i++)
+		pl_engine_tick(fake.engine);
+	for (unsigned i = 0; i < NR; i++)
+		assert_int_equal(state_of(id[i]), PL_STATE_NONE);
+	assert_int_equal(state_of(last), PL_STATE_DEAD);
+	assert_in_force();
+}
+
 static void in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA(void **state)
 {
 	uint64_t id = established(5000);
@@ -772,6 +802,7 @@ int main(void)
 		TEST(the_end_of_all_conflicts_restores_T9),
 		TEST(a_refused_permit_leaves_it_BROKEN_and_a_later_look_mends_it),
 		TEST(a_tick_looks_at_each_once_even_if_every_permit_fails),
+		TEST(a_tick_asks_for_sockets_as_long_as_IKE_can_wait_and_blocks_whatever_it_takes),
 		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA),
 		TEST(a_reqid_of_two_peers_is_no_pin),
 		TEST(a_policy_that_lets_packets_by_breaks_T7_K37),

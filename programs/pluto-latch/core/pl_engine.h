@@ -369,7 +369,9 @@ int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple) 
  * pl_engine_tick() - time went by: flows that end, and what the guard refused earlier
  * @engine: the engine
  *
- * Asks for the next one by itself (struct pl_clock_ops) while there is something to wait for.
+ * Asks for the next one by itself (struct pl_clock_ops) while there is something to wait for. What
+ * the guard refused is tried at once; sockets are looked up for a tenth of a second, the others
+ * have their turn at the next tick.
  */
 void pl_engine_tick(struct pl_engine *engine);
 

@@ -560,7 +560,8 @@ int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple)
 	return latch == NULL ? PL_E_NOT_FOUND : flow_gone(&engine->world, latch);
 }
 
-static void look_after(struct pl_world *world, struct pl_latch *latch)
+/* What the guard refused, or a conflict that ended: cheap, and never put off. */
+static void mend(struct pl_world *world, struct pl_latch *latch)
 {
 	uint64_t id = latch->id;
 
@@ -571,32 +572,66 @@ static void look_after(struct pl_world *world, struct pl_latch *latch)
 			(void)!pl_step_block_again(world, latch);
 		if (latch->state == PL_STATE_BROKEN)
 			pl_step_recheck(world, latch, false);
-		if (pl_step_is_polled(latch))
-			(void)!flow_gone(world, latch);
 	}
+	latch = pl_db_find_id(world->db, id);
+	if (latch != NULL)
+		pl_db_mind(world->db, latch, latch->is_unsure || pl_step_is_polled(latch));
+}
+
+/* Its turn comes again after all others'. */
+static void poll_socket(struct pl_world *world, struct pl_latch *latch)
+{
+	uint64_t id = latch->id;
+
+	if (!pl_step_is_polled(latch) || latch->state == PL_STATE_LARVAL)
+		return;
+	pl_db_mind(world->db, latch, false);
+	(void)!flow_gone(world, latch);
 	latch = pl_db_find_id(world->db, id);
 	if (latch != NULL)
 		pl_step_mind(world, latch);
 }
 
+static size_t nr_minded(const struct pl_world *world)
+{
+	const struct pl_latch *latch = NULL;
+	size_t nr = 0;
+
+	while ((latch = pl_db_minded(world->db, latch)) != NULL)
+		nr++;
+	return nr;
+}
+
 void pl_engine_tick(struct pl_engine *engine)
 {
+	/* The kernel may take a millisecond to look for one socket, and users choose how many
+	 * there are. */
+	enum { PATIENCE_NS = 100000000 };
 	struct pl_world *world = &engine->world;
+	const struct pl_clock_ops *clock = world->ops.clock;
 	struct pl_latch *latch, *next;
-	size_t nr = 0;
+	uint64_t since;
+	size_t nr;
 
 	if (!engine->is_latching)
 		return;
 	world->is_waking = false;
 	if (!world->is_guarding)
 		(void)!pl_engine_guard_lost(engine);
-	for (latch = pl_db_minded(world->db, NULL); latch != NULL;
-	     latch = pl_db_minded(world->db, latch))
-		nr++;
 	/* What is done for one of them concerns no other. One that leaves the list and comes back
 	 * is at its end then, for the next tick. */
+	nr = nr_minded(world);
 	for (latch = pl_db_minded(world->db, NULL); latch != NULL && nr > 0; latch = next, nr--) {
 		next = pl_db_minded(world->db, latch);
-		look_after(world, latch);
+		mend(world, latch);
 	}
+	nr = nr_minded(world);
+	since = clock->now_ns(world->ops.clock_ctx);
+	for (latch = pl_db_minded(world->db, NULL); latch != NULL && nr > 0 &&
+	     clock->now_ns(world->ops.clock_ctx) - since < PATIENCE_NS; latch = next, nr--) {
+		next = pl_db_minded(world->db, latch);
+		poll_socket(world, latch);
+	}
+	if (pl_db_minded(world->db, NULL) != NULL)
+		pl_step_wake(world);
 }
