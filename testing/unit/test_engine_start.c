@@ -53,6 +53,27 @@ static void it_leaves_the_guard_when_no_socket_holds_it_any_more(void **state)
 	assert_null(pl_engine_next(fake.engine, NULL, 0));
 }
 
+static void the_end_of_what_was_inherited_gives_nobody_room_D16(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(6000));
+	uint64_t id;
+
+	(void)state;
+	established(5000);
+	fake.conf.limits.each[PL_LIMIT_LATCHES] = 1;
+	start();
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	/* what nobody asked for is counted as nobody's, and so is its end */
+	ask.owner.uid = 0;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), 0);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(fake.nr_items, 3);
+	ask.tuple = flow(6001);
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), PL_E_LIMIT_EXCEEDED);
+}
+
 static void its_tuple_can_be_latched_anew(void **state)
 {
 	uint64_t id;
@@ -89,6 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_a_predecessor_guarded_stays_blocked_and_is_reset_K16_T14),
 		TEST(it_leaves_the_guard_when_no_socket_holds_it_any_more),
+		TEST(the_end_of_what_was_inherited_gives_nobody_room_D16),
 		TEST(its_tuple_can_be_latched_anew),
 		TEST(a_listener_is_closed_and_can_be_made_anew),
 	};

@@ -69,7 +69,10 @@ static int inherit(void *ctx, const struct pl_guard_item *item)
 	if (item->kind != PL_GUARD_FLOW && item->kind != PL_GUARD_LISTENER)
 		return 0;
 	r = pl_db_insert(legacy->world->db, &item->tuple, &socket, &latch);
-	return r == 0 ? remember(legacy, item) : r;
+	if (r != 0)
+		return r;
+	latch->is_inherited = true;
+	return remember(legacy, item);
 }
 
 static void close_inherited(struct pl_world *world)

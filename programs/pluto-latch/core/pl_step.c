@@ -291,7 +291,8 @@ static void unstamp(struct pl_latch *latch, const struct pl_latch *before)
 
 static void drop(struct pl_world *world, struct pl_latch *latch)
 {
-	pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
+	if (!latch->is_inherited)
+		pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
 	pl_db_remove(world->db, latch);
 }
 
