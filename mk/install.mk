@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # make install [DESTDIR=]: libreswan with our daemon in the place of its own, the library, the command,
-# what D-Bus and systemd need, and the manual. It is what the tests run: build/ours, copied. Whatever was
-# written is in the manifest, and make uninstall removes exactly that.
+# what D-Bus and systemd need, and the manual. It is what the tests run: build/ours, copied. Every file
+# and every folder (with a / at its end) that was made is in the manifest, and make uninstall removes
+# exactly that: folders that were there before stay, with their owners and modes.
 
 PREFIX := /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -33,17 +34,24 @@ $(BUILD)/checked/.staged: $(CHECKED) $(BUILD)/stock/.staged $(INSTALLED)
 	$(stage)
 
 install: all	## install into DESTDIR (PREFIX is libreswan's, /usr/local)
-	@mkdir -p $(dir $(MANIFEST))
-	@cd $(BUILD)/ours/usr/local && find . ! -type d ! -path './share/pluto-latch/manifest' | \
-		sed 's/^\.//' | sort >$(abspath $(MANIFEST))
-	@cp -a $(BUILD)/ours/usr/local/. $(DESTDIR)$(PREFIX)/
-	@echo "installed $$(wc -l <$(MANIFEST)) files below $(DESTDIR)$(PREFIX)"
+	@to=$(abspath $(DESTDIR)$(PREFIX)) list=$(abspath $(BUILD)/manifest); \
+	cd $(BUILD)/ours/usr/local && { find . ! -type d | sed 's/^\.//' | sort; \
+		{ find . -mindepth 1 -type d; echo ./share/pluto-latch; } | sed 's/^\.//; s#$$#/#' | sort | \
+		while read -r dir; do \
+			[ -d "$$to$$dir" ] && ! grep -qsxF "$$dir" $(abspath $(MANIFEST)) || echo "$$dir"; \
+		done; } >"$$list"
+	@mkdir -p $(DESTDIR)$(PREFIX)
+	@tar -C $(BUILD)/ours/usr/local --owner=0 --group=0 -c . | \
+		tar -C $(DESTDIR)$(PREFIX) --no-overwrite-dir -px
+	@install -D -m 644 $(BUILD)/manifest $(MANIFEST)
+	@echo "installed $$(grep -vc '/$$' $(MANIFEST)) files below $(DESTDIR)$(PREFIX)"
 	@echo "D-Bus reads policies from /usr/share and /etc: link or copy" \
 		"$(PREFIX)/share/dbus-1/system.d/org.libreswan.Latch1.conf to /etc/dbus-1/system.d/"
 
 uninstall:	## remove what install wrote; configuration stays
 	@[ -f $(MANIFEST) ] || { echo "nothing is installed below $(DESTDIR)$(PREFIX)"; exit 1; }
-	@cd $(DESTDIR)$(PREFIX) && sed 's/^/./' $(abspath $(MANIFEST)) | tr '\n' '\0' | xargs -0 rm -f
-	@cd $(DESTDIR)$(PREFIX) && sed 's/^/./; s/[^/]*$$//' $(abspath $(MANIFEST)) | sort -ru | \
-		xargs -r rmdir --ignore-fail-on-non-empty -p 2>/dev/null || true
-	@rm -f $(MANIFEST); rmdir --ignore-fail-on-non-empty $(dir $(MANIFEST)) 2>/dev/null || true
+	@list=$$(cat $(MANIFEST)) && cd $(DESTDIR)$(PREFIX) && \
+		grep -v '/$$' <<<"$$list" | sed 's/^/./' | tr '\n' '\0' | xargs -0 rm -f && \
+		rm -f $(abspath $(MANIFEST)) && \
+		{ grep '/$$' <<<"$$list" | sed 's/^/./' | sort -r | tr '\n' '\0' | \
+			xargs -0 -r rmdir --ignore-fail-on-non-empty 2>/dev/null || true; }
