@@ -74,6 +74,25 @@ static void a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34(void *
 	assert_in_force();
 }
 
+static void a_UDP_socket_is_never_reset_it_would_hear_anybody_K49(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	struct pl_conflict_report report;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	ask.tuple.proto = PL_TUPLE_UDP;
+	ask.disposition = PL_DISPOSITION_RESET;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, &report), 0);
+	forget_log();
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "block save ALERT ACCEPT");
+	assert_int_equal(pl_engine_admin_close(fake.engine, id, "enough"), 0);
+	assert_null(strstr(fake.log, "dispose"));
+	assert_in_force();
+}
+
 static void a_broken_latch_has_no_pin_in_either_direction_K45_K46(void **state)
 {
 	(void)state;
@@ -795,6 +814,7 @@ int main(void)
 		TEST(without_an_SA_there_is_no_latch_and_the_flow_is_free_again),
 		TEST(no_latch_is_made_while_SAs_conflict_K31),
 		TEST(a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34),
+		TEST(a_UDP_socket_is_never_reset_it_would_hear_anybody_K49),
 		TEST(a_broken_latch_has_no_pin_in_either_direction_K45_K46),
 		TEST(the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block),
 		TEST(a_tick_is_asked_for_once_so_that_nobody_can_put_it_off),

@@ -63,7 +63,8 @@ static void each_defect_alone_has_its_name(void **state)
 		  { 0, PL_E_BOTH_ENDS_LOCAL, PL_E_BOTH_ENDS_LOCAL, PL_E_BOTH_ENDS_LOCAL,
 		    PL_E_BOTH_ENDS_LOCAL } },
 		/* an accepted connection was guarded from its first packet on */
-		{ "bytes came", FACT(has_received), true, { 0, PL_E_ALREADY_USED, 0, 0, 0 } },
+		{ "bytes came", FACT(has_received), true,
+		  { 0, PL_E_ALREADY_USED, 0, 0, PL_E_ALREADY_USED } },
 #undef FACT
 	};
 

@@ -98,7 +98,8 @@ enum latch_state {
 	LATCH_STATE_CLOSED,	/* over */
 };
 
-/* What happens to the socket on a break (RFC 5660 section 5.5). */
+/* What happens to the socket on a break (RFC 5660 section 5.5); of UDP always "wait": the kernel
+ * would not close the socket but disconnect it, and it would then hear anybody. */
 enum latch_disposition {
 	LATCH_DISPOSITION_DEFAULT = 0,	/* as the administrator says; TCP: reset, UDP: wait */
 	LATCH_DISPOSITION_RESET,	/* as if the peer had reset it */

@@ -220,7 +220,9 @@ static int save(struct pl_world *world, const struct pl_latch *latch, enum pl_st
 static enum pl_disposition disposition_of(const struct pl_latch *latch,
 					  const struct pl_step *step)
 {
-	if (pl_tuple_is_listener(&latch->tuple))
+	/* The kernel would not close a UDP socket but disconnect it, and its program would hear
+	 * anybody from then on. */
+	if (pl_tuple_is_listener(&latch->tuple) || latch->tuple.proto == PL_TUPLE_UDP)
 		return PL_DISPOSITION_WAIT;
 	if (step->effects & PL_DO_RESET)
 		return PL_DISPOSITION_RESET;
@@ -228,9 +230,8 @@ static enum pl_disposition disposition_of(const struct pl_latch *latch,
 		return PL_DISPOSITION_WAIT;
 	if (latch->disposition != PL_DISPOSITION_DEFAULT)
 		return latch->disposition;
-	return latch->tuple.proto == PL_TUPLE_TCP ? PL_DISPOSITION_RESET :
-	       latch->tuple.proto == PL_TUPLE_SCTP ? PL_DISPOSITION_UNREACHABLE :
-						     PL_DISPOSITION_WAIT;
+	return latch->tuple.proto == PL_TUPLE_SCTP ? PL_DISPOSITION_UNREACHABLE :
+						     PL_DISPOSITION_RESET;
 }
 
 static void dispose(struct pl_world *world, const struct pl_latch *latch,
