@@ -253,6 +253,29 @@ static void a_tick_asks_for_sockets_as_long_as_IKE_can_wait_and_blocks_whatever_
 	assert_in_force();
 }
 
+static void a_listener_ends_with_the_last_socket_on_its_port_also_in_a_session_K44(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(0));
+	uint64_t ids[2], id = established(5000);
+	unsigned nr;
+
+	(void)state;
+	memset(ask.tuple.remote, 0, sizeof(ask.tuple.remote));
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	assert_int_not_equal(fake.wake_at, 0);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(ids[0]), PL_STATE_LISTENER);
+	fake.is_gone = true;
+	forget_log();
+	pl_engine_tick(fake.engine);
+	assert_string_equal(fake.log, "unguard save ALERT forget");
+	assert_int_equal(fake.alert.event, PL_EVENT_FLOW_GONE);
+	assert_int_equal(state_of(ids[0]), PL_STATE_NONE);
+	/* A connection is its session's to release. */
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
 static void in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA(void **state)
 {
 	uint64_t id = established(5000);
@@ -823,6 +846,7 @@ int main(void)
 		TEST(a_refused_permit_leaves_it_BROKEN_and_a_later_look_mends_it),
 		TEST(a_tick_looks_at_each_once_even_if_every_permit_fails),
 		TEST(a_tick_asks_for_sockets_as_long_as_IKE_can_wait_and_blocks_whatever_it_takes),
+		TEST(a_listener_ends_with_the_last_socket_on_its_port_also_in_a_session_K44),
 		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA),
 		TEST(a_reqid_of_two_peers_is_no_pin),
 		TEST(a_policy_that_lets_packets_by_breaks_T7_K37),

@@ -110,7 +110,9 @@ bool pl_step_is_polled(const struct pl_latch *latch)
 	case PL_STATE_CLOSED_GONE:
 		return false;
 	default:
-		return latch->owner.kind != PL_OWNER_SESSION;
+		/* One that nobody listens at any more keeps others from their port. */
+		return latch->owner.kind != PL_OWNER_SESSION ||
+		       pl_tuple_is_listener(&latch->tuple);
 	}
 }
 

@@ -140,7 +140,7 @@ void pl_step_wake(struct pl_world *world);
 void pl_step_mind(struct pl_world *world, struct pl_latch *latch);
 
 /**
- * pl_step_is_polled() - nobody will tell us of the end of its socket
+ * pl_step_is_polled() - the end of its socket is looked for, and not left to a session to tell
  * @latch: a latch
  */
 bool pl_step_is_polled(const struct pl_latch *latch);
