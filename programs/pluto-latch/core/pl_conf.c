@@ -5,7 +5,8 @@
  *
  * Invariants: a file is taken whole or not at all; what we do not understand is an error with its
  * line, section and key, never skipped, for a rule that is not applied is a hole; a key stands once
- * in its section. The table below is all there is, and the manual is made from it.
+ * in its section; what nobody carries out yet is not taken either. The table below is all there
+ * is, and a test compares the manual with it.
  *
  * libinih by itself would cut long lines and names, join indented lines, and not mention empty
  * sections, so the reader that feeds it refuses the first two and notes every section itself.
@@ -38,23 +39,29 @@ struct key {
 	const char *sentence;
 };
 
-static const char *set_word(const struct key *key, const char *value, void *to)
+static bool find_word(const char *words, const char *value, uint8_t *ret)
 {
 	uint8_t number = 0;
 	size_t len = strlen(value);
 
-	for (const char *at = key->values; len > 0; number++) {
+	for (const char *at = words; len > 0; number++) {
 		size_t word = strcspn(at, "|");
 
 		if (word == len && memcmp(at, value, len) == 0) {
-			*(uint8_t *)to = number;
-			return NULL;
+			*ret = number;
+			return true;
 		}
 		if (at[word] == '\0')
 			break;
 		at += word + 1;
 	}
-	return "not one of the words that are known here";
+	return false;
+}
+
+static const char *set_word(const struct key *key, const char *value, void *to)
+{
+	return find_word(key->values, value, to) ? NULL :
+						   "not one of the words that are known here";
 }
 
 static const char *parse_number(const char *text, size_t len, uint32_t *ret)
@@ -228,9 +235,9 @@ static const struct key keys[] = {
 	  "Whether receive offload is switched off where it could merge packets of two SAs." },
 	{ LATCH, "delete-sas", set_word, IN_CONF(deletes_sas), "no|yes", "no",
 	  "Whether SAs of a released latch are deleted." },
-	{ LATCH, "restart-wait", set_number, IN_CONF(restart_wait), NULL, "60",
+	{ LATCH, "restart-wait", set_number, IN_CONF(restart_wait), NULL, "0",
 	  "Seconds that a latch waits for its peer after a restart before it is closed." },
-	{ LATCH, "auto", set_word, IN_CONF(other.is_auto), "no|yes", "yes",
+	{ LATCH, "auto", set_word, IN_CONF(other.is_auto), "no|yes", "no",
 	  "Whether flows that no rule names are latched without anybody asking." },
 	{ LATCH, "may-bypass", set_word, IN_CONF(other.may_bypass), "no|yes", "no",
 	  "Whether owners of flows that no rule names may end their protection." },
@@ -250,7 +257,7 @@ static const struct key keys[] = {
 	  "Ports of the other end." },
 	{ FLOW, "allow", set_word, IN_RULE(is_allowed), "no|yes", "yes",
 	  "Whether these flows may be latched." },
-	{ FLOW, "auto", set_word, IN_RULE(is_auto), "no|yes", "yes",
+	{ FLOW, "auto", set_word, IN_RULE(is_auto), "no|yes", "no",
 	  "Whether these flows are latched without anybody asking." },
 	{ FLOW, "narrow", set_word, IN_RULE(is_narrow), "no|yes", "no",
 	  "Whether each of these flows gets an SA of its own." },
@@ -270,6 +277,38 @@ static const struct key keys[] = {
 };
 
 enum { NR_KEYS = sizeof(keys) / sizeof(keys[0]) };
+
+/* Keys of which not every value is carried out yet, and those that are: what the daemon does
+ * anyway. Another value would be a promise that nobody keeps, so the file that has it is not taken.
+ * Whoever carries one out takes its row away. */
+static const struct {
+	enum section section;
+	const char *name;
+	const char *done;
+} partly[] = {
+	{ LATCH, "conflict", "break" },
+	{ LATCH, "spd-change", "break" },
+	{ LATCH, "delete-sas", "no" },
+	{ LATCH, "restart-wait", "0" },
+	{ LATCH, "auto", "no" },
+	{ FLOW, "auto", "no" },
+	{ FLOW, "protocol", "any|tcp|udp" },
+	{ FLOW, "narrow", "no" },
+	{ LIMITS, "pending", "64" },
+	{ LIMITS, "pending-total", "1024" },
+	{ LIMITS, "waits", "64" },
+	{ LIMITS, "waits-total", "1024" },
+	{ LIMITS, "wait-ms", "24000" },
+};
+
+static const char *what_is_done(enum section section, const char *name)
+{
+	for (size_t i = 0; i < sizeof(partly) / sizeof(partly[0]); i++) {
+		if (partly[i].section == section && strcmp(partly[i].name, name) == 0)
+			return partly[i].done;
+	}
+	return "";
+}
 
 /* What was seen of a section is a set in 64 bits. */
 _Static_assert(NR_KEYS <= 64 && 2 * PL_LIMIT_ROOF <= 64, "too many keys");
@@ -311,6 +350,7 @@ bool pl_conf_key(unsigned at, struct pl_conf_key *ret)
 		snprintf(ret->values, sizeof(ret->values), "%s",
 			 keys[at].values == NULL ? "NUMBER" : keys[at].values);
 		snprintf(ret->initial, sizeof(ret->initial), "%s", keys[at].initial);
+		ret->done = what_is_done(keys[at].section, keys[at].name);
 		return true;
 	}
 	if (!limit_at(at - NR_KEYS, &limit, &is_total))
@@ -319,6 +359,7 @@ bool pl_conf_key(unsigned at, struct pl_conf_key *ret)
 	limit_name(limit, is_total, ret->name, sizeof(ret->name));
 	ret->section = sections[LIMITS];
 	ret->sentence = info->sentence;
+	ret->done = what_is_done(LIMITS, ret->name);
 	snprintf(ret->values, sizeof(ret->values), "%u-%llu", info->min,
 		 is_total ? info->max * 1000ull : (unsigned long long)info->max);
 	snprintf(ret->initial, sizeof(ret->initial), "%u",
@@ -373,6 +414,19 @@ static int wrong(struct load *load, const char *key, const char *text)
 	snprintf(load->err->key, sizeof(load->err->key), "%.60s", key);
 	snprintf(load->err->text, sizeof(load->err->text), "%s", text);
 	return 0;
+}
+
+/* A value that may stand here: is it carried out? */
+static int take_if_done(struct load *load, const char *name, const char *value)
+{
+	const char *done = what_is_done(load->section, name);
+	char text[sizeof(load->err->text)];
+	uint8_t number;
+
+	if (done[0] == '\0' || find_word(done, value, &number))
+		return 1;
+	snprintf(text, sizeof(text), "not implemented yet; what can stand here is %s", done);
+	return wrong(load, name, text);
 }
 
 static bool is_name(const char *text)
@@ -511,7 +565,7 @@ static int set_limit(struct load *load, const char *name, const char *value)
 			return wrong(load, name, problem);
 		if (pl_limits_set(&load->conf.limits, limit, is_total, number) != 0)
 			return wrong(load, name, "not within its range");
-		return 1;
+		return take_if_done(load, name, value);
 	}
 	return wrong(load, name, "there is no such key in this section");
 }
@@ -537,7 +591,8 @@ static int take_key(void *user, const char *section, const char *name, const cha
 			return wrong(load, name, "this key is there already");
 		load->seen |= (uint64_t)1 << i;
 		problem = keys[i].set(&keys[i], value, base + keys[i].offset);
-		return problem == NULL ? 1 : wrong(load, name, problem);
+		return problem == NULL ? take_if_done(load, name, value) :
+					 wrong(load, name, problem);
 	}
 	return wrong(load, name, load->section == NOWHERE ? "this key is in no section" :
 		     "there is no such key in this section");

@@ -78,6 +78,8 @@ struct pl_conf {
  * @values:   what may be written
  * @initial:  what holds when nothing is written
  * @sentence: what it does
+ * @done:     those of @values that are carried out, with | between them; empty when all are.
+ *            Another one is PL_E_BAD_CONFIG.
  */
 struct pl_conf_key {
 	const char *section;
@@ -85,6 +87,7 @@ struct pl_conf_key {
 	char values[64];
 	char initial[32];
 	const char *sentence;
+	const char *done;
 };
 
 /**
