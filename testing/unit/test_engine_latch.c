@@ -534,6 +534,30 @@ static void a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43(void 
 	assert_int_equal(fake.nr_items, 0);
 }
 
+static void a_socket_that_ended_is_looked_for_until_TIME_WAIT_has_ended_too_K43(void **state)
+{
+	struct pl_tuple tuple = flow(5000);
+	uint64_t id = established(5000), other = established(5001);
+
+	(void)state;
+	assert_int_equal(pl_engine_flow_gone(fake.engine, &tuple), 0);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_int_equal(fake.nr_items, 6);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_NONE);
+	assert_int_equal(state_of(other), PL_STATE_ESTABLISHED);
+	assert_int_equal(fake.nr_items, 3);
+	fake.is_gone = false;
+	pl_engine_flows_gone(fake.engine);
+	assert_int_equal(state_of(other), PL_STATE_ESTABLISHED);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(other), PL_STATE_NONE);
+	assert_int_equal(fake.nr_items, 0);
+}
+
 static void a_conflict_stops_what_was_released_and_T11_ends_what_is_broken(void **state)
 {
 	uint64_t lingering = established(5000), broken = established(5001);
@@ -859,6 +883,7 @@ int main(void)
 		TEST(a_doubtful_birth_is_BROKEN_and_its_holder_knows_T5),
 		TEST(the_kernel_gets_only_SAs_that_were_judged),
 		TEST(a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43),
+		TEST(a_socket_that_ended_is_looked_for_until_TIME_WAIT_has_ended_too_K43),
 		TEST(a_conflict_stops_what_was_released_and_T11_ends_what_is_broken),
 		TEST(a_failed_attempt_leaves_a_released_flow_as_it_was),
 		TEST(the_end_of_a_session_frees_no_flow),

@@ -361,9 +361,19 @@ void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session);
  * @engine: the engine
  * @tuple:  normal
  *
+ * When something is left, TIME_WAIT say, pl_engine_tick() looks again until it is gone.
+ *
  * Return: 0 also when it is not gone yet; PL_E_NOT_FOUND; what guard or socket_ops said
  */
 int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple) PL_MUST_USE;
+
+/**
+ * pl_engine_flows_gone() - ends of sockets may have been missed: any of them may be gone
+ * @engine: the engine
+ *
+ * Each latch is looked after as by pl_engine_flow_gone(), at every tick until its end.
+ */
+void pl_engine_flows_gone(struct pl_engine *engine);
 
 /**
  * pl_engine_tick() - time went by: flows that end, and what the guard refused earlier

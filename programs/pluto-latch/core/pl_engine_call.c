@@ -552,12 +552,37 @@ static int flow_gone(struct pl_world *world, struct pl_latch *latch)
 	return pl_step_take(world, latch, PL_EVENT_FLOW_GONE, NULL);
 }
 
+static int leave(struct pl_world *world, struct pl_latch *latch)
+{
+	uint64_t id = latch->id;
+	int r = flow_gone(world, latch);
+
+	latch = pl_db_find_id(world->db, id);
+	if (latch != NULL) {
+		latch->is_leaving = true;
+		pl_step_mind(world, latch);
+	}
+	return r;
+}
+
 int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple)
 {
 	struct pl_latch *latch;
 
 	latch = engine->is_latching ? pl_db_find(engine->world.db, tuple) : NULL;
-	return latch == NULL ? PL_E_NOT_FOUND : flow_gone(&engine->world, latch);
+	return latch == NULL ? PL_E_NOT_FOUND : leave(&engine->world, latch);
+}
+
+void pl_engine_flows_gone(struct pl_engine *engine)
+{
+	struct pl_latch *latch;
+
+	if (!engine->is_latching)
+		return;
+	for (uint64_t at = 0; (latch = pl_db_next(engine->world.db, at)) != NULL; ) {
+		at = latch->id;
+		(void)!leave(&engine->world, latch);
+	}
 }
 
 /* What the guard refused, or a conflict that ended: cheap, and never put off. */

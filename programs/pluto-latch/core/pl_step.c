@@ -111,7 +111,7 @@ bool pl_step_is_polled(const struct pl_latch *latch)
 		return false;
 	default:
 		/* One that nobody listens at any more keeps others from their port. */
-		return latch->owner.kind != PL_OWNER_SESSION ||
+		return latch->is_leaving || latch->owner.kind != PL_OWNER_SESSION ||
 		       pl_tuple_is_listener(&latch->tuple);
 	}
 }

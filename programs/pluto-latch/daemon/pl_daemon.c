@@ -19,6 +19,7 @@
 #include "daemon/pl_offload.h"
 #include "kernel/pl_guard.h"
 #include "kernel/pl_socket_diag.h"
+#include "kernel/pl_socket_watch.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -41,10 +42,11 @@ struct pl_daemon {
 	struct pl_conf conf;
 	struct pl_guard *guard;
 	struct pl_diag *diag;
+	struct pl_watch *watch;
 	struct pl_offload *offload;
 	struct pl_bus *bus;
 	struct event_base *base;
-	struct event *timer, *guard_event;
+	struct event *timer, *guard_event, *watch_event;
 	uint64_t wake_ns;	/* CLOCK_MONOTONIC; 0 is never */
 	bool is_guard_silent;	/* its loss was reported */
 };
@@ -127,6 +129,32 @@ static void on_guard(evutil_socket_t fd, short what, void *ctx)
 	if (r == 0 && is_restored)
 		say(daemon, "latch: somebody changed the nftables table inet latch; "
 			    "it is whole again");
+}
+
+/* A socket without a peer may have been a listener, of both families if it was of IPv6. */
+static void on_end(void *ctx, const struct pl_tuple *tuple)
+{
+	struct pl_daemon *daemon = ctx;
+	struct pl_tuple normal[2];
+	unsigned nr = 0;
+
+	if (tuple->remote_port == 0)
+		(void)!pl_tuple_listener(tuple, false, normal, &nr);
+	else if (pl_tuple_connection(tuple, &normal[0]) == 0)
+		nr = 1;
+	for (unsigned i = 0; i < nr; i++)
+		(void)!pl_engine_flow_gone(daemon->engine, &normal[i]);
+}
+
+static void on_watch(evutil_socket_t fd, short what, void *ctx)
+{
+	struct pl_daemon *daemon = ctx;
+	bool is_lost = false;
+
+	(void)fd;
+	(void)what;
+	if (pl_watch_dispatch(daemon->watch, on_end, daemon, &is_lost) != 0 || is_lost)
+		pl_engine_flows_gone(daemon->engine);
 }
 
 /* latch.conf */
@@ -229,6 +257,12 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to sock_diag: %s", strerror(-r));
 		return r;
 	}
+	r = pl_watch_open(&daemon->watch);
+	if (r != 0) {
+		snprintf(error, PL_DAEMON_ERROR_MAX, "cannot hear of the end of sockets: %s",
+			 strerror(-r));
+		return r;
+	}
 	daemon->offload = pl_offload_new((enum pl_conf_gro)daemon->conf.gro, daemon->log);
 	daemon->bus = pl_bus_new(&daemon->conf, bus_log, daemon);
 	if (daemon->offload == NULL || daemon->bus == NULL) {
@@ -294,9 +328,11 @@ int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
 	daemon->timer = event_new(base, -1, 0, on_timer, daemon);
 	daemon->guard_event = event_new(base, pl_guard_fd(daemon->guard), EV_READ | EV_PERSIST,
 					on_guard, daemon);
-	if (daemon->timer == NULL || daemon->guard_event == NULL)
+	daemon->watch_event = event_new(base, pl_watch_fd(daemon->watch), EV_READ | EV_PERSIST,
+					on_watch, daemon);
+	if (daemon->timer == NULL || daemon->guard_event == NULL || daemon->watch_event == NULL)
 		return -ENOMEM;
-	if (event_add(daemon->guard_event, NULL) != 0)
+	if (event_add(daemon->guard_event, NULL) != 0 || event_add(daemon->watch_event, NULL) != 0)
 		return -EIO;
 	if (daemon->wake_ns != 0 && arm(daemon) != 0)
 		return -EIO;
@@ -333,6 +369,9 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 	if (daemon->guard_event != NULL)
 		event_free(daemon->guard_event);
 	pl_offload_free(daemon->offload);
+	if (daemon->watch_event != NULL)
+		event_free(daemon->watch_event);
+	pl_watch_close(daemon->watch);
 	pl_diag_close(daemon->diag);
 	pl_guard_close(daemon->guard);
 	pl_conf_clear(&daemon->conf);
