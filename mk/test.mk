@@ -72,6 +72,11 @@ $(LATCH_TOOL): $(BUILD)/lib/liblatch.a
 $(LATCH_TOOL): GUEST_CFLAGS := -Ilib/liblatch/include
 $(LATCH_TOOL): GUEST_LIBS := $(BUILD)/lib/liblatch.a -ldbus-1 -ljansson
 
+SHARED := testing/guest/programs/shared/program
+SHARED_PROGRAMS := $(patsubst %,$(BUILD)/guest/bin/%,secret-client secret-server takeover)
+$(SHARED_PROGRAMS): $(BUILD)/gcc/$(SHARED).o $(SHARED).h
+$(BUILD)/gcc/$(SHARED).o: $(SHARED).h
+
 # a library, for LD_PRELOAD
 $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
 

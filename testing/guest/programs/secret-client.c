@@ -8,6 +8,8 @@
  * the last one says which lines this host got, and so which ones it can no longer get when somebody
  * else takes the connection over.
  */
+#include "shared/program.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
@@ -18,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char usage[] =
+const char usage[] =
 	"usage: secret-client [-p LINES] LOCAL_ADDRESS LOCAL_PORT ADDRESS PORT\n"
 	"Connect from LOCAL_ADDRESS LOCAL_PORT to ADDRESS PORT, read lines \"secret NNNNNN ...\"\n"
 	"until the connection ends or SIGTERM or SIGINT arrives. Prints after every LINES lines\n"
@@ -36,37 +38,13 @@ struct count {
 	bool wrong;
 };
 
-static volatile sig_atomic_t stopped;
 static int connection = -1;
 
 /* What has arrived is still read; then the stream ends, also for a read that is about to begin. */
-static void stop(int sig)
+static void stop_reading(int sig)
 {
-	(void)sig;
-	stopped = 1;
+	stop(sig);
 	shutdown(connection, SHUT_RD);
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "secret-client: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
-
-static void bad_usage(const char *what, const char *value)
-{
-	fprintf(stderr, "secret-client: %s: '%s'\n%s", what, value, usage);
-	exit(2);
-}
-
-static long number(const char *what, const char *text, long min, long max)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
-
-	if (end == text || *end != '\0' || value < min || value > max)
-		bad_usage(what, text);
-	return value;
 }
 
 static struct addrinfo *resolve(const char *address, const char *port, int flags)
@@ -128,7 +106,7 @@ static void count_line(struct count *count, const char *line)
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_handler = stop, .sa_flags = SA_RESTART };
+	struct sigaction sa = { .sa_handler = stop_reading, .sa_flags = SA_RESTART };
 	struct count count = { .last = -1 };
 	long every = 50;
 	char line[4096];

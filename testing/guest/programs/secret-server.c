@@ -12,6 +12,8 @@
  * in the socket's send queue. "acknowledged" in the last line of output is what some peer's TCP
  * confirmed; "sent" includes what still waits in the queue.
  */
+#include "shared/program.h"
+
 #include <errno.h>
 #include <latch.h>
 #include <linux/sockios.h>
@@ -30,7 +32,7 @@
 
 #define LINE_MAX_BYTES 1024
 
-static const char usage[] =
+const char usage[] =
 	"usage: secret-server [-L] [-i INTERVAL_MS] [-l LINE_BYTES] ADDRESS PORT\n"
 	"Accept one TCP connection on ADDRESS PORT and send it a line \"secret NNNNNN ...\" of\n"
 	"LINE_BYTES (20 to 1024, default 64) every INTERVAL_MS (1 to 10000, default 5), until the\n"
@@ -44,40 +46,10 @@ static const char usage[] =
 	"  alert id=N from=STATE to=STATE mono_ns=N heard_ns=N reason=TEXT\n"
 	"Exit status: 0 after a connection was served, 2 on a usage or system error.\n";
 
-static volatile sig_atomic_t stopped;
-
 /* With -L. */
 static struct latch *handle;
 static uint64_t latch_id;
 static bool is_latched;
-
-static void stop(int sig)
-{
-	(void)sig;
-	stopped = 1;
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "secret-server: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
-
-static void bad_usage(const char *what, const char *value)
-{
-	fprintf(stderr, "secret-server: %s: '%s'\n%s", what, value, usage);
-	exit(2);
-}
-
-static long number(const char *what, const char *text, long min, long max)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
-
-	if (end == text || *end != '\0' || value < min || value > max)
-		bad_usage(what, text);
-	return value;
-}
 
 static void latch_failed(const char *what, int error)
 {

@@ -18,6 +18,8 @@
  * -r the socket gets its own policy: under the tunnel-mode SA with that reqid. C's kernel knows no
  * such connection and would answer B with RST: the caller suppresses that.
  */
+#include "shared/program.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/in.h>
@@ -39,7 +41,7 @@
 #define TICK_MS 100	/* so often we look whether we are to stop */
 #define MARKER "secret"
 
-static const char usage[] =
+const char usage[] =
 	"usage: takeover [-n BYTES] [-t SECONDS] [-i SECONDS] [-r REQID]\n"
 	"                PEER PEER_PORT LOCAL LOCAL_PORT\n"
 	"Receive the TCP stream that PEER sends to LOCAL without having the connection (IPv4),\n"
@@ -69,36 +71,6 @@ struct flow {
 	int fd;
 	struct sockaddr_in peer, local;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void stop(int sig)
-{
-	(void)sig;
-	stopped = 1;
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "takeover: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
-
-static void bad_usage(const char *what, const char *value)
-{
-	fprintf(stderr, "takeover: %s: '%s'\n%s", what, value, usage);
-	exit(2);
-}
-
-static long number(const char *what, const char *text, long min, long max)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
-
-	if (end == text || *end != '\0' || value < min || value > max)
-		bad_usage(what, text);
-	return value;
-}
 
 static long now_ms(void)
 {
