@@ -371,7 +371,8 @@ int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple) 
  * pl_engine_flows_gone() - ends of sockets may have been missed: any of them may be gone
  * @engine: the engine
  *
- * Each latch is looked after as by pl_engine_flow_gone(), at every tick until its end.
+ * Nothing is looked up now: pl_engine_tick() does it for every latch, as its time allows, until the
+ * latch ends.
  */
 void pl_engine_flows_gone(struct pl_engine *engine);
 

@@ -581,7 +581,8 @@ void pl_engine_flows_gone(struct pl_engine *engine)
 		return;
 	for (uint64_t at = 0; (latch = pl_db_next(engine->world.db, at)) != NULL; ) {
 		at = latch->id;
-		(void)!leave(&engine->world, latch);
+		latch->is_leaving = true;
+		pl_step_mind(&engine->world, latch);
 	}
 }
 

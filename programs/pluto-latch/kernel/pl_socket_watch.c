@@ -21,7 +21,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { HEARD_MAX = 65536, QUEUE_BYTES = 4 << 20 };
+/* One dispatch reads so many messages: sockets can end faster than they are read about. */
+enum { HEARD_MAX = 65536, QUEUE_BYTES = 4 << 20, TURN_MAX = 1024 };
 
 struct pl_watch {
 	struct mnl_socket *socket;
@@ -112,7 +113,7 @@ int pl_watch_dispatch(struct pl_watch *watch, pl_watch_see *see, void *ctx, bool
 	struct pl_inet_socket socket;
 
 	*ret_lost = false;
-	for (;;) {
+	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
 		struct iovec iov = { bytes, sizeof(bytes) };
 		struct msghdr header = {
 			.msg_name = &from, .msg_namelen = sizeof(from),
@@ -139,4 +140,5 @@ int pl_watch_dispatch(struct pl_watch *watch, pl_watch_see *see, void *ctx, bool
 				see(ctx, &socket.tuple);
 		}
 	}
+	return 0;
 }
