@@ -219,6 +219,26 @@ static void a_deleted_connection_breaks_what_has_no_policy_left_K37(void **state
 	pl_engine_note(fake.engine, &gone);
 	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
 	gone.conn.instance = 0;
+	/* another one, between other hosts, says nothing about this flow */
+	gone.u.ts.tsi = (struct pl_ts_list) { .len = 1, .list = { host(1) } };
+	gone.u.ts.tsr = (struct pl_ts_list) { .len = 1, .list = { host(99) } };
+	pl_engine_note(fake.engine, &gone);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	gone.u.ts.tsr.list[0] = host(2);
+	pl_engine_note(fake.engine, &gone);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+}
+
+static void a_deleted_template_may_have_covered_anything_K37(void **state)
+{
+	struct pl_fact gone = {
+		.kind = PL_FACT_CONN_DELETE, .conn = { .serial = 1, .is_template = true },
+	};
+	uint64_t id = established(5000);
+
+	(void)state;
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
 	pl_engine_note(fake.engine, &gone);
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 }
@@ -611,6 +631,7 @@ int main(void)
 		TEST(a_policy_that_lets_packets_by_breaks_T7_K37),
 		TEST(a_policy_taken_away_breaks_and_one_gone_with_its_SA_does_not_K37_K15),
 		TEST(a_deleted_connection_breaks_what_has_no_policy_left_K37),
+		TEST(a_deleted_template_may_have_covered_anything_K37),
 		TEST(a_flush_breaks_everything),
 		TEST(silence_to_are_you_there_ends_the_peers_latches_for_good_K19),
 		TEST(lineage_follows_a_rekey_and_not_a_new_authentication),

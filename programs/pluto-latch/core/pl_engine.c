@@ -351,6 +351,22 @@ static void ike_down(struct pl_engine *engine, const struct pl_fact *fact)
 	pl_sad_ike_down(engine->world.sad, fact->ike);
 }
 
+/* Instances come and go with their SAs; a connection goes by somebody's will (K37). A template says
+ * nothing of what its instances covered. */
+static void connection_deleted(struct pl_world *world, const struct pl_fact *fact)
+{
+	const struct pl_ts_facts *ts = &fact->u.ts;
+	struct about_policy about = { world, true };
+	struct pl_db_query query = { PL_ROLE_INITIATOR, &ts->tsi, &ts->tsr };
+
+	if (fact->conn.instance != 0)
+		return;
+	if (fact->conn.is_template || ts->tsi.len == 0 || ts->tsr.len == 0)
+		recheck_all(world, true);
+	else
+		(void)pl_db_touch(world->db, &query, recheck_policy, &about, NULL);
+}
+
 static void policy_deleted(struct pl_engine *engine, const struct pl_fact *fact)
 {
 	pl_spd_remove(engine->world.spd, &fact->u.policy);
@@ -398,9 +414,7 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		engine->unrouting = 0;
 		break;
 	case PL_FACT_CONN_DELETE:
-		/* Instances come and go with their SAs; a connection goes by somebody's will. */
-		if (fact->conn.instance == 0)
-			recheck_all(world, true);
+		connection_deleted(world, fact);
 		break;
 	case PL_FACT_FLUSH:
 		flushed(world);

@@ -6,6 +6,7 @@
 
 #include "seam/pl_wrap.h"
 #include "seam/pl_seam.h"
+#include "seam/pl_upstream.h"
 
 static void note(enum pl_fact_kind kind, const struct connection *c)
 {
@@ -22,7 +23,10 @@ void __wrap_connection_db_add(struct connection *c)
 
 void __wrap_connection_db_del(struct connection *c)
 {
-	note(PL_FACT_CONN_DELETE, c);
+	struct pl_fact fact = pl_seam_fact_of_conn(PL_FACT_CONN_DELETE, c);
+
+	pl_upstream_installed(c, &fact.u.ts.tsi, &fact.u.ts.tsr);
+	pl_seam_note(&fact);
 	__real_connection_db_del(c);
 }
 
