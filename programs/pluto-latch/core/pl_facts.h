@@ -22,7 +22,7 @@ enum pl_fact_kind {
 	PL_FACT_STOPPING,	/* .stop: shutdown was asked for */
 	PL_FACT_STOP,		/* the last fact of a clean shutdown */
 	PL_FACT_CONN_ADD,	/* .conn: a connection or an instance of one exists */
-	PL_FACT_CONN_DELETE,	/* .ts: .tsi is our side of its policies, .tsr the peer's; may be empty */
+	PL_FACT_CONN_DELETE,	/* .ts: its policies, .tsi is our side; may be empty */
 	PL_FACT_CONN_ROUTE,	/* .conn */
 	PL_FACT_CONN_UNROUTE,	/* .conn */
 	PL_FACT_PROPOSALS,	/* .proposals: our child proposals were computed */
