@@ -279,8 +279,9 @@ c_sends() {
 	passed "$1$FAMILY: C's packet came by its SA, and the guard dropped it"
 }
 
+# Headers tell all; the whole of what a program sends at once would be more than the buffer holds.
 wire_start() {
-	capture_start b eth0 wire
+	CAPTURE_SNAP=256 capture_start b eth0 wire
 }
 
 # What B may send: ESP, IKE, and what finds neighbours. Fragments of other things match, too.

@@ -3,7 +3,8 @@
 #
 # The network: captures, counters, disturbance, forged packets.
 #
-#	capture_start HOST DEV TAG [FILTER]	tcpdump into $OUT/TAG.pcap
+#	capture_start HOST DEV TAG [FILTER]	tcpdump into $OUT/TAG.pcap. Its buffer holds 500 whole packets,
+#					or 100,000 of CAPTURE_SNAP=256 bytes
 #	capture_stop TAG		end it, after it has proved that it was alive: a marker frame
 #					sent through the same device must be in the file, and tcpdump must
 #					have lost none: "no packet in clear" means nothing otherwise
@@ -25,8 +26,8 @@ capture_start() {
 	CAPTURE_HOST[$tag]=$host
 	CAPTURE_DEV[$tag]=$dev
 	CAPTURE_PROVED[$tag]=no
-	bg "$host" "capture-$tag" tcpdump -i "$dev" -n -s 66000 -B 32768 -U --immediate-mode \
-		-Z root -w "/out/$tag.pcap" ${1:+"($*) or ether proto 0x88b5"}
+	bg "$host" "capture-$tag" tcpdump -i "$dev" -n -s "${CAPTURE_SNAP:-66000}" -B 32768 -U \
+		--immediate-mode -Z root -w "/out/$tag.pcap" ${1:+"($*) or ether proto 0x88b5"}
 	wait_for 10 "the capture $tag runs" file_has "$OUT/$host.capture-$tag.log" "listening on"
 }
 
