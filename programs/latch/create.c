@@ -61,6 +61,17 @@ enum cli_exit held_check(struct held *held)
 	return held->over;
 }
 
+enum cli_exit held_end(struct held *held)
+{
+	struct latch_info *info = NULL;
+	int r = latch_inquire(held->latch, held->id, &info);
+
+	latch_info_free(info);
+	if (held_check(held) == CLI_OK && r != LATCH_OK && r != LATCH_ERR_NOT_FOUND)
+		held->over = cli_failed(held->cli, r, "latch %llu", (unsigned long long)held->id);
+	return held->over;
+}
+
 static void say_latch(const struct cli *cli, const json_t *object)
 {
 	struct text text = { .s = NULL };

@@ -30,6 +30,17 @@ struct held {
 enum cli_exit held_check(struct held *held);
 
 /**
+ * held_end() - the connection is over: was it broken before that?
+ * @held: as for held_check()
+ *
+ * A peer whose own latch broke ends its end, and that may arrive before our record. The service
+ * breaks both before it tells anybody, and its answer to a question comes after its records.
+ *
+ * Return: @held->over
+ */
+enum cli_exit held_end(struct held *held);
+
+/**
  * relay_copy() - standard input to the connection, the connection to standard output
  * @held:        the connection
  * @fd:          its socket

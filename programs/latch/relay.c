@@ -51,7 +51,7 @@ static enum cli_exit failed(struct relay *relay, const char *what)
 {
 	int error = errno;
 
-	if (held_check(relay->held) != CLI_OK)
+	if (held_end(relay->held) != CLI_OK)
 		return relay->held->over;
 	errno = error;
 	return cli_failed(relay->held->cli, LATCH_ERR_SYSTEM, "%s", what);
@@ -176,8 +176,7 @@ static enum cli_exit copy(struct relay *relay)
 		if (code != CLI_OK)
 			return code;
 	}
-	/* A peer's end and a break may arrive together. */
-	return held_check(relay->held);
+	return held_end(relay->held);
 }
 
 int relay_copy(struct held *held, int fd, bool is_datagram)
@@ -253,7 +252,7 @@ int relay_run(struct held *held, int fd)
 		if (!await(held, pidfd, KILL_MS))
 			kill(pid, SIGKILL);
 	} else {
-		held_check(held);
+		held_end(held);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

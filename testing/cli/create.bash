@@ -107,6 +107,20 @@ break_ends_it() {
 		'{"type":"alert","id":1,"to":"broken"}' -- sh -c 'trap "" TERM; while :; do read -r x || :; done'
 }
 
+# The peer's end comes first, and what it came from is known when the service is asked again.
+end_before_break() {
+	local words
+	for words in "" "-- cat" "-- true"; do
+		pipe 5 events
+		echo "$broken" >&5
+		listen </dev/null >"$tmp/got"
+		# shellcheck disable=SC2086
+		FAKE_ASKED=2 FAKE_EVENTS=$tmp/events ends 5 "${client[@]}" 127.0.0.1 "$port" $words
+		says err 'latch 1 is broken: another peer'
+		gone "$listener" 0
+	done
+}
+
 others_do_not() {
 	# What happens to other latches, and the end of the socket itself, is no break.
 	pipe 5 events
@@ -189,6 +203,7 @@ it "create copies both ways until the end" copies_both_ways
 it "create runs a command on the connection" command_has_the_connection
 it "create ends as its command ends" command_ends_as_it_ends
 it "create ends with 5 and the reason when the latch breaks" break_ends_it
+it "create ends with 5 when the peer's end comes before the record of the break" end_before_break
 it "create goes on when other latches break" others_do_not
 it "create ends with 8 when the service goes" service_that_goes
 it "create lets no byte through a latch that was born broken" born_broken

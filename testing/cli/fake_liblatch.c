@@ -6,6 +6,7 @@
  *
  * FAKE_LATCHES=FILE  a JSON array of LATCH objects
  * FAKE_EVENTS=FILE   records, a JSON object per line; its end is the end of the session
+ * FAKE_ASKED=N       no record before latch_inquire() was called this often
  * FAKE_PAGE=N        latches in one answer of latch_list(); 2 if not given
  * FAKE_ERROR=CALL=N  this call, without "latch_", returns enum latch_error N
  * FAKE_STATE=FILE    which calls were made, with their id and reason
@@ -24,7 +25,7 @@
 
 struct latch {
 	json_t *latches;
-	int fd;
+	int fd, asked;
 	char line[65536];
 	size_t len;
 };
@@ -121,6 +122,7 @@ int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info
 	json_t *object;
 	size_t i;
 
+	latch->asked++;
 	if (r != LATCH_OK)
 		return r;
 	json_array_foreach(latch->latches, i, object) {
@@ -196,12 +198,15 @@ static void hand_out(const char *line, latch_event_fn *fn, void *ctx)
 
 int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx)
 {
+	const char *after = getenv("FAKE_ASKED");
 	char *end;
 	int r = fault("dispatch");
 	ssize_t len;
 
 	if (r != LATCH_OK || getenv("FAKE_EVENTS") == NULL)
 		return r;
+	if (after != NULL && latch->asked < atoi(after))
+		return LATCH_OK;
 	/* Does not block: a FIFO that is open for writing may be empty. */
 	fcntl(latch->fd, F_SETFL, O_NONBLOCK);
 	len = read(latch->fd, latch->line + latch->len, sizeof(latch->line) - latch->len - 1);
