@@ -250,6 +250,24 @@ static int fake_is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cookie
 	return 0;
 }
 
+static int fake_initiate(void *ctx, uint64_t ticket, const struct pl_tuple *tuple,
+			 const struct pl_initiate *how)
+{
+	(void)ctx;
+	(void)how;
+	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
+	record("initiate");
+	fake.ticket = ticket;
+	return fake.initiate;
+}
+
+static void fake_cancel(void *ctx, uint64_t ticket)
+{
+	(void)ctx;
+	assert_int_equal(ticket, fake.ticket);
+	record("cancel");
+}
+
 static uint64_t fake_now(void *ctx)
 {
 	(void)ctx;
@@ -271,9 +289,10 @@ static const struct pl_store_ops store_ops = { fake_save, fake_forget };
 static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
 static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };
+static const struct pl_ike_ops ike_ops = { fake_initiate, fake_cancel };
 static const struct pl_ops ops = {
 	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,
-	.clock = &clock_ops,
+	.clock = &clock_ops, .ike = &ike_ops,
 };
 
 static struct pl_identity *somebody(const char *id)
@@ -386,10 +405,12 @@ enum pl_state state_of(uint64_t id)
 /* Whoever needs care without anything happening is on the list, and a tick was asked for. */
 static void assert_minded(const struct pl_latch *latch)
 {
+	bool is_waiting = latch->state == PL_STATE_LARVAL && !latch->is_unsure;
 	bool is_ending = latch->state == PL_STATE_LINGERING || latch->state == PL_STATE_CLOSED ||
 			 latch->state == PL_STATE_CLOSED_TOLD;
 
-	assert_true(latch->state != PL_STATE_LARVAL || latch->is_unsure);
+	if (is_waiting)
+		assert_int_not_equal(fake.wake_at, 0);
 	if (is_ending || latch->is_unsure ||
 	    (latch->owner.kind != PL_OWNER_SESSION && latch->state != PL_STATE_CLOSED_GONE)) {
 		assert_true(latch->is_minded);

@@ -29,6 +29,7 @@ enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
  * @disposition: the last one
  * @socket:    what the first look at a socket finds, and @socket_again what every later one does
  * @looks:     how many there were
+ * @ticket:    of the last SAs that pluto was asked for; @initiate is what it said to that
  */
 struct fake {
 	struct pl_engine *engine;
@@ -50,6 +51,8 @@ struct fake {
 	enum pl_disposition disposition;
 	struct pl_socket_facts socket, socket_again;
 	unsigned looks;
+	uint64_t ticket;
+	int initiate;
 };
 
 extern struct fake fake;

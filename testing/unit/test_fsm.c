@@ -27,6 +27,7 @@ static const struct {
 
 	{ "T15", "larval", "created", "established", "permit save bind" },
 	{ "T15 T3", "larval", "created-broken", "broken", "block save alert" },
+	{ "T15 K26", "larval", "completed", "established", "permit save bind alert" },
 	{ "T15", "larval", "failed", "gone", "unguard save alert free" },
 	{ "K15", "larval", "peer-timeout", "larval", "" },
 	{ "L16", "larval", "release", "gone", "unguard save free" },

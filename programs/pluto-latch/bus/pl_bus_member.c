@@ -149,7 +149,7 @@ static void log_refusal(struct pl_bus *bus, const struct pl_caller_id *who,
 
 	if (call->dbus_error != NULL || !is_security_event(error))
 		return;
-	name = pl_error_info(error)->dbus + strlen(PL_ERROR_DBUS_PREFIX);
+	name = pl_error_word(error);
 	if (who == NULL)
 		pl_bus_say(bus, "%s by %s is refused: %s", call->member->name, call->sender, name);
 	else

@@ -72,7 +72,10 @@ enum pl_verdict_kind pl_engine_ts_other(struct pl_engine *engine, const struct p
 
 static int recheck(void *ctx, struct pl_latch *latch)
 {
-	pl_step_recheck(ctx, latch, false);
+	if (latch->state == PL_STATE_LARVAL)
+		pl_wait_look(ctx, latch);
+	else
+		pl_step_recheck(ctx, latch, false);
 	return 0;
 }
 
@@ -215,6 +218,7 @@ static void sa_up(struct pl_world *world, uint64_t child)
 		return;
 	sa->is_up = true;
 	recheck_touched(world, sa);
+	pl_wait_reap(world);
 }
 
 /* The gate of last resort */
@@ -418,6 +422,9 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		break;
 	case PL_FACT_FLUSH:
 		flushed(world);
+		break;
+	case PL_FACT_INITIATED:
+		pl_wait_answer(world, fact);
 		break;
 	default:
 		break;

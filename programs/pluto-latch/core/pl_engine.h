@@ -158,6 +158,8 @@ uint64_t pl_engine_count(const struct pl_engine *engine, enum pl_fact_kind kind)
  * @is_late:     of a socket: that it received bytes before is welcome; of a tuple: it did
  * @may_unprotect: set by latch.conf, whatever is asked for
  * @may_be_broken: with a conflict, an object that passes nothing instead of an error (T3)
+ * @setup_ms:    how long SAs may take that have to be set up first (K25, K26); 0: only those that
+ *               are there
  */
 struct pl_engine_ask {
 	struct pl_tuple tuple;
@@ -173,6 +175,7 @@ struct pl_engine_ask {
 	bool is_late;
 	bool may_unprotect;
 	bool may_be_broken;
+	uint32_t setup_ms;
 };
 
 /**
@@ -185,7 +188,10 @@ struct pl_engine_ask {
  * The flow is guarded before anybody looks for its SAs, and pinned to them at the end. After an
  * error the flow is as free as it was before; if the guard refuses that, it stays blocked, and
  * pl_engine_tick() tries again. A latch of the same tuple that was released, or whose owner knows
- * that it is closed, is taken over.
+ * that it is closed, is taken over, and then no SAs are set up for it.
+ *
+ * With .setup_ms and without SAs, the latch is PL_STATE_LARVAL and nothing passes; its owner is
+ * told when it is ESTABLISHED (PL_EVENT_COMPLETED), BROKEN, or came to nothing (PL_EVENT_FAILED).
  *
  * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_connection(); PL_E_FORBIDDEN by latch.conf;
  * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; PL_E_NO_SA; PL_E_NOT_PROTECTED when SAs are there and

@@ -16,6 +16,7 @@
 #include "core/pl_admit.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_error.h"
+#include "core/pl_larva.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -117,28 +118,16 @@ static int judge_spd(const struct pl_world *world, const struct pl_tuple *tuple,
 	}
 }
 
-/**
- * struct lesson - what there is to learn about the SAs of a connection
- * @has_carrier: the SA that the parameters are from was found
- * @params:  also of a conflict; borrows the identity
- * @report:  of a conflict
- */
-struct lesson {
-	bool has_carrier;
-	struct pl_params params;
-	struct pl_conflict_report report;
-};
-
 /* @reqid names the SA that the parameters are to be from; 0 is any. */
 static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
-		 const struct pl_wish *wish, uint32_t reqid, struct lesson *ret)
+		 const struct pl_wish *wish, uint32_t reqid, struct pl_lesson *ret)
 {
 	struct pl_sa_view *views;
 	const struct pl_params *carrier;
 	unsigned nr;
 	int r;
 
-	*ret = (struct lesson) { .has_carrier = false };
+	*ret = (struct pl_lesson) { .has_carrier = false };
 	r = pl_sad_views(world->sad, tuple, reqid, &views, &nr);
 	if (r != 0)
 		return r;
@@ -156,7 +145,7 @@ static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
 }
 
 static int learn_for(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,
-		     uint32_t reqid, struct lesson *ret)
+		     uint32_t reqid, struct pl_lesson *ret)
 {
 	int r = learn(world, &latch->tuple, wish, reqid, ret);
 	int s = ret->has_carrier ? pl_latch_set_params(latch, &ret->params) : 0;
@@ -166,17 +155,14 @@ static int learn_for(struct pl_world *world, struct pl_latch *latch, const struc
 
 /* Births */
 
-static int give_birth(struct pl_world *world, struct pl_latch *latch,
-		      const struct pl_wish *wish, bool may_be_broken, struct lesson *ret)
+int pl_birth_complete(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,
+		      enum pl_event event, bool may_be_broken, struct pl_lesson *ret)
 {
 	struct pl_why why = { .text = ret->report.text };
-	int r = pl_step_take(world, latch, PL_EVENT_DEFERRED, NULL);
+	int r = learn_for(world, latch, wish, 0, ret);
 
-	if (r != 0)
-		return r;
-	r = learn_for(world, latch, wish, 0, ret);
 	if (r == 0)
-		r = pl_step_take(world, latch, PL_EVENT_CREATED, NULL);
+		r = pl_step_take(world, latch, event, NULL);
 	if (r == PL_E_CONFLICT && may_be_broken) {
 		why.diff = ret->report.diff;
 		r = pl_step_take(world, latch, PL_EVENT_CREATED_BROKEN, &why);
@@ -184,14 +170,29 @@ static int give_birth(struct pl_world *world, struct pl_latch *latch,
 	return r;
 }
 
+/* @may_wait: for SAs to be set up; the latch may stay PL_STATE_LARVAL. */
+static int give_birth(struct pl_world *world, struct pl_latch *latch,
+		      const struct pl_wish *wish, const struct pl_engine_ask *ask, bool may_wait,
+		      struct pl_lesson *ret)
+{
+	int r = pl_step_take(world, latch, PL_EVENT_DEFERRED, NULL);
+
+	if (r != 0)
+		return r;
+	r = pl_birth_complete(world, latch, wish, PL_EVENT_CREATED, ask->may_be_broken, ret);
+	return r == PL_E_NO_SA && may_wait ? pl_wait_begin(world, latch, ask) : r;
+}
+
 static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
-		       const struct pl_engine_ask *ask, uint64_t *ret_id, struct lesson *ret)
+		       const struct pl_engine_ask *ask, uint64_t *ret_id, struct pl_lesson *ret)
 {
 	struct pl_wish wish = {
 		.require = ask->require, .allowed = ask->allowed, .nr_allowed = ask->nr_allowed,
 	};
 	const struct pl_latch *old = pl_db_find(world->db, tuple);
 	bool was_guarded = old != NULL;
+	/* What was guarded before must not be set free when nothing comes of it. */
+	bool may_wait = ask->setup_ms > 0 && world->ops.ike != NULL && !was_guarded;
 	struct pl_latch *latch;
 	int r = was_guarded && is_replaceable(old) ? learn(world, tuple, &wish, 0, ret) : 0;
 
@@ -202,7 +203,7 @@ static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 	if (r != 0)
 		return r;
 	take_wishes(latch, ask);
-	r = give_birth(world, latch, &wish, ask->may_be_broken, ret);
+	r = give_birth(world, latch, &wish, ask, may_wait, ret);
 	if (r == 0) {
 		*ret_id = latch->id;
 		return 0;
@@ -219,7 +220,7 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 	struct pl_world *world = &engine->world;
 	struct pl_engine_ask admitted = *ask;
 	struct pl_tuple tuple;
-	struct lesson lesson = { .has_carrier = false };
+	struct pl_lesson lesson = { .has_carrier = false };
 	int r;
 
 	if (!engine->is_latching || !world->is_guarding)
@@ -300,7 +301,7 @@ static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 {
 	struct pl_wish wish = { .require = latch->require };
 	struct pl_why why = { .listener = listener->id };
-	struct lesson lesson = { .has_carrier = false };
+	struct pl_lesson lesson = { .has_carrier = false };
 	int r = world->ops.guard->guard(world->ops.guard_ctx, &latch->tuple);
 
 	if (r != 0)
@@ -592,7 +593,9 @@ static void mend(struct pl_world *world, struct pl_latch *latch)
 	uint64_t id = latch->id;
 
 	if (latch->state == PL_STATE_LARVAL) {
-		(void)!pl_step_take(world, latch, PL_EVENT_RELEASE, NULL);
+		/* One that waits for its SAs has its own way. */
+		if (pl_larva_find(world, id) == NULL)
+			(void)!pl_step_take(world, latch, PL_EVENT_RELEASE, NULL);
 	} else {
 		if (latch->is_unsure && !pl_step_is_pinned(latch->state))
 			(void)!pl_step_block_again(world, latch);
@@ -641,7 +644,7 @@ void pl_engine_tick(struct pl_engine *engine)
 
 	if (!engine->is_latching)
 		return;
-	world->is_waking = false;
+	world->wake_ns = 0;
 	if (!world->is_guarding)
 		(void)!pl_engine_guard_lost(engine);
 	/* What is done for one of them concerns no other. One that leaves the list and comes back
@@ -658,6 +661,7 @@ void pl_engine_tick(struct pl_engine *engine)
 		next = pl_db_minded(world->db, latch);
 		poll_socket(world, latch);
 	}
+	pl_wait_tick(world);
 	if (pl_db_minded(world->db, NULL) != NULL)
 		pl_step_wake(world);
 }

@@ -27,6 +27,70 @@ struct pl_engine {
 enum { PL_REQID_FIRST = 0x40000000, PL_REQID_LAST = 0x7ffffff0, PL_REQID_STEP = 4 };
 
 /**
+ * struct pl_lesson - what there is to learn about the SAs of a connection
+ * @has_carrier: the SA that the parameters are from was found
+ * @params:      also of a conflict; borrows the identity
+ * @report:      of a conflict
+ */
+struct pl_lesson {
+	bool has_carrier;
+	struct pl_params params;
+	struct pl_conflict_report report;
+};
+
+/**
+ * pl_birth_complete() - a latch in PL_STATE_LARVAL takes the SAs that are there
+ * @world:         the world
+ * @latch:         its flow is guarded
+ * @wish:          what is wanted
+ * @event:         PL_EVENT_CREATED or _COMPLETED
+ * @may_be_broken: struct pl_engine_ask
+ * @ret:           what was learned
+ *
+ * Return: 0; PL_E_NO_SA; PL_E_NOT_PROTECTED; PL_E_CONFLICT; PL_E_WEAK; what pl_step_take() says
+ */
+int pl_birth_complete(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,
+		      enum pl_event event, bool may_be_broken,
+		      struct pl_lesson *ret) PL_MUST_USE;
+
+/**
+ * pl_wait_begin() - a latch in PL_STATE_LARVAL waits for SAs; pluto is asked for them
+ * @world: the world; has struct pl_ike_ops
+ * @latch: its flow is guarded
+ * @ask:   copied as far as needed
+ *
+ * Return: 0; PL_E_LIMIT_EXCEEDED; PL_E_TOO_MANY; -ENOMEM; what pluto said
+ */
+int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
+		  const struct pl_engine_ask *ask) PL_MUST_USE;
+
+/**
+ * pl_wait_look() - an SA came up that touches this latch; it is not freed here
+ * @world: the world
+ * @latch: in PL_STATE_LARVAL, waiting or not
+ */
+void pl_wait_look(struct pl_world *world, struct pl_latch *latch);
+
+/**
+ * pl_wait_reap() - those without hope fail, and are freed
+ * @world: the world
+ */
+void pl_wait_reap(struct pl_world *world);
+
+/**
+ * pl_wait_answer() - pluto says what came of it
+ * @world: the world
+ * @fact:  PL_FACT_INITIATED
+ */
+void pl_wait_answer(struct pl_world *world, const struct pl_fact *fact);
+
+/**
+ * pl_wait_tick() - time went by
+ * @world: the world
+ */
+void pl_wait_tick(struct pl_world *world);
+
+/**
  * pl_engine_forget() - let go of the world
  * @world: may be all zero
  */

@@ -13,6 +13,7 @@
 #include "core/pl_engine.h"
 
 #include "core/pl_engine_impl.h"
+#include "core/pl_larva.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,11 +27,14 @@ static bool is_complete(const struct pl_ops *ops)
 	       guard->listen != NULL && guard->born != NULL && guard->rebuild != NULL &&
 	       guard->walk != NULL && ops->owner != NULL && ops->owner->alert != NULL &&
 	       ops->socket != NULL && ops->socket->read != NULL && ops->socket->dispose != NULL &&
-	       ops->socket->is_gone != NULL && ops->clock != NULL && ops->clock->now_ns != NULL;
+	       ops->socket->is_gone != NULL && ops->clock != NULL && ops->clock->now_ns != NULL &&
+	       (ops->ike == NULL ||
+		(ops->ike->initiate != NULL && ops->ike->cancel != NULL));
 }
 
 void pl_engine_forget(struct pl_world *world)
 {
+	pl_larvae_free(world);
 	world->db = pl_db_free(world->db);
 	world->sad = pl_sad_free(world->sad);
 	world->spd = pl_spd_free(world->spd);

@@ -90,6 +90,13 @@ const char *pl_strerror(int error)
 	return info == NULL ? "Done." : info->sentence;
 }
 
+const char *pl_error_word(int error)
+{
+	const struct pl_error_info *info = pl_error_info(error);
+
+	return info == NULL ? "" : info->dbus + sizeof(PL_ERROR_DBUS_PREFIX) - 1;
+}
+
 enum pl_error pl_error_from_dbus_name(const char *name)
 {
 	if (name == NULL)

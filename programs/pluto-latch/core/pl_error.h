@@ -36,6 +36,12 @@ const struct pl_error_info *pl_error_info(int error);
 const char *pl_strerror(int error);
 
 /**
+ * pl_error_word() - the last word of its D-Bus name
+ * @error: enum pl_error but PL_OK, or a negative errno
+ */
+const char *pl_error_word(int error);
+
+/**
  * pl_error_from_dbus_name() - the error behind a D-Bus name
  * @name: a full D-Bus error name, from anybody; NULL is fine
  *

@@ -8,6 +8,8 @@
 
 #include "core/pl_fact_json.h"
 
+#include "core/pl_error.h"
+
 #include <arpa/inet.h>		/* inet_ntop(), which only formats */
 #include <errno.h>
 #include <jansson.h>
@@ -357,6 +359,14 @@ static void put_policy(struct out *out, const struct pl_policy_facts *policy)
 	put_text(out, "shunt", policy->shunt);
 }
 
+static void put_initiated(struct out *out, const struct pl_initiated_facts *initiated)
+{
+	put_number(out, "ticket", initiated->ticket);
+	if (initiated->error != 0)
+		put_text(out, "error", pl_error_word(initiated->error));
+	put_text(out, "reason", initiated->reason);
+}
+
 static void put_conn_facts(struct out *out, const struct pl_conn_facts *conn)
 {
 	put_bool(out, "template", conn->is_template);
@@ -421,6 +431,9 @@ static void put_details(struct out *out, const struct pl_fact *fact)
 	case PL_FACT_POLICY_ADD:
 	case PL_FACT_POLICY_DELETE:
 		put_policy(out, &fact->u.policy);
+		break;
+	case PL_FACT_INITIATED:
+		put_initiated(out, &fact->u.initiated);
 		break;
 	case PL_FACT_NONE:
 	case PL_FACT_KERNEL_START:

@@ -45,6 +45,7 @@ static const char *const fact_names[PL_FACT_ROOF] = {
 	[PL_FACT_POLICY_ADD] = "policy-add",
 	[PL_FACT_POLICY_DELETE] = "policy-delete",
 	[PL_FACT_FLUSH] = "flush",
+	[PL_FACT_INITIATED] = "initiated",
 };
 
 static const char *const exchange_names[PL_EXCHANGE_ROOF] = {

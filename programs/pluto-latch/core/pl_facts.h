@@ -47,6 +47,7 @@ enum pl_fact_kind {
 	PL_FACT_POLICY_ADD,	/* .policy, asked */
 	PL_FACT_POLICY_DELETE,	/* .policy */
 	PL_FACT_FLUSH,		/* pluto removes every SA and policy */
+	PL_FACT_INITIATED,	/* .initiated: what came of struct pl_ike_ops.initiate */
 	PL_FACT_ROOF,
 };
 
@@ -312,6 +313,19 @@ struct pl_policy_facts {
 };
 
 /**
+ * struct pl_initiated_facts - an attempt to set up SAs is over
+ * @ticket: of whoever asked
+ * @error:  0: a child SA is up, struct pl_fact.child; else enum pl_error: NOT_PROTECTED, NO_SA,
+ *          NARROW_REFUSED, AUTHENTICATION_FAILED, TIMEOUT
+ * @reason: for people: what pluto or the peer said, names of notifications as in RFC 7296
+ */
+struct pl_initiated_facts {
+	uint64_t ticket;
+	int error;
+	char reason[PL_TEXT_MAX];
+};
+
+/**
  * struct pl_fact - one thing that happened; plain values, valid during the call that carries it
  * @ike:      serial of the IKE SA, or 0. IKE and child SAs share one counter, never reused
  * @child:    serial of the child SA, or 0
@@ -339,6 +353,7 @@ struct pl_fact {
 		struct pl_ike_end_facts ike_end;
 		struct pl_sa_facts sa;
 		struct pl_policy_facts policy;
+		struct pl_initiated_facts initiated;
 	} u;
 };
 

@@ -47,6 +47,8 @@ static const struct pl_step table[PL_STATE_ROOF][PL_EVENT_ROOF] = {
 	[PL_STATE_LARVAL] = {
 		[PL_EVENT_CREATED] = GO(ESTABLISHED, PL_DO_PERMIT | PL_DO_SAVE | PL_DO_BIND),
 		[PL_EVENT_CREATED_BROKEN] = GO(BROKEN, PL_DO_BLOCK | PL_DO_SAVE | PL_DO_ALERT),
+		[PL_EVENT_COMPLETED] = GO(ESTABLISHED,
+			PL_DO_PERMIT | PL_DO_SAVE | PL_DO_BIND | PL_DO_ALERT),
 		[PL_EVENT_FAILED] = GO(GONE, VANISH | PL_DO_ALERT),
 		[PL_EVENT_PEER_TIMEOUT] = GO(LARVAL, 0),
 		[PL_EVENT_RELEASE] = GO(GONE, VANISH),
@@ -181,7 +183,7 @@ const char *pl_event_name(enum pl_event event)
 {
 	static const char *const names[PL_EVENT_ROOF] = {
 		"none", "listen", "deferred", "created", "created-broken", "accepted",
-		"accepted-broken", "restored", "failed", "conflict-sa", "conflict-spd",
+		"accepted-broken", "restored", "completed", "failed", "conflict-sa", "conflict-spd",
 		"peer-dead", "peer-timeout", "cleared", "release", "unprotect", "admin-close",
 		"admin-break", "flow-gone", "owner-gone", "told", "lost", "superseded",
 	};

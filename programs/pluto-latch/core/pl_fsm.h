@@ -39,6 +39,7 @@ enum pl_event {
 	PL_EVENT_ACCEPTED,	/* T4: born from a listener */
 	PL_EVENT_ACCEPTED_BROKEN, /* T5: born from a listener, with a conflict */
 	PL_EVENT_RESTORED,	/* K16: from the journal; nothing is proved yet */
+	PL_EVENT_COMPLETED,	/* T15: the SAs that it waited for are there */
 	PL_EVENT_FAILED,	/* T15: no latch after all */
 	PL_EVENT_CONFLICT_SA,	/* T6 */
 	PL_EVENT_CONFLICT_SPD,	/* T7 */

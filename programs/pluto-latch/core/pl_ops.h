@@ -142,6 +142,7 @@ enum pl_told {
  * @mono_ns:  CLOCK_MONOTONIC when the guard was in force
  * @reason:   text for people; may be NULL; may hold names that peers chose, made printable
  * @generation: of the database, after the change
+ * @error:    of PL_EVENT_FAILED: enum pl_error or a negative errno; otherwise 0
  */
 struct pl_alert {
 	uint64_t id;
@@ -153,6 +154,7 @@ struct pl_alert {
 	unsigned diff;
 	uint64_t mono_ns;
 	uint64_t generation;
+	int error;
 	const char *reason;
 };
 
@@ -216,14 +218,29 @@ struct pl_socket_ops {
 };
 
 /**
- * struct pl_ike_ops - what the engine wants from pluto; a member may be NULL
+ * struct pl_initiate - which SAs to set up
+ * @is_narrow: a child SA of just this connection, in both directions (K20); otherwise what a packet
+ *             of it would make pluto set up
+ * @suite:     of a narrow one: propose this alone; all zero leaves it to the configuration
+ */
+struct pl_initiate {
+	bool is_narrow;
+	struct pl_suite suite;
+};
+
+/**
+ * struct pl_ike_ops - what the engine wants from pluto
  *
- * @initiate: set up SAs for this connection (K25), with selectors of just it if @is_narrow (K20).
- *         Returns at once; what comes of it arrives as facts. PL_E_NOT_PROTECTED when no connection
- *         of the configuration covers it.
+ * @initiate: set up SAs for this connection (K25), and the IKE SA if there is none. Returns at
+ *         once; SAs arrive as PL_FACT_CHILD_INSTALL as all others do, and the outcome, exactly
+ *         once unless cancelled, as PL_FACT_INITIATED with this ticket, never from within the call.
+ *         PL_E_NOT_PROTECTED when no connection of the configuration covers it.
+ * @cancel: nobody waits for this ticket any more: no fact comes of it. What is under way may go on.
  */
 struct pl_ike_ops {
-	int (*initiate)(void *ctx, const struct pl_tuple *tuple, bool is_narrow);
+	int (*initiate)(void *ctx, uint64_t ticket, const struct pl_tuple *tuple,
+			const struct pl_initiate *how);
+	void (*cancel)(void *ctx, uint64_t ticket);
 };
 
 /**

@@ -12,6 +12,8 @@
 
 #include "core/pl_step.h"
 
+#include "core/pl_larva.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,16 +90,23 @@ int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
 
 /* Effects on the guard */
 
-void pl_step_wake(struct pl_world *world)
+void pl_step_wake_by(struct pl_world *world, uint64_t mono_ns)
 {
-	enum { TICK_NS = 1000000000 };
 	const struct pl_clock_ops *clock = world->ops.clock;
 
 	/* Asking again would put it off, and whoever asks all the time would put it off for good.
 	 */
-	if (clock->wake_at != NULL && !world->is_waking)
-		world->is_waking = clock->wake_at(world->ops.clock_ctx,
-				clock->now_ns(world->ops.clock_ctx) + TICK_NS) == 0;
+	if (clock->wake_at == NULL || (world->wake_ns != 0 && world->wake_ns <= mono_ns))
+		return;
+	if (clock->wake_at(world->ops.clock_ctx, mono_ns) == 0)
+		world->wake_ns = mono_ns;
+}
+
+void pl_step_wake(struct pl_world *world)
+{
+	enum { TICK_NS = 1000000000 };
+
+	pl_step_wake_by(world, world->ops.clock->now_ns(world->ops.clock_ctx) + TICK_NS);
 }
 
 bool pl_step_is_polled(const struct pl_latch *latch)
@@ -254,7 +263,7 @@ static bool tell(struct pl_world *world, const struct pl_latch *latch, enum pl_e
 		.id = latch->id, .listener = why->listener, .tuple = latch->tuple,
 		.event = event, .from = from, .to = step->next, .diff = latch->diff,
 		.mono_ns = latch->mono_ns, .generation = latch->generation,
-		.reason = latch->reason,
+		.error = why->error, .reason = latch->reason,
 	};
 	bool is_told = latch->owner.kind != PL_OWNER_SESSION;
 
@@ -331,6 +340,8 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 	}
 	if (latch->reason != before.reason)
 		free(before.reason);
+	if (from == PL_STATE_LARVAL && step.next != from)
+		pl_larva_end(world, latch->id);
 	is_told = tell(world, latch, event, from, &step, why);
 	/* After the owner was told, so that a program whose socket fails finds the reason there. */
 	dispose(world, latch, &step);

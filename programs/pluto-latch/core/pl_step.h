@@ -16,6 +16,8 @@
 /* Reqids under which one connection may be carried at a time. */
 #define PL_STEP_REQIDS_MAX 16
 
+struct pl_larva;
+
 /**
  * struct pl_world - what the engine decides about, and what with; the engine's own
  * @ops:         effects
@@ -28,8 +30,9 @@
  * @limits:      in force
  * @generation:  rises with every change
  * @last_reqid:  the last base number that was given out
+ * @larvae:      latches that wait for their SAs
+ * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
  * @is_guarding: the guard is in force; nothing comes up while it is not
- * @is_waking:   pl_engine_tick() was asked for, and has not come yet
  */
 struct pl_world {
 	struct pl_ops ops;
@@ -42,18 +45,22 @@ struct pl_world {
 	struct pl_limits limits;
 	uint64_t generation;
 	uint32_t last_reqid;
-	bool is_guarding, is_waking;
+	struct pl_larva *larvae;
+	uint64_t wake_ns;
+	bool is_guarding;
 };
 
 /**
  * struct pl_why - why a step is taken
  * @diff:     set of enum pl_diff, or 0
  * @listener: the latch it is born from, or 0
+ * @error:    of PL_EVENT_FAILED
  * @text:     for people; may be NULL
  */
 struct pl_why {
 	unsigned diff;
 	uint64_t listener;
+	int error;
 	const char *text;
 };
 
@@ -129,6 +136,13 @@ bool pl_step_is_pinned(enum pl_state state);
  * @world: the world
  */
 void pl_step_wake(struct pl_world *world);
+
+/**
+ * pl_step_wake_by() - ask for pl_engine_tick() at this time, or earlier
+ * @world:   the world
+ * @mono_ns: CLOCK_MONOTONIC
+ */
+void pl_step_wake_by(struct pl_world *world, uint64_t mono_ns);
 
 /**
  * pl_step_mind() - is it to be looked after by pl_engine_tick(); asked again after every change

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_LARVA_H
+#define PL_LARVA_H
+
+#include "core/pl_step.h"
+
+/**
+ * struct pl_larva - what a latch that waits for its SAs still needs to know (K26)
+ * @id:            of the latch, and the ticket of struct pl_ike_ops
+ * @uid:           whose pending creation it counts as
+ * @deadline_ns:   CLOCK_MONOTONIC
+ * @is_asked:      pluto has not answered yet
+ * @may_be_broken: struct pl_engine_ask
+ * @error:         it is to fail with this; 0 as long as there is hope
+ * @reason:        of @error; may be empty
+ * @allowed:       struct pl_wish
+ * @nr_allowed:    how many
+ */
+struct pl_larva {
+	struct pl_larva *next;
+	uint64_t id;
+	uint32_t uid;
+	uint64_t deadline_ns;
+	bool is_asked;
+	bool may_be_broken;
+	int error;
+	char reason[PL_CONFLICT_TEXT_MAX];
+	struct pl_suite allowed[PL_SUITES_MAX];
+	unsigned nr_allowed;
+};
+
+/**
+ * pl_larva_new() - a latch begins to wait
+ * @world: the world
+ * @latch: whose owner's limit of pending creations counts it
+ * @ret:   all zero but for .id and .uid; belongs to the world
+ *
+ * Return: 0; PL_E_LIMIT_EXCEEDED; -ENOMEM
+ */
+int pl_larva_new(struct pl_world *world, const struct pl_latch *latch,
+		 struct pl_larva **ret) PL_MUST_USE;
+
+/**
+ * pl_larva_find() - by the id of its latch
+ * @world: the world
+ * @id:    any
+ *
+ * Return: NULL if that latch does not wait
+ */
+struct pl_larva *pl_larva_find(const struct pl_world *world, uint64_t id);
+
+/**
+ * pl_larva_end() - the latch does not wait any more; pluto is told
+ * @world: the world
+ * @id:    of a latch that may not have waited
+ */
+void pl_larva_end(struct pl_world *world, uint64_t id);
+
+/**
+ * pl_larvae_free() - forget all, and tell nobody
+ * @world: the world
+ */
+void pl_larvae_free(struct pl_world *world);
+
+#endif
