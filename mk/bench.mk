@@ -14,7 +14,7 @@ $(BUILD)/bench/g1_find: BENCH_CFLAGS = $(shell pkg-config --cflags glib-2.0)
 $(BUILD)/bench/g1_find: BENCH_LIBS = $(shell pkg-config --libs glib-2.0)
 
 # Those that ask the kernel: in a network namespace of their own, as root.
-BENCH_KERNEL := $(BUILD)/bench/g4_break $(BUILD)/bench/g6_packet
+BENCH_KERNEL := $(addprefix $(BUILD)/bench/,g4_break g6_packet g7_birth)
 $(BENCH_KERNEL): $(call objects,gcc,testing/bench/netns.c $(KERNEL_SRC))
 $(BENCH_KERNEL): BENCH_LIBS = $(KERNEL_LIBS)
 

@@ -124,11 +124,18 @@ static void note(struct contents *c, const char *format, ...)
 static void note_set(struct contents *c, const struct nlmsghdr *message)
 {
 	struct nftnl_set *set = nftnl_set_alloc();
+	bool is_map;
 
 	assert_int_equal(nftnl_set_nlmsg_parse(message, set), 0);
 	assert_false(nftnl_set_is_set(set, NFTNL_SET_DESC_SIZE));
-	note(c, "set %s %u\n", nftnl_set_get_str(set, NFTNL_SET_NAME),
+	is_map = nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_MAP;
+	note(c, "%s %s %u", is_map ? "map" : "set", nftnl_set_get_str(set, NFTNL_SET_NAME),
 	     nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN));
+	if (is_map)
+		note(c, " %u", nftnl_set_get_u32(set, NFTNL_SET_DATA_LEN));
+	if (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_TIMEOUT)
+		note(c, " timeout %u", (unsigned)nftnl_set_get_u64(set, NFTNL_SET_TIMEOUT));
+	note(c, "\n");
 	nftnl_set_free(set);
 }
 
@@ -218,7 +225,8 @@ static const struct {
 	{ "set flows4 20\n", 0 }, { "set flows6 44\n", 0 },
 	{ "set pin_in4 24\n", 0 }, { "set pin_out6 48\n", 0 },
 	{ "set pairs4 12\n", 0 }, { "set pair_pins6 40\n", 0 },
-	{ "set listeners4 12\n", 0 }, { "set born4 20\n", 0 }, { "set born_pin6 48\n", 0 },
+	{ "set listeners4 12\n", 0 }, { "map born4 20 4 timeout 1000\n", 0 },
+	{ "map born6 44 4 timeout 1000\n", 0 }, { "set same4 8 timeout 2000\n", 0 },
 	{ "hook prerouting 0 -450\n", 0 }, { "hook input 1 350\n", 0 },
 	{ "hook forward 2 350\n", 0 }, { "hook output 3 -175\n", 0 },
 	{ "hook postrouting 4 350\n", 0 },
@@ -247,10 +255,11 @@ static const struct {
 	{ "rule icmp_quote_out4 pinned\nrule icmp_quote_out4 latched\n", PL_NFT_PART_ICMP_OUT },
 	{ "rule icmp_pair_out6 latched\n", PL_NFT_PART_ICMP_OUT },
 	{ "rule input4 latched\nrule input4 listener\nrule input4 listener\n", PL_NFT_PART_BIRTH },
-	{ "rule listener4 unprotected\nrule listener4 born under this SA\n", 0 },
-	{ "rule listener6 born under another SA\n", PL_NFT_PART_BORN },
+	{ "rule listener4 unprotected\nrule listener4 this SA\n"
+	  "rule listener4 born under this SA\n", 0 },
+	{ "rule postrouting6 born under this SA\nrule postrouting6 born\n", PL_NFT_PART_BORN },
 	{ "rule begin4 payload on SYN\n", PL_NFT_PART_FAST_OPEN },
-	{ "rule begin4 birth\nrule begin4 the rest\n", 0 },
+	{ "rule begin4 birth\nrule begin4 born under this SA\nrule begin4 the rest\n", 0 },
 	{ "rule forward4 latched\nrule forward4 latched\n", PL_NFT_PART_FORWARD },
 	{ "rule icmp_quote_forward6 latched\n", PL_NFT_PART_FORWARD },
 	{ "rule icmp_pair_forward4 latched\n", PL_NFT_PART_FORWARD },
@@ -377,6 +386,77 @@ static void elements_share_no_message_with_others(void **state)
 	free(c);
 }
 
+/* Elements of `born` as the kernel would give them: what they lead to is seen. */
+static int see_birth(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	unsigned *nr = ctx;
+
+	assert_int_equal(set, PL_NFT_BORN);
+	assert_int_equal(pl_tuple_compare(tuple, &tuple6), 0);
+	assert_int_equal(reqid, 101);
+	(*nr)++;
+	return 0;
+}
+
+static const struct nlmsghdr *first_message(const struct pl_nft_batch *batch)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)batch->bytes;
+	int left = (int)batch->len;
+
+	return mnl_nlmsg_next(message, &left);	/* behind the one that begins the batch */
+}
+
+static void a_birth_leads_to_its_reqid(void **state)
+{
+	struct pl_nft_batch batch = { .bytes = NULL };
+	unsigned nr = 0;
+
+	(void)state;
+	pl_nft_batch_begin(&batch, 1);
+	pl_nft_element(&batch, true, PL_NFT_BORN, &tuple6, 101);
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	assert_int_equal(pl_nft_elements_read(first_message(&batch), see_birth, &nr), 0);
+	assert_int_equal(nr, 1);
+	/* to remove it, its key is enough; read as an element it would be one without a reqid */
+	pl_nft_batch_begin(&batch, 1);
+	pl_nft_element(&batch, false, PL_NFT_BORN, &tuple6, 101);
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	assert_int_equal(pl_nft_elements_read(first_message(&batch), see_birth, &nr),
+			 PL_E_MALFORMED);
+	assert_int_equal(nr, 1);
+	pl_nft_batch_free(&batch);
+}
+
+static int see_key(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	unsigned *nr = ctx;
+
+	assert_int_equal(set, PL_NFT_PIN_OUT);
+	assert_int_equal(pl_tuple_compare(tuple, &tuple6), 0);
+	assert_int_equal(reqid, 77);
+	(*nr)++;
+	return 0;
+}
+
+static void one_element_is_asked_for_by_its_key(void **state)
+{
+	union {
+		struct nlmsghdr header;
+		uint8_t bytes[PL_NFT_ASK_MAX];
+	} ask = { .bytes = { 0 } };
+	unsigned nr = 0;
+
+	(void)state;
+	pl_nft_ask(ask.bytes, 9, PL_NFT_PIN_OUT, &tuple6, 77);
+	assert_in_range(ask.header.nlmsg_len, 1, PL_NFT_ASK_MAX);
+	assert_int_equal(ask.header.nlmsg_type, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM);
+	assert_int_equal(ask.header.nlmsg_seq, 9);
+	/* a dump would be all of them */
+	assert_int_equal(ask.header.nlmsg_flags, NLM_F_REQUEST | NLM_F_ACK);
+	assert_int_equal(pl_nft_elements_read(&ask.header, see_key, &nr), 0);
+	assert_int_equal(nr, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +468,8 @@ int main(void)
 		cmocka_unit_test(a_batch_that_grew_is_used_again),
 		cmocka_unit_test(elements_of_one_set_share_messages_of_bounded_length),
 		cmocka_unit_test(elements_share_no_message_with_others),
+		cmocka_unit_test(a_birth_leads_to_its_reqid),
+		cmocka_unit_test(one_element_is_asked_for_by_its_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

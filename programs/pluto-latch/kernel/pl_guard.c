@@ -364,11 +364,25 @@ static int walk_set(struct pl_guard *guard, enum pl_nft_set set, uint8_t af, pl_
 	return pl_netlink_dump(guard->socket, header, see_elements, &walk);
 }
 
-/* Births of one connection, or of all that a listener has. */
+/* One element by its key, however many there are. Return: -ENOENT when it is not there. */
+static int ask_element(struct pl_guard *guard, enum pl_nft_set set, const struct pl_tuple *tuple,
+		       pl_nft_visit *visit, void *ctx)
+{
+	struct walk walk = { .visit = visit, .ctx = ctx };
+	union {
+		struct nlmsghdr header;
+		uint8_t bytes[PL_NFT_ASK_MAX];
+	} request = { .bytes = { 0 } };
+
+	pl_nft_ask(request.bytes, guard->seq++, set, tuple, 0);
+	return pl_netlink_dump(guard->socket, &request.header, see_elements, &walk);
+}
+
+/* The birth of one connection, or those of all that a listener has. */
 struct births {
 	const struct pl_tuple *of;
 	struct pl_nft_batch *batch;	/* removes them, unless NULL */
-	uint32_t reqids[2];
+	uint32_t reqid;
 	unsigned nr;
 };
 
@@ -388,26 +402,34 @@ static int see_birth(void *ctx, enum pl_nft_set set, const struct pl_tuple *tupl
 
 	if (!is_birth_of(births->of, tuple))
 		return 0;
-	if (set == PL_NFT_BORN_PIN && births->nr < 2)
-		births->reqids[births->nr++] = reqid;
+	births->reqid = reqid;
+	births->nr++;
 	if (births->batch != NULL)
 		pl_nft_element(births->batch, false, set, tuple, reqid);
 	return 0;
+}
+
+/* Of a connection by its key: there may be tens of thousands. A listener's are looked for among
+ * all, which only its end asks for. */
+static int find_births(struct pl_guard *guard, struct births *births)
+{
+	int r;
+
+	if (pl_tuple_is_listener(births->of))
+		return walk_set(guard, PL_NFT_BORN, births->of->af, see_birth, births);
+	r = ask_element(guard, PL_NFT_BORN, births->of, see_birth, births);
+	return r == -ENOENT ? 0 : r;
 }
 
 /* What unguards an entry, its births included: one transaction. */
 static int write_unguard(struct pl_guard *guard, const struct pl_mirror_entry *entry)
 {
 	struct births births = { .of = &entry->tuple, .batch = &guard->batch };
-	uint8_t af = entry->tuple.af;
-	uint32_t seq = guard->seq;
 	int r;
 
-	/* the two requests have numbers of their own, before those of the batch */
-	pl_nft_batch_begin(&guard->batch, seq + 2);
-	r = walk_set(guard, PL_NFT_BORN, af, see_birth, &births);
-	if (r == 0)
-		r = walk_set(guard, PL_NFT_BORN_PIN, af, see_birth, &births);
+	/* the request has a number of its own, before those of the batch */
+	pl_nft_batch_begin(&guard->batch, guard->seq + 1);
+	r = find_births(guard, &births);
 	pl_mirror_write_removal(guard->mirror, &guard->batch, entry);
 	return r == 0 ? commit(guard) : r;
 }
@@ -432,23 +454,22 @@ static int op_unguard(void *ctx, const struct pl_tuple *tuple)
 	return r == 0 ? 0 : pl_guard_restore(guard);
 }
 
+/* There is one reqid at most: a packet of another SA is dropped, also when both were first. */
 static int op_born(void *ctx, const struct pl_tuple *tuple, uint32_t ret_reqids[static 2],
 		   unsigned *ret_nr)
 {
 	struct pl_guard *guard = ctx;
-	struct births births;
-	int r = -EINTR;
+	struct births births = { .of = tuple };
+	int r;
 
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
-	for (unsigned i = 0; i < TRIES && r == -EINTR; i++) {
-		memset(&births, 0, sizeof(births));
-		births.of = tuple;
-		r = walk_set(guard, PL_NFT_BORN_PIN, tuple->af, see_birth, &births);
-	}
+	if (pl_tuple_is_listener(tuple))
+		return PL_E_WRONG_STATE;
+	r = find_births(guard, &births);
 	if (r != 0)
 		return r;
-	memcpy(ret_reqids, births.reqids, births.nr * sizeof(ret_reqids[0]));
+	ret_reqids[0] = births.reqid;
 	*ret_nr = births.nr;
 	return 0;
 }

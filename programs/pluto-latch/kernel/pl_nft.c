@@ -39,9 +39,9 @@ static const struct {
 			       { .has_remote = true, .has_reqid = true } },
 	[PL_NFT_LISTENERS] = { "listeners4", "listeners6", { .has_local_port = true } },
 	[PL_NFT_BIRTHS] = { "births4", "births6", { .has_local_port = true } },
-	[PL_NFT_BORN] = { "born4", "born6", { .has_remote = true, .has_local_port = true } },
-	[PL_NFT_BORN_PIN] = { "born_pin4", "born_pin6",
-			      { .has_remote = true, .has_local_port = true, .has_reqid = true } },
+	[PL_NFT_BORN] = { "born4", "born6",
+			  { .has_remote = true, .has_local_port = true, .is_map = true } },
+	[PL_NFT_SAME] = { "same4", "same6", { .has_reqid = true, .is_reqid_twice = true } },
 };
 
 static void make_room(struct pl_nft_batch *batch)
@@ -139,6 +139,8 @@ uint8_t pl_nft_key_len(enum pl_nft_set set, uint8_t af)
 	const struct pl_nft_layout *layout = pl_nft_layout_of(set);
 	uint8_t address = (uint8_t)pl_ts_size(af);
 
+	if (layout->is_reqid_twice)
+		return 2 * sizeof(uint32_t);
 	return address * (layout->has_remote ? 2 : 1) + 4 +
 	       4 * ((layout->has_local_port ? 1 : 0) +
 		    (layout->has_local_port && layout->has_remote ? 1 : 0) +
@@ -165,6 +167,11 @@ void pl_nft_key_make(enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t
 	size_t address = pl_ts_size(tuple->af);
 
 	memset(ret, 0, sizeof(*ret));
+	if (layout->is_reqid_twice) {
+		put_field(ret, &reqid, sizeof(reqid));
+		put_field(ret, &reqid, sizeof(reqid));
+		return;
+	}
 	put_field(ret, tuple->local, address);
 	if (layout->has_remote)
 		put_field(ret, tuple->remote, address);
@@ -182,6 +189,29 @@ static uint16_t get_port(const uint8_t *bytes)
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
+/* Return: what follows it. */
+static const uint8_t *read_tuple(const struct pl_nft_layout *layout, const uint8_t *at,
+				 size_t address, struct pl_tuple *ret)
+{
+	memcpy(ret->local, at, address);
+	at += address;
+	if (layout->has_remote) {
+		memcpy(ret->remote, at, address);
+		at += address;
+	}
+	ret->proto = *at;
+	at += 4;
+	if (layout->has_local_port) {
+		ret->local_port = get_port(at);
+		at += 4;
+	}
+	if (layout->has_local_port && layout->has_remote) {
+		ret->remote_port = get_port(at);
+		at += 4;
+	}
+	return at;
+}
+
 int pl_nft_key_read(enum pl_nft_set set, uint8_t af, const void *bytes, size_t len,
 		    struct pl_tuple *ret_tuple, uint32_t *ret_reqid)
 {
@@ -194,22 +224,8 @@ int pl_nft_key_read(enum pl_nft_set set, uint8_t af, const void *bytes, size_t l
 
 	if (address == 0 || len != pl_nft_key_len(set, af))
 		return PL_E_MALFORMED;
-	memcpy(tuple.local, at, address);
-	at += address;
-	if (layout->has_remote) {
-		memcpy(tuple.remote, at, address);
-		at += address;
-	}
-	tuple.proto = *at;
-	at += 4;
-	if (layout->has_local_port) {
-		tuple.local_port = get_port(at);
-		at += 4;
-	}
-	if (layout->has_local_port && layout->has_remote) {
-		tuple.remote_port = get_port(at);
-		at += 4;
-	}
+	if (!layout->is_reqid_twice)
+		at = read_tuple(layout, at, address, &tuple);
 	if (layout->has_reqid)
 		memcpy(&reqid, at, sizeof(reqid));
 	pl_nft_key_make(set, &tuple, reqid, &again);
@@ -218,6 +234,18 @@ int pl_nft_key_read(enum pl_nft_set set, uint8_t af, const void *bytes, size_t l
 	*ret_tuple = tuple;
 	*ret_reqid = reqid;
 	return 0;
+}
+
+/* Which set, and the list's own header. Return: how far behind the message the list begins. */
+static size_t list_begin(struct nlmsghdr *header, enum pl_nft_set set, uint8_t af)
+{
+	size_t len = header->nlmsg_len;
+
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, PL_NFT_TABLE);
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, pl_nft_set_name(set, af));
+	len = header->nlmsg_len - len;
+	mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+	return len;
 }
 
 /* The message that gets the element: the last one again, or a new one. */
@@ -238,13 +266,32 @@ static struct nlmsghdr *list_message(struct pl_nft_batch *batch, uint16_t type,
 	header = pl_nft_batch_next(batch, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
 	if (header == NULL)
 		return NULL;
-	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, PL_NFT_TABLE);
-	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, pl_nft_set_name(set, af));
-	batch->list_at = batch->last_at + header->nlmsg_len;
+	batch->list_at = batch->last_at + header->nlmsg_len + list_begin(header, set, af);
 	batch->list_set = (int)set;
 	batch->list_af = af;
-	mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
 	return header;
+}
+
+static void put_data(struct nlmsghdr *header, uint16_t type, const void *bytes, size_t len)
+{
+	struct nlattr *data = mnl_attr_nest_start(header, type);
+
+	mnl_attr_put(header, NFTA_DATA_VALUE, len, bytes);
+	mnl_attr_nest_end(header, data);
+}
+
+/* @leads: to the reqid, in a map */
+static void put_element(struct nlmsghdr *header, enum pl_nft_set set, const struct pl_tuple *tuple,
+			uint32_t reqid, bool leads)
+{
+	struct nlattr *element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+	struct pl_nft_key key;
+
+	pl_nft_key_make(set, tuple, reqid, &key);
+	put_data(header, NFTA_SET_ELEM_KEY, key.bytes, key.len);
+	if (leads)
+		put_data(header, NFTA_SET_ELEM_DATA, &reqid, sizeof(reqid));
+	mnl_attr_nest_end(header, element);
 }
 
 void pl_nft_element(struct pl_nft_batch *batch, bool is_new, enum pl_nft_set set,
@@ -252,19 +299,24 @@ void pl_nft_element(struct pl_nft_batch *batch, bool is_new, enum pl_nft_set set
 {
 	struct nlmsghdr *header = list_message(
 		batch, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, tuple->af);
-	struct nlattr *element, *data;
-	struct pl_nft_key key;
 
 	if (header == NULL)
 		return;
-	pl_nft_key_make(set, tuple, reqid, &key);
-	element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
-	data = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
-	mnl_attr_put(header, NFTA_DATA_VALUE, key.len, key.bytes);
-	mnl_attr_nest_end(header, data);
-	mnl_attr_nest_end(header, element);
+	put_element(header, set, tuple, reqid, is_new && pl_nft_layout_of(set)->is_map);
 	mnl_attr_nest_end(header, (struct nlattr *)(batch->bytes + batch->list_at));
 	pl_nft_batch_done(batch, header);
+}
+
+void pl_nft_ask(uint8_t bytes[static PL_NFT_ASK_MAX], uint32_t seq, enum pl_nft_set set,
+		const struct pl_tuple *tuple, uint32_t reqid)
+{
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr((char *)bytes, NFT_MSG_GETSETELEM,
+							NFPROTO_INET, NLM_F_ACK, seq);
+	size_t list_at = header->nlmsg_len;
+
+	list_at += list_begin(header, set, tuple->af);
+	put_element(header, set, tuple, reqid, false);
+	mnl_attr_nest_end(header, (struct nlattr *)(bytes + list_at));
 }
 
 /* Attributes of one level, by type; what is unknown is passed over. */
@@ -284,23 +336,38 @@ static bool attributes(const void *begin, size_t len, const struct nlattr **ret,
 	return len == 0;
 }
 
+/* What is in a nest of type @type, or NULL: a key, or what it leads to. */
+static const struct nlattr *value_in(const struct nlattr *const *nests, unsigned type)
+{
+	const struct nlattr *in[NFTA_DATA_VALUE + 1];
+
+	if (nests[type] == NULL || !attributes(mnl_attr_get_payload(nests[type]),
+					       mnl_attr_get_payload_len(nests[type]), in,
+					       NFTA_DATA_VALUE))
+		return NULL;
+	return in[NFTA_DATA_VALUE];
+}
+
 static int element_read(const struct nlattr *element, enum pl_nft_set set, uint8_t af,
 			pl_nft_visit *visit, void *visit_ctx)
 {
-	const struct nlattr *in_element[NFTA_SET_ELEM_KEY + 1], *in_key[NFTA_DATA_VALUE + 1], *key;
+	const struct nlattr *in[NFTA_SET_ELEM_DATA + 1], *key, *data;
 	struct pl_tuple tuple;
 	uint32_t reqid;
 
-	if (!attributes(mnl_attr_get_payload(element), mnl_attr_get_payload_len(element),
-			in_element, NFTA_SET_ELEM_KEY))
+	if (!attributes(mnl_attr_get_payload(element), mnl_attr_get_payload_len(element), in,
+			NFTA_SET_ELEM_DATA))
 		return PL_E_MALFORMED;
-	key = in_element[NFTA_SET_ELEM_KEY];
-	if (key == NULL || !attributes(mnl_attr_get_payload(key), mnl_attr_get_payload_len(key),
-				       in_key, NFTA_DATA_VALUE) ||
-	    in_key[NFTA_DATA_VALUE] == NULL ||
-	    pl_nft_key_read(set, af, mnl_attr_get_payload(in_key[NFTA_DATA_VALUE]),
-			    mnl_attr_get_payload_len(in_key[NFTA_DATA_VALUE]), &tuple, &reqid) != 0)
+	key = value_in(in, NFTA_SET_ELEM_KEY);
+	if (key == NULL || pl_nft_key_read(set, af, mnl_attr_get_payload(key),
+					   mnl_attr_get_payload_len(key), &tuple, &reqid) != 0)
 		return PL_E_MALFORMED;
+	if (pl_nft_layout_of(set)->is_map) {
+		data = value_in(in, NFTA_SET_ELEM_DATA);
+		if (data == NULL || mnl_attr_get_payload_len(data) != sizeof(reqid))
+			return PL_E_MALFORMED;
+		memcpy(&reqid, mnl_attr_get_payload(data), sizeof(reqid));
+	}
 	return visit(visit_ctx, set, &tuple, reqid);
 }
 

@@ -87,8 +87,8 @@ enum pl_nft_set {
 	PL_NFT_PAIR_PINS,	/* local, remote, protocol, reqid; inbound */
 	PL_NFT_LISTENERS,	/* local, protocol, port */
 	PL_NFT_BIRTHS,		/* the same, where connections may begin */
-	PL_NFT_BORN,		/* connection; learnt in the packet path */
-	PL_NFT_BORN_PIN,	/* connection, reqid; likewise */
+	PL_NFT_BORN,		/* connection, leading to a reqid; learnt in the packet path */
+	PL_NFT_SAME,		/* reqid, the same reqid; likewise */
 	PL_NFT_SET_ROOF,
 };
 
@@ -118,7 +118,7 @@ enum { PL_NFT_KEY_MAX = 48 };
  * Fields in the order of the list in enum pl_nft_set, each padded with zeros to a multiple of 4
  * bytes: addresses in network order, local before remote in every set; the protocol in the first
  * byte of its slot; ports big-endian in the first two bytes of theirs, local before remote; the
- * reqid in host order.
+ * reqid in host order. PL_NFT_SAME has two slots, which are equal.
  */
 struct pl_nft_key {
 	uint8_t bytes[PL_NFT_KEY_MAX];
@@ -136,7 +136,7 @@ uint8_t pl_nft_key_len(enum pl_nft_set set, uint8_t af);
  * pl_nft_key_make() - the key under which a set holds this
  * @set:   which
  * @tuple: normal
- * @reqid: ignored by sets without one
+ * @reqid: ignored by keys without one
  * @ret:   the key
  */
 void pl_nft_key_make(enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid,
@@ -162,13 +162,29 @@ int pl_nft_key_read(enum pl_nft_set set, uint8_t af, const void *bytes, size_t l
  * @is_new: add (being there is no error), or remove (not being there is: ENOENT)
  * @set:    which
  * @tuple:  normal; its family chooses the set
- * @reqid:  ignored by sets without one
+ * @reqid:  ignored by sets without one; being there with another one is an error (EBUSY)
  *
  * Elements of one set that follow each other, all added or all removed, share messages. Allocates
  * nothing but what the batch needs to grow.
  */
 void pl_nft_element(struct pl_nft_batch *batch, bool is_new, enum pl_nft_set set,
 		    const struct pl_tuple *tuple, uint32_t reqid);
+
+/* More than any question for one element. */
+enum { PL_NFT_ASK_MAX = 256 };
+
+/**
+ * pl_nft_ask() - the question for one element, by its key
+ * @bytes: all zero; gets the message, whose header is at its beginning
+ * @seq:   its number
+ * @set:   which
+ * @tuple: normal; its family chooses the set
+ * @reqid: ignored by keys without one
+ *
+ * Answered by an NFT_MSG_NEWSETELEM with just that element, or by ENOENT; acknowledged.
+ */
+void pl_nft_ask(uint8_t bytes[static PL_NFT_ASK_MAX], uint32_t seq, enum pl_nft_set set,
+		const struct pl_tuple *tuple, uint32_t reqid);
 
 /**
  * typedef pl_nft_visit - sees one element

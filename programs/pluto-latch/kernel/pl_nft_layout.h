@@ -12,11 +12,15 @@
  * @has_remote:     the remote address, and its port if there are ports
  * @has_local_port: ports
  * @has_reqid:      at the end
+ * @is_reqid_twice: the key is a reqid and that reqid again, and nothing else
+ * @is_map:         leads to a reqid, which is not part of the key
  */
 struct pl_nft_layout {
 	bool has_remote;
 	bool has_local_port;
 	bool has_reqid;
+	bool is_reqid_twice;
+	bool is_map;
 };
 
 /**

@@ -5,8 +5,9 @@
  * that finds nothing to read (no SA, no ports in a later fragment, a short packet) does so, too: a
  * rule that accepts does so only when everything in it was seen.
  *
- * Invariant: registers 0 to 11 (of 4 bytes each) hold a key in the layout of pl_nft.h; 12 and 13
- * are for comparisons. Kernels zero the rest of a register when they load one or two bytes.
+ * Invariant: registers 0 to 11 (of 4 bytes each) hold a key in the layout of pl_nft.h, and behind
+ * it what it shall lead to; 12 and 13 are for comparisons. Kernels zero the rest of a register when
+ * they load one or two bytes.
  */
 
 #include "kernel/pl_nft_rule.h"
@@ -320,8 +321,12 @@ static void load_key(struct pl_nft_rule *rule, enum pl_nft_set set, const struct
 	const struct pl_nft_layout *layout = pl_nft_layout_of(set);
 	uint32_t address = (uint32_t)pl_ts_size(rule->af), reg = NFT_REG32_00;
 
+	if (layout->is_reqid_twice)
+		load_reqid(rule, reg++, view->reqid);
 	if (layout->has_reqid)
 		load_reqid(rule, NFT_REG32_00 + pl_nft_key_len(set, rule->af) / 4 - 1, view->reqid);
+	if (layout->is_reqid_twice)
+		return;
 	if (view->is_wildcard)
 		load_bytes(rule, reg, zeros, address);
 	else
@@ -338,30 +343,53 @@ static void load_key(struct pl_nft_rule *rule, enum pl_nft_set set, const struct
 		load_port(rule, reg++, view, view->is_theirs);
 }
 
-void pl_nft_rule_in_set(struct pl_nft_rule *rule, enum pl_nft_set set,
-			const struct pl_nft_view *view)
+/* What a map leads to comes into the first of the registers for comparisons. */
+static void look_up(struct pl_nft_rule *rule, enum pl_nft_set set, uint32_t reg)
 {
-	struct nftnl_expr *expr;
+	struct nftnl_expr *expr = add(rule, "lookup");
 
-	load_key(rule, set, view);
-	expr = add(rule, "lookup");
 	if (expr == NULL)
 		return;
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_SREG, NFT_REG32_00);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_SREG, reg);
+	if (pl_nft_layout_of(set)->is_map)
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_DREG, SCRATCH);
 	set_text(rule, expr, NFTNL_EXPR_LOOKUP_SET, pl_nft_set_name(set, rule->af));
 }
 
-void pl_nft_rule_learn(struct pl_nft_rule *rule, enum pl_nft_set set,
-		       const struct pl_nft_view *view)
+void pl_nft_rule_in_set(struct pl_nft_rule *rule, enum pl_nft_set set,
+			const struct pl_nft_view *view)
 {
+	load_key(rule, set, view);
+	look_up(rule, set, NFT_REG32_00);
+}
+
+/* Kernels cannot compare two registers. A set that holds nothing but pairs of equals can. */
+void pl_nft_rule_born_so(struct pl_nft_rule *rule, const struct pl_nft_view *view)
+{
+	load_reqid(rule, SCRATCH + 1, view->reqid);
+	load_key(rule, PL_NFT_BORN, view);
+	look_up(rule, PL_NFT_BORN, NFT_REG32_00);
+	look_up(rule, PL_NFT_SAME, SCRATCH);
+}
+
+void pl_nft_rule_learn(struct pl_nft_rule *rule, enum pl_nft_set set,
+		       const struct pl_nft_view *view, bool refreshes)
+{
+	uint32_t behind = NFT_REG32_00 + pl_nft_key_len(set, rule->af) / 4;
+	bool is_map = pl_nft_layout_of(set)->is_map;
 	struct nftnl_expr *expr;
 
+	if (is_map)
+		load_reqid(rule, behind, view->reqid);
 	load_key(rule, set, view);
 	expr = add(rule, "dynset");
 	if (expr == NULL)
 		return;
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG32_00);
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+	if (is_map)
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_SREG_DATA, behind);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_OP,
+			   refreshes ? NFT_DYNSET_OP_UPDATE : NFT_DYNSET_OP_ADD);
 	set_text(rule, expr, NFTNL_EXPR_DYNSET_SET_NAME, pl_nft_set_name(set, rule->af));
 }
 

@@ -148,13 +148,23 @@ void pl_nft_rule_in_set(struct pl_nft_rule *rule, enum pl_nft_set set,
 			const struct pl_nft_view *view);
 
 /**
- * pl_nft_rule_learn() - put the packet into a set, or refresh it there; else the rule ends
+ * pl_nft_rule_learn() - put the packet into a set, unless it is there; else the rule ends
  * @rule: begun, with a family
- * @set:  PL_NFT_BORN or PL_NFT_BORN_PIN
+ * @set:  PL_NFT_BORN or PL_NFT_SAME
  * @view: how
+ * @refreshes: what is there begins its time anew; what it leads to stays
  */
 void pl_nft_rule_learn(struct pl_nft_rule *rule, enum pl_nft_set set,
-		       const struct pl_nft_view *view);
+		       const struct pl_nft_view *view, bool refreshes);
+
+/**
+ * pl_nft_rule_born_so() - go on only if the packet's connection was born under the packet's SA
+ * @rule: begun, with a family
+ * @view: how
+ *
+ * Only for a reqid that an earlier rule put into PL_NFT_SAME.
+ */
+void pl_nft_rule_born_so(struct pl_nft_rule *rule, const struct pl_nft_view *view);
 
 /**
  * pl_nft_rule_count() - count in a named counter

@@ -18,8 +18,10 @@
  * - ICMP errors quote packets. Outbound they carry plaintext away, inbound they end connections.
  *   The quoted tuple must be pinned for the SA of the error. A quote whose ports are not where they
  *   usually are (IP options, fragments, IPv6 extension headers) goes by the pair.
- * - A listener's connection begins in the packet path, before anybody can be asked: `born` and
- *   `born_pin` learn which SA began it, and hold it to that SA until it is latched.
+ * - A listener's connection begins in the packet path, before anybody can be asked: `born` learns
+ *   which SA began it, and holds it to that SA until it is latched. It leads from the connection to
+ *   one reqid, so that one question by its key is enough, however many births there are; `same`
+ *   holds reqids that were seen, each beside itself, for the comparison.
  * - A latched flow ends on this host: nothing forwards it.
  *
  * All keys name the local end first, in both directions, so that each flow is in `flows` once. The
@@ -29,6 +31,7 @@
 
 #include "kernel/pl_nft_table.h"
 
+#include "kernel/pl_nft_layout.h"
 #include "kernel/pl_nft_rule.h"
 
 /* before the headers of the kernel, which then leave its structs alone */
@@ -373,17 +376,13 @@ static void listener_chain(const struct table *t)
 	begin(t, &rule, "listener", "unprotected");
 	pl_nft_rule_meta(&rule, NFT_META_SECPATH, NFT_CMP_EQ, &no, sizeof(no));
 	drop(t, &rule, PL_NFT_IN_BIRTH);
+	begin(t, &rule, "listener", "this SA");
+	pl_nft_rule_learn(&rule, PL_NFT_SAME, &view_in, true);
+	pl_nft_rule_emit(&rule, t->batch);
 	begin(t, &rule, "listener", "born under this SA");
-	pl_nft_rule_in_set(&rule, PL_NFT_BORN_PIN, &view_in);
-	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in);
-	pl_nft_rule_learn(&rule, PL_NFT_BORN_PIN, &view_in);
+	pl_nft_rule_born_so(&rule, &view_in);
+	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in, true);
 	finish(t, &rule, NF_ACCEPT, NULL);
-	if (t->parts & PL_NFT_PART_BORN) {
-		drop_in(t, "listener", "born under another SA", PL_NFT_BORN, &view_in,
-			PL_NFT_IN_BIRTH);
-	} else {
-		accept_in(t, "listener", "born", PL_NFT_BORN, &view_in);
-	}
 	begin(t, &rule, "listener", "births");
 	pl_nft_rule_in_set(&rule, PL_NFT_BIRTHS, &view_in);
 	finish(t, &rule, NFT_GOTO, "begin");
@@ -413,9 +412,15 @@ static void begin_chain(const struct table *t)
 		pl_nft_rule_has_byte(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 4 * words);
 		drop(t, &rule, PL_NFT_IN_BIRTH);
 	}
+	/* Of two SAs that begin the same connection at once, on two processors, one is first. */
 	begin(t, &rule, "begin", "birth");
-	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in);
-	pl_nft_rule_learn(&rule, PL_NFT_BORN_PIN, &view_in);
+	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in, false);
+	pl_nft_rule_emit(&rule, t->batch);
+	begin(t, &rule, "begin", "born under this SA");
+	if (t->parts & PL_NFT_PART_BORN)
+		pl_nft_rule_born_so(&rule, &view_in);
+	else
+		pl_nft_rule_in_set(&rule, PL_NFT_BORN, &view_in);
 	finish(t, &rule, NF_ACCEPT, NULL);
 	begin(t, &rule, "begin", "the rest");
 	drop(t, &rule, PL_NFT_IN_BIRTH);
@@ -441,7 +446,9 @@ static void output_chains(const struct table *t)
 	if (t->parts & PL_NFT_PART_PIN)
 		drop_in(t, "postrouting", "latched", PL_NFT_FLOWS, &view_out, PL_NFT_OUT_UNPINNED);
 	if (t->parts & PL_NFT_PART_BORN) {
-		accept_in(t, "postrouting", "born under this SA", PL_NFT_BORN_PIN, &view_out);
+		begin(t, &rule, "postrouting", "born under this SA");
+		pl_nft_rule_born_so(&rule, &view_out);
+		finish(t, &rule, NF_ACCEPT, NULL);
 		drop_in(t, "postrouting", "born", PL_NFT_BORN, &view_out, PL_NFT_OUT_BIRTH);
 	}
 	for (unsigned i = 0; i < 2 && (t->parts & PL_NFT_PART_BIRTH); i++) {
@@ -489,7 +496,8 @@ static void add_table(struct pl_nft_batch *batch, uint16_t type)
 static void add_set(struct pl_nft_batch *batch, enum pl_nft_set which, uint8_t af,
 		    uint64_t timeout_ms)
 {
-	bool learns = which == PL_NFT_BORN || which == PL_NFT_BORN_PIN;
+	bool is_map = pl_nft_layout_of(which)->is_map;
+	uint32_t flags = is_map ? NFT_SET_MAP : 0;
 	struct nlmsghdr *header = pl_nft_batch_next(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
 	struct nftnl_set *set = nftnl_set_alloc();
 
@@ -501,9 +509,14 @@ static void add_set(struct pl_nft_batch *batch, enum pl_nft_set which, uint8_t a
 		nftnl_set_set_u32(set, NFTNL_SET_ID, (uint32_t)(2 * which + (af == PL_AF_IP6)));
 		nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, 0);
 		nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, pl_nft_key_len(which, af));
-		if (learns) {
-			nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_EVAL | NFT_SET_TIMEOUT);
+		if (timeout_ms != 0) {
+			flags |= NFT_SET_EVAL | NFT_SET_TIMEOUT;
 			nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, timeout_ms);
+		}
+		nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
+		if (is_map) {
+			nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, 0);
+			nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, sizeof(uint32_t));
 		}
 		nftnl_set_nlmsg_build_payload(header, set);
 		pl_nft_batch_done(batch, header);
@@ -595,8 +608,12 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 	for (int counter = 1; counter < PL_NFT_COUNTER_ROOF; counter++)
 		add_counter(batch, counter_names[counter]);
 	for (int set = 1; set < PL_NFT_SET_ROOF; set++) {
-		add_set(batch, (enum pl_nft_set)set, PL_AF_IP4, born_timeout_ms);
-		add_set(batch, (enum pl_nft_set)set, PL_AF_IP6, born_timeout_ms);
+		/* A birth cannot be recognised any more without its reqid. */
+		uint64_t timeout_ms = set == PL_NFT_BORN ? born_timeout_ms :
+				      set == PL_NFT_SAME ? 2 * born_timeout_ms : 0;
+
+		add_set(batch, (enum pl_nft_set)set, PL_AF_IP4, timeout_ms);
+		add_set(batch, (enum pl_nft_set)set, PL_AF_IP6, timeout_ms);
 	}
 	add_chains(&t);
 	for (unsigned i = 0; i < 2; i++) {
