@@ -239,9 +239,11 @@ static void append_entry(DBusMessageIter *dict, const struct entry *entry)
 	DBusMessageIter at, variant;
 	dbus_bool_t as_bool = entry->number != 0;
 	uint16_t as_u16 = (uint16_t)entry->number;
+	uint32_t as_u32 = (uint32_t)entry->number;
 	const void *value = entry->type == DBUS_TYPE_STRING ? (const void *)&entry->text :
 			    entry->type == DBUS_TYPE_BOOLEAN ? (const void *)&as_bool :
 			    entry->type == DBUS_TYPE_UINT16 ? (const void *)&as_u16 :
+			    entry->type == DBUS_TYPE_UINT32 ? (const void *)&as_u32 :
 			    (const void *)&entry->number;
 
 	dbus_message_iter_open_container(dict, DBUS_TYPE_DICT_ENTRY, NULL, &at);

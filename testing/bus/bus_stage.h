@@ -66,6 +66,7 @@ struct entry {
 };
 #define E_S(key, value) { key, DBUS_TYPE_STRING, value, 0 }
 #define E_Q(key, value) { key, DBUS_TYPE_UINT16, NULL, value }
+#define E_U(key, value) { key, DBUS_TYPE_UINT32, NULL, value }
 #define E_T(key, value) { key, DBUS_TYPE_UINT64, NULL, value }
 #define E_B(key, value) { key, DBUS_TYPE_BOOLEAN, NULL, value }
 /* words with commas between */

@@ -23,6 +23,9 @@
  *   bypass yes|no               likewise, may-bypass
  *   gone yes|no                 sockets and TIME_WAIT are gone; then time passes
  *   break-all                   as an administrator
+ *   ike yes|no                  pluto sets up SAs when asked: then "sa add", or this
+ *   initiated ERROR [WORD]      what came of the last attempt: "done", or an error and a reason
+ *   asked                       "ok TICKET CANCELLED" of the last attempt
  *   compare                     "ok MISSING EXTRA": the guard against the database
  *   status                      "ok SERVING LATCHES GENERATION"
  *   wait                        answers when the name is ours
@@ -30,6 +33,7 @@
  */
 
 #include "bus/pl_bus.h"
+#include "core/pl_error.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -66,7 +70,8 @@ static struct {
 	unsigned nr_births;
 	uint32_t born_any;
 	struct pl_socket_facts lies;
-	bool is_internet_denied, is_abroad, changes, refuses, is_gone, is_waiting;
+	bool is_internet_denied, is_abroad, changes, refuses, is_gone, is_waiting, has_ike;
+	uint64_t ticket, cancelled;
 	unsigned looks;
 } host;
 
@@ -360,6 +365,43 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	pl_engine_tick(host.engine);
 }
 
+/* Pluto */
+
+static int ike_initiate(void *ctx, uint64_t ticket, const struct pl_tuple *tuple,
+			const struct pl_initiate *how)
+{
+	(void)ctx;
+	(void)tuple;
+	(void)how;
+	if (!host.has_ike)
+		return PL_E_NO_SA;
+	host.ticket = ticket;
+	return 0;
+}
+
+static void ike_cancel(void *ctx, uint64_t ticket)
+{
+	(void)ctx;
+	host.cancelled = ticket;
+}
+
+static const struct pl_ike_ops ike_ops = { ike_initiate, ike_cancel };
+
+static const char *initiated(const char *word, const char *reason)
+{
+	struct pl_fact fact = {
+		.kind = PL_FACT_INITIATED, .u.initiated = { .ticket = host.ticket },
+	};
+	char name[128];
+
+	snprintf(name, sizeof(name), PL_ERROR_DBUS_PREFIX "%s", word);
+	if (strcmp(word, "done") != 0)
+		fact.u.initiated.error = pl_error_from_dbus_name(name);
+	snprintf(fact.u.initiated.reason, sizeof(fact.u.initiated.reason), "%s", reason);
+	pl_engine_note(host.engine, &fact);
+	return NULL;
+}
+
 /* SAs and policies */
 
 static struct pl_identity *identity_of(const char *name)
@@ -583,6 +625,8 @@ static const char *set_flag(const char *name, bool value)
 		host.conf.other.is_allowed = value;
 	else if (strcmp(name, "bypass") == 0)
 		host.conf.other.may_bypass = value;
+	else if (strcmp(name, "ike") == 0)
+		host.has_ike = value;
 	else if (strcmp(name, "gone") == 0)
 		host.is_gone = value;
 	else
@@ -612,6 +656,13 @@ static const char *obey(char *const *words, unsigned nr, char *ret, size_t size)
 		return deny_gid((uint32_t)strtoul(words[1], NULL, 10));
 	if (strcmp(verb, "break-all") == 0)
 		return break_all();
+	if (strcmp(verb, "initiated") == 0 && nr >= 2)
+		return initiated(words[1], nr > 2 ? words[2] : "");
+	if (strcmp(verb, "asked") == 0) {
+		snprintf(ret, size, " %llu %llu", (unsigned long long)host.ticket,
+			 (unsigned long long)host.cancelled);
+		return NULL;
+	}
 	if (strcmp(verb, "compare") == 0)
 		return compare(ret, size);
 	if (strcmp(verb, "status") == 0) {
@@ -701,7 +752,7 @@ static int start_engine(void)
 					       .conf = &host.conf };
 	struct pl_ops ops = {
 		.guard = &guard_ops, .owner = pl_bus_owner_ops(), .owner_ctx = host.bus,
-		.socket = &socket_ops, .clock = &clock_ops,
+		.socket = &socket_ops, .clock = &clock_ops, .ike = &ike_ops,
 	};
 	int r = pl_engine_start(host.engine, &ops, &settings);
 

@@ -134,12 +134,12 @@ static void retry_later(struct pl_bus *bus)
 	bus->retry_ms = bus->retry_ms * 2 > RETRY_LAST_MS ? RETRY_LAST_MS : bus->retry_ms * 2;
 }
 
-static void drop_ready(struct pl_bus *bus)
+static void drop(struct pl_call_list *calls)
 {
 	struct pl_call *call;
 
-	while ((call = TAILQ_FIRST(&bus->ready)) != NULL) {
-		TAILQ_REMOVE(&bus->ready, call, next);
+	while ((call = TAILQ_FIRST(calls)) != NULL) {
+		TAILQ_REMOVE(calls, call, next);
 		pl_call_free(call);
 	}
 }
@@ -152,7 +152,8 @@ static void disconnect(struct pl_bus *bus)
 	bus->is_serving = false;
 	bus->is_lost = false;
 	pl_callers_clear(bus->callers);
-	drop_ready(bus);
+	drop(&bus->ready);
+	drop(&bus->waiting);
 	bus->loop = pl_bus_loop_free(bus->loop);
 	if (conn != NULL)
 		dbus_connection_unref(conn);
@@ -324,6 +325,18 @@ static void run_ready(struct pl_bus *bus)
 	}
 }
 
+/* Nobody can be told the id of a latch that he asked for. */
+static void release_waiting(struct pl_bus *bus)
+{
+	struct pl_call *call;
+
+	while ((call = TAILQ_FIRST(&bus->waiting)) != NULL) {
+		TAILQ_REMOVE(&bus->waiting, call, next);
+		(void)!pl_engine_release(bus->engine, NULL, call->larva);
+		pl_call_free(call);
+	}
+}
+
 /* The message is let go by now, and with it its descriptors. */
 static int turn(void *ctx)
 {
@@ -333,6 +346,7 @@ static int turn(void *ctx)
 		run_ready(bus);
 		return 0;
 	}
+	release_waiting(bus);
 	disconnect(bus);
 	retry_later(bus);
 	return 1;
@@ -407,6 +421,7 @@ struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx
 	if (bus == NULL)
 		return NULL;
 	TAILQ_INIT(&bus->ready);
+	TAILQ_INIT(&bus->waiting);
 	bus->conf = conf;
 	bus->log = log;
 	bus->log_ctx = ctx;
@@ -505,6 +520,7 @@ static void watch(void *ctx, const struct pl_alert *what)
 	if (is_security_event(what->event))
 		note(bus, what);
 	pl_sessions_watch(bus->sessions, what);
+	pl_call_settle(bus, what);
 }
 
 const struct pl_owner_ops *pl_bus_owner_ops(void)

@@ -31,6 +31,7 @@ struct pl_bus_budget {
  * @of_clients: lines that clients cause, so that they cannot keep the others from being said
  * @of_latches: lines about breaks
  * @ready:   calls to be carried out as soon as the message that brought them is let go
+ * @waiting: calls that were carried out, and whose answer depends on a latch in the state "larval"
  * @retry:   when to look for the bus again
  * @is_lost: the connection is to be given up
  * @is_mute: why there is no bus was logged
@@ -53,7 +54,7 @@ struct pl_bus {
 	bool is_mute;
 	struct pl_sessions *sessions;
 	struct pl_callers *callers;
-	struct pl_call_list ready;
+	struct pl_call_list ready, waiting;
 };
 
 /**

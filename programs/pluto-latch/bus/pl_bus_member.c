@@ -13,6 +13,7 @@
 
 #include "bus/pl_bus_impl.h"
 #include "bus/pl_bus_method.h"
+#include "bus/pl_latch_key.h"
 #include "core/pl_error.h"
 
 #include <dbus/dbus.h>
@@ -165,14 +166,10 @@ static int run(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_cal
 	return answer == NULL ? -ENOMEM : call->member->run(bus, who, call, answer);
 }
 
-void pl_call_finish(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call)
+/* @r: how filling @answer went; it is let go, and @call too. */
+static void reply(struct pl_bus *bus, struct pl_call *call, DBusMessage *answer, int r)
 {
-	DBusMessage *answer = answer_new(call, DBUS_MESSAGE_TYPE_METHOD_RETURN);
-	int r = run(bus, who, call, answer);
-
-	pl_request_close(&call->request);
 	if (r != 0 || call->dbus_error != NULL) {
-		log_refusal(bus, who, call, r);
 		if (answer != NULL)
 			dbus_message_unref(answer);
 		answer = error_new(call, r != 0 ? r : PL_E_FAILED);
@@ -183,4 +180,52 @@ void pl_call_finish(struct pl_bus *bus, const struct pl_caller_id *who, struct p
 	}
 	pl_bus_send(bus, answer);
 	pl_call_free(call);
+}
+
+void pl_call_finish(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call)
+{
+	DBusMessage *answer = answer_new(call, DBUS_MESSAGE_TYPE_METHOD_RETURN);
+	int r = run(bus, who, call, answer);
+
+	pl_request_close(&call->request);
+	if (r == 0 && call->larva != 0) {
+		dbus_message_unref(answer);
+		TAILQ_INSERT_TAIL(&bus->waiting, call, next);
+		return;
+	}
+	if (r != 0 || call->dbus_error != NULL)
+		log_refusal(bus, who, call, r);
+	reply(bus, call, answer, r);
+}
+
+static int outcome(const struct pl_alert *alert)
+{
+	if (alert->event == PL_EVENT_FAILED)
+		return alert->error;
+	return pl_state_shown(alert->to) == PL_STATE_CLOSED ? PL_E_CLOSED : 0;
+}
+
+void pl_call_settle(struct pl_bus *bus, const struct pl_alert *alert)
+{
+	DBusMessage *answer;
+	struct pl_call *call;
+	int r;
+
+	if (alert->to == PL_STATE_LARVAL)
+		return;
+	TAILQ_FOREACH(call, &bus->waiting, next) {
+		if (call->larva == alert->id)
+			break;
+	}
+	if (call == NULL)
+		return;
+	TAILQ_REMOVE(&bus->waiting, call, next);
+	answer = answer_new(call, DBUS_MESSAGE_TYPE_METHOD_RETURN);
+	r = outcome(alert);
+	if (r != 0 && (alert->reason == NULL ||
+		       !pl_key_clean(alert->reason, call->report, sizeof(call->report))))
+		call->report[0] = '\0';
+	if (r == 0)
+		r = answer == NULL ? -ENOMEM : pl_reply_latch(bus, call->larva, answer);
+	reply(bus, call, answer, r);
 }

@@ -18,7 +18,7 @@ struct pl_caller_id;
  * typedef pl_member_run - carry out a call
  * @bus:   the bus
  * @who:   who asks
- * @call:  its arguments; .report may be written
+ * @call:  its arguments; .report may be written, and .larva, if the answer is to come later
  * @reply: to which the results are appended
  *
  * Return: 0; enum pl_error or a negative errno, and the reply is thrown away
@@ -56,6 +56,7 @@ struct pl_member {
  * @error:    found before anybody was asked; 0 is none
  * @dbus_error: a standard D-Bus error instead of ours, or NULL
  * @request:  arguments
+ * @larva:    the latch that the answer waits for, or 0
  * @report:   for the error's text; empty is none
  */
 struct pl_call {
@@ -67,6 +68,7 @@ struct pl_call {
 	int error;
 	const char *dbus_error;
 	struct pl_request request;
+	uint64_t larva;
 	char report[PL_CALL_REPORT_MAX];
 };
 
@@ -109,11 +111,20 @@ struct pl_call *pl_call_new(struct DBusMessage *message, const struct pl_member 
 struct pl_call *pl_call_free(struct pl_call *call);
 
 /**
- * pl_call_finish() - carry out, close the descriptor, answer
+ * pl_call_finish() - carry out, close the descriptor, answer, or wait for what to answer
  * @bus:  the bus
  * @who:  who asks; NULL only with @call->error
- * @call: freed
+ * @call: freed, or put into the bus's list of waiting calls
  */
 void pl_call_finish(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call);
+
+/**
+ * pl_call_settle() - answer whoever waits for this latch
+ * @bus:   the bus
+ * @alert: what became of it
+ *
+ * The answer leaves after the record of the session.
+ */
+void pl_call_settle(struct pl_bus *bus, const struct pl_alert *alert);
 
 #endif

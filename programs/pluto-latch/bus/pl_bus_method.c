@@ -78,6 +78,19 @@ int pl_method_open_session(struct pl_bus *bus, const struct pl_caller_id *who,
 
 /* Latches */
 
+/* libdbus gives up after 25 s, unless told otherwise. */
+enum { WAIT_DEFAULT_MS = 20000 };
+
+/* How long SAs may take to be set up: a caller who does not wait for them does not get more. */
+static uint32_t setup_ms(const struct pl_bus *bus, const struct pl_request *request)
+{
+	uint32_t most = bus->conf->limits.each[PL_LIMIT_WAIT_MS];
+
+	if (request->wait_ms != 0)
+		return request->wait_ms;
+	return most < WAIT_DEFAULT_MS ? most : WAIT_DEFAULT_MS;
+}
+
 static struct pl_engine_ask ask_of(const struct pl_caller_id *who,
 				   const struct pl_request *request)
 {
@@ -101,6 +114,24 @@ static int put_latch(struct pl_bus *bus, uint64_t id, DBusMessage *reply)
 	return pl_bus_put_latch(&at, latch, NULL);
 }
 
+int pl_reply_latch(struct pl_bus *bus, uint64_t id, DBusMessage *reply)
+{
+	int r = put(reply, DBUS_TYPE_UINT64, &id);
+
+	return r == 0 ? put_latch(bus, id, reply) : r;
+}
+
+/* Unless the caller wants to know the latch at once, or nothing at all. */
+static bool is_waiting(const struct pl_bus *bus, const struct pl_call *call, uint64_t id)
+{
+	const struct pl_request *request = &call->request;
+	const struct pl_latch *latch;
+
+	return !call->is_quiet && (request->wait_ms != 0 || !request->has_wait) &&
+	       pl_engine_inquire(bus->engine, NULL, id, &latch) == 0 &&
+	       latch->state == PL_STATE_LARVAL;
+}
+
 int pl_method_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
 		    DBusMessage *reply)
 {
@@ -111,13 +142,17 @@ int pl_method_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct p
 
 	if (!has_session(bus, who))
 		return PL_E_NO_SESSION;
+	ask.setup_ms = setup_ms(bus, &call->request);
 	r = pl_engine_latch_socket(bus->engine, call->request.fd, &ask, &id, &report);
 	if (r == PL_E_CONFLICT && !pl_key_clean(report.text, call->report, sizeof(call->report)))
 		call->report[0] = '\0';
 	if (r != 0)
 		return r;
-	r = put(reply, DBUS_TYPE_UINT64, &id);
-	return r == 0 ? put_latch(bus, id, reply) : r;
+	if (is_waiting(bus, call, id)) {
+		call->larva = id;
+		return 0;
+	}
+	return pl_reply_latch(bus, id, reply);
 }
 
 int pl_method_listen(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,

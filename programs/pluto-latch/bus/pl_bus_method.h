@@ -14,6 +14,16 @@ pl_member_run pl_method_open_session, pl_method_latch, pl_method_listen, pl_meth
 pl_member_run pl_method_get, pl_method_get_all, pl_method_set, pl_method_introspect;
 
 /**
+ * pl_reply_latch() - what Latch answers
+ * @bus:   the bus
+ * @id:    of the latch
+ * @reply: the answer
+ *
+ * Return: 0; PL_E_NOT_FOUND; -ENOMEM
+ */
+int pl_reply_latch(struct pl_bus *bus, uint64_t id, struct DBusMessage *reply) PL_MUST_USE;
+
+/**
  * struct pl_property - one property of the manager
  * @name:      its
  * @signature: of its value

@@ -9,6 +9,7 @@
 #include "bus/pl_record.h"
 
 #include "bus/pl_latch_key.h"
+#include "core/pl_error.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -114,6 +115,8 @@ static char *change(const char *type, const struct pl_alert *alert, const struct
 		r = put(object, "to", json_string(pl_state_name(pl_state_shown(alert->to))));
 	if (r == 0)
 		r = put(object, "listener", json_integer((json_int_t)alert->listener));
+	if (r == 0 && alert->error != 0)
+		r = put(object, "error", json_string(pl_error_word(alert->error)));
 	return text_of(object, r);
 }
 

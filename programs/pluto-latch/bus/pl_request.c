@@ -182,6 +182,16 @@ static int read_may_be_broken(struct reading *reading, DBusMessageIter *value)
 	return 0;
 }
 
+static int read_wait(struct reading *reading, DBusMessageIter *value)
+{
+	dbus_uint32_t wait_ms;
+
+	dbus_message_iter_get_basic(value, &wait_ms);
+	reading->to->has_wait = true;
+	reading->to->wait_ms = wait_ms;
+	return pl_limits_allow(reading->limits, PL_LIMIT_WAIT_MS, wait_ms);
+}
+
 static int read_protocol(struct reading *reading, DBusMessageIter *value)
 {
 	static const uint8_t numbers[] = { PL_TUPLE_TCP, PL_TUPLE_UDP, PL_TUPLE_SCTP };
@@ -264,6 +274,7 @@ static const struct dict_key dicts[PL_DICT_ROOF][DICT_KEYS_MAX] = {
 		{ "remote_port", "q", read_remote_port },
 		{ "late", "b", read_late },
 		{ "may_be_broken", "b", read_may_be_broken },
+		{ "wait", "u", read_wait },
 	},
 	[PL_DICT_LISTEN] = {
 		LISTEN_KEYS,

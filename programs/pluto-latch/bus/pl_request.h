@@ -35,6 +35,8 @@ enum pl_dict {
  * @disposition: request
  * @is_late:     request
  * @may_be_broken: request
+ * @wait_ms:     request
+ * @has_wait:    request: .wait_ms was given
  * @tuple:       flow; of a request the remote end: .remote_port is 0 when none was given
  * @state:       filter: as people see it; PL_STATE_NONE is every one
  * @kind:        filter: 'c'onnection, 'l'istener, or 0 for both
@@ -49,6 +51,8 @@ struct pl_request {
 	enum pl_disposition disposition;
 	bool is_late;
 	bool may_be_broken;
+	bool has_wait;
+	uint32_t wait_ms;
 	struct pl_tuple tuple;
 	enum pl_state state;
 	char kind;
