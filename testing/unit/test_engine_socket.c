@@ -164,6 +164,111 @@ static void an_accepted_socket_has_the_reqid_of_its_birth_and_a_new_owner_T4_K24
 	assert_in_force();
 }
 
+/* The second look fails, in one way or the other: at another socket, or at all. */
+static void an_accepted_socket_that_changed_stays_guarded_and_pinned_until_it_is_gone_K43(
+	void **state)
+{
+	struct pl_engine_ask ask = nobody_asks();
+	const struct pl_latch *left;
+	uint64_t id = 0;
+
+	(void)state;
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	listen_on_4000(SESSION);
+	fake.born[0] = REQID_B;
+	fake.nr_born = 1;
+	for (unsigned is_error = 0; is_error < 2; is_error++) {
+		struct pl_tuple tuple = flow((uint16_t)(5000 + is_error));
+
+		socket_is(tuple);
+		fake.socket_again.cookie += !is_error;
+		fake.calls = 0;
+		fake.fail_at = is_error ? 7 : 0;
+		forget_log();
+		assert_int_equal(latch_fd(&ask, &id), is_error ? -EIO : PL_E_SOCKET_CHANGED);
+		assert_string_equal(fake.log, is_error ?
+			"read guard born guard permit:101 save ALERT read FAILED save" :
+			"read guard born guard permit:101 save ALERT read save");
+		fake.fail_at = 0;
+		assert_int_equal(id, 0);
+		assert_int_equal(pl_engine_find(fake.engine, NULL, &tuple, &left), 0);
+		assert_int_equal(left->state, PL_STATE_LINGERING);
+		/* the listener, and each flow with B's pins, both ways */
+		assert_int_equal(fake.nr_items, 4 + 3 * is_error);
+		assert_in_force();
+	}
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_null(pl_engine_next(fake.engine, NULL, 0));
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void what_was_guarded_before_a_socket_changed_is_guarded_after_it_K43(void **state)
+{
+	struct pl_engine_ask ask = nobody_asks();
+	uint64_t id = established(5000), ids[2];
+	const struct pl_latch *left;
+	struct pl_tuple tuple = flow(0);
+	unsigned nr;
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	socket_is(flow(5000));
+	fake.socket_again.cookie++;
+	assert_int_equal(latch_fd(&ask, &id), PL_E_SOCKET_CHANGED);
+	assert_int_equal(fake.nr_items, 3);
+	tuple = flow(5000);
+	assert_int_equal(pl_engine_find(fake.engine, NULL, &tuple, &left), 0);
+	assert_int_equal(left->state, PL_STATE_LINGERING);
+	/* and so is a listener */
+	listen_on_4000(SESSION);
+	tuple = fake.socket.tuple;
+	assert_int_equal(pl_engine_find(fake.engine, NULL, &tuple, &left), 0);
+	assert_int_equal(pl_engine_release(fake.engine, NULL, left->id), 0);
+	socket_is(tuple);
+	fake.socket_again.cookie++;
+	assert_int_equal(pl_engine_listen_socket(fake.engine, FD, &ask, ids, &nr),
+			 PL_E_SOCKET_CHANGED);
+	assert_int_equal(pl_engine_find(fake.engine, NULL, &tuple, &left), 0);
+	assert_int_equal(left->state, PL_STATE_LINGERING);
+	assert_int_equal(fake.nr_items, 4);
+	assert_in_force();
+}
+
+static void a_listener_of_which_one_half_fails_leaves_guarded_what_was_guarded_K43(void **state)
+{
+	struct pl_engine_ask ask = nobody_asks();
+	struct pl_tuple any = { .af = PL_AF_IP6, .proto = PL_TUPLE_TCP, .local_port = 4000 };
+	const struct pl_latch *left;
+	uint64_t ids[2];
+	unsigned nr;
+
+	(void)state;
+	socket_is(any);
+	for (unsigned was_guarded = 0; was_guarded < 2; was_guarded++) {
+		fake.calls = 0;
+		fake.looks = 0;
+		/* read listen save listen; before each listen, what gives way: block forget */
+		fake.fail_at = was_guarded ? 8 : 4;
+		forget_log();
+		assert_int_equal(pl_engine_listen_socket(fake.engine, FD, &ask, ids, &nr), -EIO);
+		fake.fail_at = 0;
+		assert_int_equal(fake.nr_items, was_guarded ? 2 : 0);
+		assert_in_force();
+		if (was_guarded)
+			break;
+		fake.looks = 0;
+		assert_int_equal(pl_engine_listen_socket(fake.engine, FD, &ask, ids, &nr), 0);
+		assert_int_equal(nr, 2);
+		for (unsigned i = 0; i < nr; i++)
+			assert_int_equal(pl_engine_release(fake.engine, NULL, ids[i]), 0);
+	}
+	for (uint64_t at = 0; (left = pl_engine_next(fake.engine, NULL, at)) != NULL; ) {
+		at = left->id;
+		assert_int_not_equal(left->state, PL_STATE_LISTENER);
+	}
+}
+
 static void an_accepted_socket_is_BROKEN_when_two_peers_carried_it_T5(void **state)
 {
 	struct pl_engine_ask ask = nobody_asks();
@@ -310,6 +415,9 @@ int main(void)
 		TEST(before_connect_the_caller_says_where_to),
 		TEST(an_accepted_socket_has_the_reqid_of_its_birth_and_a_new_owner_T4_K24),
 		TEST(an_accepted_socket_is_BROKEN_when_two_peers_carried_it_T5),
+		TEST(an_accepted_socket_that_changed_stays_guarded_and_pinned_until_it_is_gone_K43),
+		TEST(what_was_guarded_before_a_socket_changed_is_guarded_after_it_K43),
+		TEST(a_listener_of_which_one_half_fails_leaves_guarded_what_was_guarded_K43),
 		TEST(who_presents_may_ask_for_more_than_the_listener_and_not_for_less),
 		TEST(latch_conf_forbids_and_demands_K11),
 		TEST(an_owner_ends_the_protection_only_where_latch_conf_lets_him),

@@ -263,6 +263,7 @@ int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
 	struct pl_tuple tuples[2];
 	uint64_t ids[2];
 	unsigned nr, done;
+	bool was_guarded;
 	int r;
 
 	if (!engine->is_latching || !world->is_guarding)
@@ -270,13 +271,15 @@ int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
 	r = pl_tuple_listener(&ask->tuple, ask->is_v6_only, tuples, &nr);
 	if (r != 0)
 		return r;
+	was_guarded = pl_db_find(world->db, &tuples[0]) != NULL;
 	for (done = 0; done < nr && r == 0; done++)
 		r = listen_one(world, ask, &tuples[done], &ids[done]);
 	if (r != 0) {
-		/* The first of two was new, and nothing can have come to it. */
+		/* If the first of two was new, nothing can have come to it. */
 		if (done == 2)
 			(void)!pl_step_take(world, pl_db_find_id(world->db, ids[0]),
-					    PL_EVENT_UNPROTECT, NULL);
+					    was_guarded ? PL_EVENT_RELEASE : PL_EVENT_UNPROTECT,
+					    NULL);
 		return r;
 	}
 	for (unsigned i = 0; i < nr; i++)

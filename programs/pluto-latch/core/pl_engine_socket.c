@@ -50,12 +50,26 @@ static bool came_to_listener(struct pl_world *world, const struct pl_engine_ask 
 	       listener->owner.uid == ask->owner.uid;
 }
 
-/* No latch after all: as if it had not been asked for. */
-static void take_back(struct pl_engine *engine, uint64_t id)
+/* The guard had it before this latch was asked for: as the flow of a latch that gives way, or of a
+ * latched listener, at which it was born under one reqid. */
+static bool is_guarded(const struct pl_world *world, const struct pl_tuple *from)
+{
+	struct pl_tuple tuple;
+
+	return pl_tuple_connection(from, &tuple) == 0 &&
+	       (pl_db_find(world->db, &tuple) != NULL ||
+		pl_db_find_listener(world->db, &tuple) != NULL);
+}
+
+/* No latch after all: as if it had not been asked for. What was guarded before stays so, until its
+ * socket is gone. */
+static void take_back(struct pl_engine *engine, uint64_t id, bool was_guarded)
 {
 	struct pl_latch *latch = pl_db_find_id(engine->world.db, id);
 
-	if (latch != NULL && pl_step_take(&engine->world, latch, PL_EVENT_UNPROTECT, NULL) != 0)
+	if (latch == NULL)
+		return;
+	if (was_guarded || pl_step_take(&engine->world, latch, PL_EVENT_UNPROTECT, NULL) != 0)
 		(void)!pl_engine_release(engine, NULL, id);
 }
 
@@ -88,6 +102,7 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
 	const struct pl_tuple *to = has_remote(&ask.tuple) ? &asked->tuple : NULL;
 	enum pl_socket_use use = PL_SOCKET_CONNECTION;
 	struct pl_socket_facts facts;
+	bool was_guarded;
 	uint64_t id;
 	int r;
 
@@ -107,13 +122,14 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
 		r = set_remote(&ask.tuple, to);
 	/* Late is what it is, not what the caller would have put up with. */
 	ask.is_late = use == PL_SOCKET_CONNECTION && facts.has_received;
+	was_guarded = is_guarded(world, &ask.tuple);
 	if (r == 0)
 		r = latch_as(engine, use, &ask, &id, ret_report);
 	if (r != 0)
 		return r;
 	r = look_again(engine, fd, asked, to, use, &facts);
 	if (r != 0) {
-		take_back(engine, id);
+		take_back(engine, id, was_guarded);
 		return r;
 	}
 	*ret_id = id;
@@ -126,6 +142,8 @@ int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_en
 	struct pl_world *world = &engine->world;
 	struct pl_engine_ask ask = *asked;
 	struct pl_socket_facts facts;
+	struct pl_tuple tuples[2];
+	bool was_guarded[2] = { false, false };
 	uint64_t ids[2];
 	unsigned nr;
 	int r;
@@ -140,13 +158,17 @@ int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_en
 	ask.tuple = facts.tuple;
 	ask.is_v6_only = facts.is_v6_only;
 	ask.cookie = facts.cookie;
-	r = pl_engine_listen(engine, &ask, ids, &nr);
+	r = pl_tuple_listener(&ask.tuple, ask.is_v6_only, tuples, &nr);
+	for (unsigned i = 0; r == 0 && i < nr; i++)
+		was_guarded[i] = pl_db_find(world->db, &tuples[i]) != NULL;
+	if (r == 0)
+		r = pl_engine_listen(engine, &ask, ids, &nr);
 	if (r != 0)
 		return r;
 	r = look_again(engine, fd, asked, NULL, PL_SOCKET_LISTENER, &facts);
 	for (unsigned i = 0; i < nr; i++) {
 		if (r != 0)
-			take_back(engine, ids[i]);
+			take_back(engine, ids[i], was_guarded[i]);
 		else
 			ret[i] = ids[i];
 	}
