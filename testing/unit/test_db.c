@@ -67,6 +67,49 @@ static void no_two_latches_hold_one_tuple_K29_L13_L15(void **state)
 	assert_null(pl_db_free(NULL));
 }
 
+static int count(void *ctx, struct pl_latch *latch)
+{
+	(void)latch;
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+static void an_heir_has_the_place_of_its_predecessor_and_not_before_it_is_gone_K29(void **state)
+{
+	struct pl_db *db = pl_db_new(key, 1);
+	struct pl_tuple t = flow(1, 4000, 2, 5000);
+	struct pl_latch *old = insert(db, t), *heir;
+	struct pl_ts_list any = { .len = 1, .list = { { .af = 4, .hi_port = UINT16_MAX,
+							.hi = { 255, 255, 255, 255 } } } };
+	struct pl_db_query query = { PL_ROLE_INITIATOR, &any, &any };
+	unsigned hits = 0;
+
+	(void)state;
+	insert(db, flow(1, 4000, 2, 5001));
+	assert_int_equal(pl_db_name_heir(db, old, &bob, &heir), 0);
+	pl_db_drop_heir(db);
+	pl_db_drop_heir(db);
+	assert_ptr_equal(pl_db_find(db, &t), old);
+	assert_int_equal(pl_db_name_heir(db, old, &bob, &heir), 0);
+	assert_int_equal(heir->id, 4);
+	assert_int_equal(heir->state, PL_STATE_UNBORN);
+	assert_null(pl_db_find_id(db, 4));
+	assert_int_equal(pl_db_count(db), 2);
+	assert_null(pl_db_remove(db, old));
+	assert_ptr_equal(pl_db_find(db, &t), heir);
+	assert_ptr_equal(pl_db_find_id(db, 4), heir);
+	assert_null(pl_db_find_id(db, 1));
+	assert_ptr_equal(pl_db_next_of_uid(db, 1001, 0), heir);
+	assert_int_equal(pl_db_count(db), 2);
+	assert_int_equal(pl_db_touch(db, &query, count, &hits, NULL), 0);
+	assert_int_equal(hits, 2);
+	/* the next one has no heir */
+	assert_null(pl_db_remove(db, heir));
+	assert_null(pl_db_find(db, &t));
+	assert_int_equal(pl_db_name_heir(db, pl_db_find_id(db, 2), &bob, &heir), 0);
+	assert_null(pl_db_free(db));
+}
+
 static void an_id_is_never_given_twice_and_never_zero(void **state)
 {
 	struct pl_db *db = pl_db_new(key, 0);
@@ -451,13 +494,6 @@ static void the_database_agrees_with_a_naive_array_over_40000_operations(void **
 	pl_db_free(db);
 }
 
-static int count(void *ctx, struct pl_latch *latch)
-{
-	(void)latch;
-	++*(unsigned *)ctx;
-	return 0;
-}
-
 static int stop(void *ctx, struct pl_latch *latch)
 {
 	(void)latch;
@@ -578,6 +614,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_two_latches_hold_one_tuple_K29_L13_L15),
+		cmocka_unit_test(
+			an_heir_has_the_place_of_its_predecessor_and_not_before_it_is_gone_K29),
 		cmocka_unit_test(an_id_is_never_given_twice_and_never_zero),
 		cmocka_unit_test(a_listener_of_the_exact_address_goes_before_the_wildcard_L14),
 		cmocka_unit_test(latches_are_listed_by_id_and_by_owner_with_a_cursor),

@@ -74,6 +74,8 @@ struct pl_db {
 	struct pl_order *listeners;
 	TAILQ_HEAD(, node) minded;
 	uint64_t next_id;
+	/* The heir is in none of the above. */
+	struct node *giving_way, *heir;
 };
 
 /* The macros make functions that nobody calls. */
@@ -125,6 +127,7 @@ struct pl_db *pl_db_free(struct pl_db *db)
 
 	if (db == NULL)
 		return NULL;
+	pl_db_drop_heir(db);
 	while ((node = RB_MIN(by_id, &db->by_id)) != NULL)
 		pl_db_remove(db, &node->latch);
 	pl_table_free(db->table);
@@ -132,6 +135,27 @@ struct pl_db *pl_db_free(struct pl_db *db)
 	pl_order_free(db->listeners);
 	free(db);
 	return NULL;
+}
+
+static struct node *new_node(uint64_t id, const struct pl_tuple *tuple,
+			     const struct pl_owner *owner)
+{
+	struct node *node = calloc(1, sizeof(*node));
+
+	if (node == NULL)
+		return NULL;
+	node->latch.id = id;
+	node->latch.tuple = *tuple;
+	node->latch.owner = *owner;
+	node->latch.state = PL_STATE_UNBORN;
+	return node;
+}
+
+static void enter(struct pl_db *db, struct node *node)
+{
+	RB_INSERT(by_id, &db->by_id, node);
+	RB_INSERT(by_owner, &db->by_owner, node);
+	RB_INSERT(by_uid, &db->by_uid, node);
 }
 
 static int add(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
@@ -142,13 +166,9 @@ static int add(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 
 	if (pl_table_find(db->table, tuple) != NULL)
 		return PL_E_ALREADY_LATCHED;
-	node = calloc(1, sizeof(*node));
+	node = new_node(id, tuple, owner);
 	if (node == NULL)
 		return -ENOMEM;
-	node->latch.id = id;
-	node->latch.tuple = *tuple;
-	node->latch.owner = *owner;
-	node->latch.state = PL_STATE_UNBORN;
 	r = pl_table_put(db->table, &node->latch.tuple);
 	if (r == 0) {
 		r = pl_order_put(place_of(db, tuple), &node->latch.tuple);
@@ -159,9 +179,7 @@ static int add(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 		free(node);
 		return r;
 	}
-	RB_INSERT(by_id, &db->by_id, node);
-	RB_INSERT(by_owner, &db->by_owner, node);
-	RB_INSERT(by_uid, &db->by_uid, node);
+	enter(db, node);
 	*ret = &node->latch;
 	return 0;
 }
@@ -177,6 +195,29 @@ int pl_db_insert(struct pl_db *db, const struct pl_tuple *tuple, const struct pl
 	if (r == 0)
 		db->next_id++;
 	return r;
+}
+
+int pl_db_name_heir(struct pl_db *db, struct pl_latch *old, const struct pl_owner *owner,
+		    struct pl_latch **ret)
+{
+	struct node *node;
+
+	if (db->next_id == UINT64_MAX)
+		return PL_E_LIMIT_EXCEEDED;
+	node = new_node(db->next_id, &old->tuple, owner);
+	if (node == NULL)
+		return -ENOMEM;
+	db->next_id++;
+	db->giving_way = node_of(old);
+	db->heir = node;
+	*ret = &node->latch;
+	return 0;
+}
+
+void pl_db_drop_heir(struct pl_db *db)
+{
+	free(db->heir);
+	db->heir = db->giving_way = NULL;
 }
 
 int pl_db_restore(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
@@ -200,11 +241,18 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 		return NULL;
 	node = node_of(latch);
 	pl_db_mind(db, latch, false);
-	pl_order_take(place_of(db, &latch->tuple), &latch->tuple);
 	RB_REMOVE(by_owner, &db->by_owner, node);
 	RB_REMOVE(by_uid, &db->by_uid, node);
 	RB_REMOVE(by_id, &db->by_id, node);
-	(void)pl_table_take(db->table, &latch->tuple);
+	if (db->giving_way == node) {
+		pl_order_replace(place_of(db, &latch->tuple), &db->heir->latch.tuple);
+		pl_table_replace(db->table, &db->heir->latch.tuple);
+		enter(db, db->heir);
+		db->heir = db->giving_way = NULL;
+	} else {
+		pl_order_take(place_of(db, &latch->tuple), &latch->tuple);
+		(void)pl_table_take(db->table, &latch->tuple);
+	}
 	pl_identity_unref(latch->params.peer.identity);
 	free(latch->reason);
 	free(node);

@@ -132,6 +132,26 @@ int pl_db_insert(struct pl_db *db, const struct pl_tuple *tuple, const struct pl
 		 struct pl_latch **ret) PL_MUST_USE;
 
 /**
+ * pl_db_name_heir() - a new latch in PL_STATE_UNBORN for the tuple of an old one
+ * @db:    the database
+ * @old:   of it; nobody else has an heir at the time
+ * @owner: copied
+ * @ret:   belongs to the database
+ *
+ * It is not found before pl_db_remove() deletes @old, and then takes its place without memory.
+ *
+ * Return: 0; PL_E_LIMIT_EXCEEDED when the ids are used up; -ENOMEM
+ */
+int pl_db_name_heir(struct pl_db *db, struct pl_latch *old, const struct pl_owner *owner,
+		    struct pl_latch **ret) PL_MUST_USE;
+
+/**
+ * pl_db_drop_heir() - the old latch stays after all
+ * @db: the database; the heir is freed if there is one
+ */
+void pl_db_drop_heir(struct pl_db *db);
+
+/**
  * pl_db_restore() - the same for a latch of the journal, whose id is known
  * @db:    the database; later ids will be greater than @id
  * @id:    as it was

@@ -29,6 +29,20 @@ static bool is_replaceable(const struct pl_latch *latch)
 	       latch->state == PL_STATE_CLOSED_TOLD;
 }
 
+/* Memory for the successor first: without it the flow of the old latch would be nobody's. */
+static int supersede(struct pl_world *world, struct pl_latch *old, const struct pl_owner *owner,
+		     struct pl_latch **ret)
+{
+	int r = pl_db_name_heir(world->db, old, owner, ret);
+
+	if (r != 0)
+		return r;
+	r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
+	if (r != 0)
+		pl_db_drop_heir(world->db);
+	return r;
+}
+
 /* An object in PL_STATE_UNBORN; what was there before gives way, its flow still guarded. */
 static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
 		    const struct pl_owner *owner, struct pl_latch **ret)
@@ -41,10 +55,8 @@ static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
 	r = pl_usage_take(world->usage, &world->limits, owner->uid, PL_LIMIT_LATCHES);
 	if (r != 0)
 		return r;
-	if (old != NULL)
-		r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
-	if (r == 0)
-		r = pl_db_insert(world->db, tuple, owner, ret);
+	r = old != NULL ? supersede(world, old, owner, ret) :
+			  pl_db_insert(world->db, tuple, owner, ret);
 	if (r != 0)
 		pl_usage_give_back(world->usage, owner->uid, PL_LIMIT_LATCHES);
 	return r;

@@ -243,6 +243,15 @@ void pl_order_take(struct pl_order *order, const struct pl_tuple *tuple)
 		join(order, at.leaf - 1);
 }
 
+void pl_order_replace(struct pl_order *order, const struct pl_tuple *tuple)
+{
+	struct pl_order_at at;
+	const struct pl_tuple *found = pl_order_seek(order, tuple, tuple, &at);
+
+	if (found != NULL && pl_tuple_compare(found, tuple) == 0)
+		order->branches[at.leaf].leaf->entries[at.at].tuple = tuple;
+}
+
 static const struct pl_tuple *tuple_at(const struct pl_order *order, struct pl_order_at *at,
 				       uint64_t last_prefix)
 {

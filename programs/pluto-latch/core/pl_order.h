@@ -52,6 +52,15 @@ int pl_order_put(struct pl_order *order, const struct pl_tuple *tuple) PL_MUST_U
 void pl_order_take(struct pl_order *order, const struct pl_tuple *tuple);
 
 /**
+ * pl_order_replace() - from now on this tuple stands in the place of the equal one
+ * @order: has an equal one
+ * @tuple: borrowed until it is taken out
+ *
+ * Needs no memory.
+ */
+void pl_order_replace(struct pl_order *order, const struct pl_tuple *tuple);
+
+/**
  * pl_order_seek() - the first tuple that is not before another one
  * @order: the order
  * @from:  need not be in it, nor normal

@@ -182,6 +182,14 @@ const struct pl_tuple *pl_table_take(struct pl_table *table, const struct pl_tup
 	return was;
 }
 
+void pl_table_replace(struct pl_table *table, const struct pl_tuple *tuple)
+{
+	size_t at = slot_of(table, tuple, tag_of(table, tuple));
+
+	if (table->slots[at] != NULL)
+		table->slots[at] = tuple;
+}
+
 size_t pl_table_count(const struct pl_table *table)
 {
 	return table->count;

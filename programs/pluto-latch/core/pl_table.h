@@ -59,6 +59,15 @@ int pl_table_put(struct pl_table *table, const struct pl_tuple *tuple) PL_MUST_U
 const struct pl_tuple *pl_table_take(struct pl_table *table, const struct pl_tuple *tuple);
 
 /**
+ * pl_table_replace() - from now on remember this tuple in the place of the equal one
+ * @table: has an equal one
+ * @tuple: borrowed until it is taken out
+ *
+ * Needs no memory.
+ */
+void pl_table_replace(struct pl_table *table, const struct pl_tuple *tuple);
+
+/**
  * pl_table_count() - tuples in the table
  * @table: a table
  */
