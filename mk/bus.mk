@@ -37,9 +37,15 @@ $(BUS_TESTS): $(BUILD)/bus/%: $(BUILD)/asan/testing/bus/%.o $(BUILD)/asan/testin
 .SECONDARY: $(call objects,asan,$(wildcard testing/bus/*.c))
 
 # Unit tests of bus/ need its objects, too, and to see libdbus.
-BUS_UNIT := $(filter %/test_record %/test_bus_member %/test_bus_request %/test_bus_session,$(UNIT_TESTS))
+BUS_UNIT := $(filter %/test_record %/test_bus_member %/test_bus_request %/test_bus_session \
+	%/test_bus_memory,$(UNIT_TESTS))
 $(BUS_UNIT): $(call objects,asan,$(BUS_SRC))
 $(BUS_UNIT): UNIT_LIBS = $(BUS_LIBS)
+BUS_MEMORY_WRAPS := message_new message_set_reply_serial message_set_destination \
+	message_iter_append_basic message_iter_open_container message_append_args \
+	connection_get_is_connected connection_send
+$(BUILD)/unit/test_bus_memory: UNIT_LIBS = $(BUS_LIBS) \
+	$(patsubst %,-Xlinker --wrap=dbus_%,$(BUS_MEMORY_WRAPS))
 
 # Fuzzing, with everything of ours instrumented. What it finds is kept in the corpus.
 FUZZ_SECONDS := 60

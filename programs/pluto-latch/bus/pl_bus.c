@@ -90,13 +90,16 @@ static void say_session(void *ctx, const char *text)
 	pl_bus_say(ctx, "%s", text);
 }
 
-void pl_bus_send(struct pl_bus *bus, DBusMessage *message)
+bool pl_bus_send(struct pl_bus *bus, DBusMessage *message)
 {
+	bool is_sent;
+
 	if (message == NULL)
-		return;
-	if (bus->conn != NULL && dbus_connection_get_is_connected(bus->conn))
-		(void)!dbus_connection_send(bus->conn, message, NULL);
+		return false;
+	is_sent = bus->conn != NULL && dbus_connection_get_is_connected(bus->conn) &&
+		  dbus_connection_send(bus->conn, message, NULL);
 	dbus_message_unref(message);
+	return is_sent;
 }
 
 int pl_bus_call(struct pl_bus *bus, DBusMessage *message, pl_bus_done *done,
@@ -326,15 +329,29 @@ static void run_ready(struct pl_bus *bus)
 }
 
 /* Nobody can be told the id of a latch that he asked for. */
-static void release_waiting(struct pl_bus *bus)
+static void give_back(struct pl_bus *bus, struct pl_call_list *calls)
 {
 	struct pl_call *call;
 
-	while ((call = TAILQ_FIRST(&bus->waiting)) != NULL) {
-		TAILQ_REMOVE(&bus->waiting, call, next);
-		(void)!pl_engine_release(bus->engine, NULL, call->larva);
-		pl_call_free(call);
+	while ((call = TAILQ_FIRST(calls)) != NULL) {
+		TAILQ_REMOVE(calls, call, next);
+		pl_call_give_back(bus, call);
 	}
+}
+
+static void on_undo(evutil_socket_t fd, short what, void *ctx)
+{
+	struct pl_bus *bus = ctx;
+
+	(void)fd;
+	(void)what;
+	give_back(bus, &bus->untold);
+}
+
+void pl_bus_give_back_later(struct pl_bus *bus, struct pl_call *call)
+{
+	TAILQ_INSERT_TAIL(&bus->untold, call, next);
+	event_active(bus->undo, EV_TIMEOUT, 0);
 }
 
 /* The message is let go by now, and with it its descriptors. */
@@ -346,7 +363,7 @@ static int turn(void *ctx)
 		run_ready(bus);
 		return 0;
 	}
-	release_waiting(bus);
+	give_back(bus, &bus->waiting);
 	disconnect(bus);
 	retry_later(bus);
 	return 1;
@@ -422,6 +439,7 @@ struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx
 		return NULL;
 	TAILQ_INIT(&bus->ready);
 	TAILQ_INIT(&bus->waiting);
+	TAILQ_INIT(&bus->untold);
 	bus->conf = conf;
 	bus->log = log;
 	bus->log_ctx = ctx;
@@ -446,7 +464,8 @@ int pl_bus_attach(struct pl_bus *bus, struct event_base *base, const char *addre
 	bus->engine = engine;
 	bus->address = strdup(address);
 	bus->retry = event_new(base, -1, 0, on_retry, bus);
-	if (bus->address == NULL || bus->retry == NULL ||
+	bus->undo = event_new(base, -1, 0, on_undo, bus);
+	if (bus->address == NULL || bus->retry == NULL || bus->undo == NULL ||
 	    pl_sessions_attach(bus->sessions, base, engine) != 0)
 		return -ENOMEM;
 	try_connect(bus);
@@ -469,6 +488,9 @@ struct pl_bus *pl_bus_free(struct pl_bus *bus)
 	pl_callers_free(bus->callers);
 	if (bus->retry != NULL)
 		event_free(bus->retry);
+	if (bus->undo != NULL)
+		event_free(bus->undo);
+	drop(&bus->untold);
 	free(bus->address);
 	free(bus);
 	return NULL;

@@ -32,6 +32,8 @@ struct pl_bus_budget {
  * @of_latches: lines about breaks
  * @ready:   calls to be carried out as soon as the message that brought them is let go
  * @waiting: calls that were carried out, and whose answer depends on a latch in the state "larval"
+ * @untold:  calls to be given back as soon as the engine may be called
+ * @undo:    that is now
  * @retry:   when to look for the bus again
  * @is_lost: the connection is to be given up
  * @is_mute: why there is no bus was logged
@@ -47,14 +49,14 @@ struct pl_bus {
 	struct DBusConnection *conn;
 	struct pl_bus_loop *loop;
 	struct pl_bus_probe *probe;
-	struct event *retry;
+	struct event *retry, *undo;
 	unsigned retry_ms;
 	bool is_serving;
 	bool is_lost;
 	bool is_mute;
 	struct pl_sessions *sessions;
 	struct pl_callers *callers;
-	struct pl_call_list ready, waiting;
+	struct pl_call_list ready, waiting, untold;
 };
 
 /**
@@ -77,8 +79,17 @@ void pl_bus_note(struct pl_bus *bus, const char *format, ...)
  * pl_bus_send() - send a message, without waiting
  * @bus:     a bus that may be gone
  * @message: NULL is fine; one reference less
+ *
+ * Return: it is on its way
  */
-void pl_bus_send(struct pl_bus *bus, struct DBusMessage *message);
+bool pl_bus_send(struct pl_bus *bus, struct DBusMessage *message);
+
+/**
+ * pl_bus_give_back_later() - pl_call_give_back() from the event loop: the engine is at work now
+ * @bus:  attached
+ * @call: in no list
+ */
+void pl_bus_give_back_later(struct pl_bus *bus, struct pl_call *call);
 
 /* As DBusPendingCallNotifyFunction */
 typedef void pl_bus_done(struct DBusPendingCall *pending, void *ctx);

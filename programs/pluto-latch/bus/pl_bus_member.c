@@ -7,6 +7,7 @@
  * - The table and the introspection file say the same; a test compares them.
  * - A socket that a client passed is closed before the answer leaves, whatever the answer is. That
  *   is why a call is carried out only when its message, which holds the descriptor too, is gone.
+ * - Nobody owns a latch whose number he was not told, unless he wanted no answer.
  */
 
 #include "bus/pl_bus_member.h"
@@ -166,10 +167,12 @@ static int run(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_cal
 	return answer == NULL ? -ENOMEM : call->member->run(bus, who, call, answer);
 }
 
-/* @r: how filling @answer went; it is let go, and @call too. */
-static void reply(struct pl_bus *bus, struct pl_call *call, DBusMessage *answer, int r)
+/* @r: how filling @answer went; it is let go. Return: the caller is told of what was made. */
+static bool reply(struct pl_bus *bus, const struct pl_call *call, DBusMessage *answer, int r)
 {
-	if (r != 0 || call->dbus_error != NULL) {
+	bool is_refused = r != 0 || call->dbus_error != NULL;
+
+	if (is_refused) {
 		if (answer != NULL)
 			dbus_message_unref(answer);
 		answer = error_new(call, r != 0 ? r : PL_E_FAILED);
@@ -178,7 +181,13 @@ static void reply(struct pl_bus *bus, struct pl_call *call, DBusMessage *answer,
 		dbus_message_unref(answer);
 		answer = NULL;
 	}
-	pl_bus_send(bus, answer);
+	return (pl_bus_send(bus, answer) || call->is_quiet) && !is_refused;
+}
+
+void pl_call_give_back(struct pl_bus *bus, struct pl_call *call)
+{
+	for (unsigned i = 0; i < call->nr_made; i++)
+		(void)!pl_engine_release(bus->engine, NULL, call->made[i]);
 	pl_call_free(call);
 }
 
@@ -195,7 +204,10 @@ void pl_call_finish(struct pl_bus *bus, const struct pl_caller_id *who, struct p
 	}
 	if (r != 0 || call->dbus_error != NULL)
 		log_refusal(bus, who, call, r);
-	reply(bus, call, answer, r);
+	if (reply(bus, call, answer, r))
+		pl_call_free(call);
+	else
+		pl_call_give_back(bus, call);
 }
 
 static int outcome(const struct pl_alert *alert)
@@ -227,5 +239,8 @@ void pl_call_settle(struct pl_bus *bus, const struct pl_alert *alert)
 		call->report[0] = '\0';
 	if (r == 0)
 		r = answer == NULL ? -ENOMEM : pl_reply_latch(bus, call->larva, answer);
-	reply(bus, call, answer, r);
+	if (reply(bus, call, answer, r))
+		pl_call_free(call);
+	else
+		pl_bus_give_back_later(bus, call);
 }

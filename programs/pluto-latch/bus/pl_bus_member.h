@@ -58,6 +58,8 @@ struct pl_member {
  * @request:  arguments
  * @larva:    the latch that the answer waits for, or 0
  * @report:   for the error's text; empty is none
+ * @made:     latches that this call made; given back unless the caller is told of them
+ * @nr_made:  how many
  */
 struct pl_call {
 	TAILQ_ENTRY(pl_call) next;
@@ -70,6 +72,8 @@ struct pl_call {
 	struct pl_request request;
 	uint64_t larva;
 	char report[PL_CALL_REPORT_MAX];
+	uint64_t made[2];
+	unsigned nr_made;
 };
 
 TAILQ_HEAD(pl_call_list, pl_call);
@@ -117,6 +121,15 @@ struct pl_call *pl_call_free(struct pl_call *call);
  * @call: freed, or put into the bus's list of waiting calls
  */
 void pl_call_finish(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call);
+
+/**
+ * pl_call_give_back() - the caller was not told what his call made: release it
+ * @bus:  the bus
+ * @call: freed
+ *
+ * The flows stay guarded until their sockets are gone: bytes may be on their way.
+ */
+void pl_call_give_back(struct pl_bus *bus, struct pl_call *call);
 
 /**
  * pl_call_settle() - answer whoever waits for this latch

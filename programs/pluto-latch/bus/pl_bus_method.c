@@ -3,7 +3,9 @@
 /* The members of org.libreswan.Latch1.Manager. Each asks the engine and puts its answer into the
  * reply; decisions are the engine's, who may ask is decided here and by the engine alone.
  *
- * Invariant: uid 0 is the administrator, and everybody else sees his own latches only.
+ * Invariants:
+ * - uid 0 is the administrator, and everybody else sees his own latches only.
+ * - What a call makes is written down in it before anything else can fail.
  */
 
 #include "bus/pl_bus_method.h"
@@ -148,6 +150,7 @@ int pl_method_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct p
 		call->report[0] = '\0';
 	if (r != 0)
 		return r;
+	call->made[call->nr_made++] = id;
 	if (is_waiting(bus, call, id)) {
 		call->larva = id;
 		return 0;
@@ -169,6 +172,8 @@ int pl_method_listen(struct pl_bus *bus, const struct pl_caller_id *who, struct 
 	r = pl_engine_listen_socket(bus->engine, call->request.fd, &ask, ids, &nr);
 	if (r != 0)
 		return r;
+	memcpy(call->made, ids, nr * sizeof(ids[0]));
+	call->nr_made = nr;
 	return dbus_message_append_args(reply, DBUS_TYPE_ARRAY, DBUS_TYPE_UINT64, &at, nr,
 					DBUS_TYPE_INVALID) ? 0 : -ENOMEM;
 }
