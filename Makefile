@@ -32,6 +32,7 @@ include mk/bus.mk
 include mk/liblatch.mk
 include mk/cli.mk
 include mk/bench.mk
+include mk/sim.mk
 include mk/install.mk
 
 .PHONY: all help clean

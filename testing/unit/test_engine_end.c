@@ -268,6 +268,49 @@ static void an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48(void 
 	assert_int_equal(fake.nr_items, 0);
 }
 
+static void the_heir_of_a_guarded_flow_never_sets_it_free_K43(void **state)
+{
+	uint64_t old = established(5000), id = 0;
+	struct pl_tuple tuple = flow(5000);
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, old), 0);
+	fake.refuses = "save";
+	forget_log();
+	assert_int_not_equal(latch_flow(5000, &id), 0);
+	assert_null(strstr(fake.log, "unguard"));
+	fake.refuses = NULL;
+	pl_engine_tick(fake.engine);
+	assert_in_force();
+	assert_int_equal(fake.nr_items, 1);
+	assert_int_equal(fake.items[0].kind, PL_GUARD_FLOW);
+	fake.is_gone = true;
+	assert_int_equal(pl_engine_flow_gone(fake.engine, &tuple), 0);
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void a_birth_that_the_guard_refused_is_mended_by_a_tick(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(0));
+	struct pl_tuple tuple = flow(6000);
+	uint64_t ids[2], id = 0;
+	unsigned nr;
+
+	(void)state;
+	(void)established(5000);
+	memset(ask.tuple.remote, 0, sizeof(ask.tuple.remote));
+	fake.born[0] = REQID_B;
+	fake.nr_born = 1;
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	fake.refuses = "permit";
+	assert_int_equal(pl_engine_accept(fake.engine, &tuple, 0, 5, &id), 0);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	fake.refuses = NULL;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -283,6 +326,8 @@ int main(void)
 		TEST(a_conflict_stops_what_was_released_and_T11_ends_what_is_broken),
 		TEST(a_failed_attempt_leaves_a_released_flow_as_it_was),
 		TEST(the_end_of_a_session_frees_no_flow),
+		TEST(the_heir_of_a_guarded_flow_never_sets_it_free_K43),
+		TEST(a_birth_that_the_guard_refused_is_mended_by_a_tick),
 		TEST(an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48),
 	};
 #undef TEST

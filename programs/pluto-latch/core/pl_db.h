@@ -48,6 +48,7 @@ struct pl_owner {
  * @may_unprotect: latch.conf lets its owner end the protection (may-bypass)
  * @is_unsure:   guard or store refused a change: the guard blocks again before it ever permits
  * @is_inherited: left in the guard by a predecessor: nobody asked for it, no limit counts it
+ * @is_heir:     its flow was guarded by the latch that gave way to it: no failure sets it free
  * @is_leaving:  its socket ended; what is left of it, TIME_WAIT say, is waited for
  * @is_minded:   changed by pl_db_mind() only
  * @generation:  of the database when the latch last changed; the engine's to set
@@ -65,6 +66,7 @@ struct pl_latch {
 	enum pl_disposition disposition : 8;
 	bool is_unsure : 1;
 	bool is_inherited : 1;
+	bool is_heir : 1;
 	bool is_leaving : 1;
 	bool is_minded : 1;
 	bool is_late : 1;

@@ -37,6 +37,7 @@ static int supersede(struct pl_world *world, struct pl_latch *old, const struct 
 
 	if (r != 0)
 		return r;
+	(*ret)->is_heir = true;
 	r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
 	if (r != 0)
 		pl_db_drop_heir(world->db);
@@ -71,10 +72,9 @@ static void entomb(struct pl_world *world, struct pl_latch *latch)
 	pl_step_mind(world, latch);
 }
 
-/* @was_guarded: by what gave way to it */
-static void miscarry(struct pl_world *world, struct pl_latch *latch, bool was_guarded)
+static void miscarry(struct pl_world *world, struct pl_latch *latch)
 {
-	if (was_guarded) {
+	if (latch->is_heir) {
 		entomb(world, latch);
 		return;
 	}
@@ -220,9 +220,9 @@ static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 		*ret_id = latch->id;
 		return 0;
 	}
-	if (was_guarded || latch->state != PL_STATE_LARVAL ||
+	if (latch->is_heir || latch->state != PL_STATE_LARVAL ||
 	    pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0)
-		miscarry(world, latch, was_guarded);
+		miscarry(world, latch);
 	return r;
 }
 
@@ -250,7 +250,6 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
 		      const struct pl_tuple *tuple, uint64_t *ret_id)
 {
-	bool was_guarded = pl_db_find(world->db, tuple) != NULL;
 	struct pl_engine_ask admitted = *ask;
 	struct pl_latch *latch;
 	int r = pl_admit(world->conf, tuple, &admitted);
@@ -262,7 +261,7 @@ static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
 	take_wishes(latch, &admitted);
 	r = pl_step_take(world, latch, PL_EVENT_LISTEN, NULL);
 	if (r != 0)
-		miscarry(world, latch, was_guarded);
+		miscarry(world, latch);
 	else
 		*ret_id = latch->id;
 	return r;
@@ -327,9 +326,16 @@ static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 	if (r == 0)
 		r = pl_step_take(world, latch, PL_EVENT_ACCEPTED, &why);
 	if (r != 0) {
+		bool is_refused = r < 0;
+
 		why.diff = lesson.report.diff;
 		why.text = lesson.report.text[0] == '\0' ? pl_strerror(r) : lesson.report.text;
 		r = pl_step_take(world, latch, PL_EVENT_ACCEPTED_BROKEN, &why);
+		/* What broke it may be over, and nothing would say so. */
+		if (r == 0 && is_refused) {
+			latch->is_unsure = true;
+			pl_step_mind(world, latch);
+		}
 	}
 	if (r != 0)
 		entomb(world, latch);
@@ -341,7 +347,6 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, u
 		      uint64_t *ret_id)
 {
 	struct pl_latch *listener = pl_db_find_listener(world->db, &ask->tuple), *latch;
-	bool was_guarded = pl_db_find(world->db, &ask->tuple) != NULL;
 	int r;
 
 	if (listener == NULL || listener->state != PL_STATE_LISTENER)
@@ -352,7 +357,7 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, u
 	take_wishes(latch, ask);
 	r = accept_latch(world, listener, latch, reqid);
 	if (r != 0)
-		miscarry(world, latch, was_guarded);
+		miscarry(world, latch);
 	else
 		*ret_id = latch->id;
 	return r;

@@ -202,11 +202,14 @@ static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struc
 }
 
 /* The journal refused a step up: what the guard did for it goes. Of a step that pins, the flow
- * stays in the guard: its packets are on their way, and the caller knows what to make of it. */
+ * stays in the guard: its packets are on their way, and the caller knows what to make of it. So
+ * does one that was guarded before. */
 static void undo(struct pl_world *world, struct pl_latch *latch, const struct pl_step *step)
 {
 	if (step->effects & PL_DO_PERMIT) {
 		(void)block(world, latch);
+		doubt(world, latch);
+	} else if (latch->is_heir) {
 		doubt(world, latch);
 	} else if (world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple) != 0) {
 		/* An object keeps it in mind: pl_engine_tick() tries again. */
