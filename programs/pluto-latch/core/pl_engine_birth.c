@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Births: latches that are asked for, and those that come to a listener.
+ *
+ * First the flow enters the guard, then its SAs are looked at, then it is pinned to them (K31,
+ * L15). So nothing passes between the look and the latch (K2, K3), and an SA that arrives meanwhile
+ * is judged like any other. A listener's connection takes the reqid that the guard saw in the
+ * packet's path, never one that a lookup would find now.
+ *
+ * Invariant: a call that fails leaves no latch, or one that passes nothing.
+ */
+
+#include "core/pl_engine.h"
+
+#include "core/pl_admit.h"
+#include "core/pl_engine_impl.h"
+#include "core/pl_error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Making room and objects */
+
+static bool is_replaceable(const struct pl_latch *latch)
+{
+	return latch == NULL || latch->state == PL_STATE_LINGERING ||
+	       latch->state == PL_STATE_CLOSED_TOLD;
+}
+
+/* Memory for the successor first: without it the flow of the old latch would be nobody's. */
+static int supersede(struct pl_world *world, struct pl_latch *old, const struct pl_owner *owner,
+		     struct pl_latch **ret)
+{
+	int r = pl_db_name_heir(world->db, old, owner, ret);
+
+	if (r != 0)
+		return r;
+	(*ret)->is_heir = true;
+	r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
+	if (r != 0)
+		pl_db_drop_heir(world->db);
+	return r;
+}
+
+/* An object in PL_STATE_UNBORN; what was there before gives way, its flow still guarded. */
+static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
+		    const struct pl_owner *owner, struct pl_latch **ret)
+{
+	struct pl_latch *old = pl_db_find(world->db, tuple);
+	int r;
+
+	if (!is_replaceable(old))
+		return PL_E_ALREADY_LATCHED;
+	r = pl_usage_take(world->usage, &world->limits, owner->uid, PL_LIMIT_LATCHES);
+	if (r != 0)
+		return r;
+	r = old != NULL ? supersede(world, old, owner, ret) :
+			  pl_db_insert(world->db, tuple, owner, ret);
+	if (r != 0)
+		pl_usage_give_back(world->usage, owner->uid, PL_LIMIT_LATCHES);
+	return r;
+}
+
+/* No latch, and yet the flow must not be set free: it was not free before, or its packets are on
+ * their way. The object goes when the socket is gone. */
+static void entomb(struct pl_world *world, struct pl_latch *latch)
+{
+	latch->state = PL_STATE_CLOSED_TOLD;
+	latch->is_unsure = true;
+	pl_step_mind(world, latch);
+}
+
+static void miscarry(struct pl_world *world, struct pl_latch *latch)
+{
+	if (latch->is_heir) {
+		entomb(world, latch);
+		return;
+	}
+	/* One that could not leave the guard stays in mind, and owner and tick know it. */
+	if (latch->state != PL_STATE_UNBORN) {
+		latch->is_unsure = true;
+		pl_step_mind(world, latch);
+		return;
+	}
+	pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
+	pl_db_remove(world->db, latch);
+}
+
+static void take_wishes(struct pl_latch *latch, const struct pl_engine_ask *ask)
+{
+	latch->cookie = ask->cookie;
+	latch->require = ask->require;
+	latch->disposition = ask->disposition;
+	latch->is_late = ask->is_late;
+	latch->may_unprotect = ask->may_unprotect;
+}
+
+static const struct pl_params *carrier_params(const struct pl_world *world,
+					      const struct pl_tuple *tuple, uint32_t reqid,
+					      const struct pl_sa_view *views, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		const struct pl_sa *sa = pl_sad_find(world->sad, views[i].child);
+
+		if (views[i].params != NULL && (reqid == 0 || sa->reqid == reqid) &&
+		    pl_tuple_is_covered(tuple, views[i].role, views[i].tsi, views[i].tsr))
+			return views[i].params;
+	}
+	return NULL;
+}
+
+static int judge_spd(const struct pl_world *world, const struct pl_tuple *tuple,
+		     struct pl_conflict_report *report)
+{
+	enum pl_direction way;
+
+	switch (pl_spd_judge(world->spd, tuple, &way)) {
+	case PL_SPD_PROTECTS:
+		return 0;
+	case PL_SPD_ABSENT:
+		return PL_E_NOT_PROTECTED;
+	default:
+		*report = (struct pl_conflict_report) {
+			.verdict = PL_CONFLICT_BREAK,
+			.text = "the SPD lets packets by unprotected",
+		};
+		return PL_E_CONFLICT;
+	}
+}
+
+/* @reqid names the SA that the parameters are to be from; 0 is any. */
+static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
+		 const struct pl_wish *wish, uint32_t reqid, struct pl_lesson *ret)
+{
+	struct pl_sa_view *views;
+	const struct pl_params *carrier;
+	unsigned nr;
+	int r;
+
+	*ret = (struct pl_lesson) { .has_carrier = false };
+	r = pl_sad_views(world->sad, tuple, reqid, &views, &nr);
+	if (r != 0)
+		return r;
+	carrier = carrier_params(world, tuple, reqid, views, nr);
+	if (carrier != NULL) {
+		ret->has_carrier = true;
+		ret->params = *carrier;
+		r = pl_conflict_birth(tuple, wish, views, nr, &world->rules, &ret->params,
+				      &ret->report);
+	} else {
+		r = PL_E_NO_SA;
+	}
+	free(views);
+	return r == 0 ? judge_spd(world, tuple, &ret->report) : r;
+}
+
+static int learn_for(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,
+		     uint32_t reqid, struct pl_lesson *ret)
+{
+	int r = learn(world, &latch->tuple, wish, reqid, ret);
+	int s = ret->has_carrier ? pl_latch_set_params(latch, &ret->params) : 0;
+
+	return r == 0 ? s : r;
+}
+
+/* Births */
+
+int pl_birth_complete(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,
+		      enum pl_event event, bool may_be_broken, struct pl_lesson *ret)
+{
+	struct pl_why why = { .text = ret->report.text };
+	int r = learn_for(world, latch, wish, 0, ret);
+
+	if (r == 0)
+		r = pl_step_take(world, latch, event, NULL);
+	if (r == PL_E_CONFLICT && may_be_broken) {
+		why.diff = ret->report.diff;
+		r = pl_step_take(world, latch, PL_EVENT_CREATED_BROKEN, &why);
+	}
+	return r;
+}
+
+/* @may_wait: for SAs to be set up; the latch may stay PL_STATE_LARVAL. */
+static int give_birth(struct pl_world *world, struct pl_latch *latch,
+		      const struct pl_wish *wish, const struct pl_engine_ask *ask, bool may_wait,
+		      struct pl_lesson *ret)
+{
+	int r = pl_step_take(world, latch, PL_EVENT_DEFERRED, NULL);
+
+	if (r != 0)
+		return r;
+	r = pl_birth_complete(world, latch, wish, PL_EVENT_CREATED, ask->may_be_broken, ret);
+	return r == PL_E_NO_SA && may_wait ? pl_wait_begin(world, latch, ask) : r;
+}
+
+static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
+		       const struct pl_engine_ask *ask, uint64_t *ret_id, struct pl_lesson *ret)
+{
+	struct pl_wish wish = {
+		.require = ask->require, .allowed = ask->allowed, .nr_allowed = ask->nr_allowed,
+	};
+	const struct pl_latch *old = pl_db_find(world->db, tuple);
+	bool was_guarded = old != NULL;
+	/* What was guarded before must not be set free when nothing comes of it. */
+	bool may_wait = ask->setup_ms > 0 && world->ops.ike != NULL && !was_guarded;
+	struct pl_latch *latch;
+	int r = was_guarded && is_replaceable(old) ? learn(world, tuple, &wish, 0, ret) : 0;
+
+	/* An old latch gives way only to a new one. */
+	if (r != 0 && !(r == PL_E_CONFLICT && ask->may_be_broken))
+		return r;
+	r = conceive(world, tuple, &ask->owner, &latch);
+	if (r != 0)
+		return r;
+	take_wishes(latch, ask);
+	r = give_birth(world, latch, &wish, ask, may_wait, ret);
+	if (r == 0) {
+		*ret_id = latch->id;
+		return 0;
+	}
+	if (latch->is_heir || latch->state != PL_STATE_LARVAL ||
+	    pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0)
+		miscarry(world, latch);
+	return r;
+}
+
+int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, uint64_t *ret_id,
+		    struct pl_conflict_report *ret_report)
+{
+	struct pl_world *world = &engine->world;
+	struct pl_engine_ask admitted = *ask;
+	struct pl_tuple tuple;
+	struct pl_lesson lesson = { .has_carrier = false };
+	int r;
+
+	if (!engine->is_latching || !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = pl_tuple_connection(&ask->tuple, &tuple);
+	if (r == 0)
+		r = pl_admit(world->conf, &tuple, &admitted);
+	if (r == 0)
+		r = latch_tuple(world, &tuple, &admitted, ret_id, &lesson);
+	if (r == PL_E_CONFLICT && ret_report != NULL)
+		*ret_report = lesson.report;
+	return r;
+}
+
+static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
+		      const struct pl_tuple *tuple, uint64_t *ret_id)
+{
+	struct pl_engine_ask admitted = *ask;
+	struct pl_latch *latch;
+	int r = pl_admit(world->conf, tuple, &admitted);
+
+	if (r == 0)
+		r = conceive(world, tuple, &ask->owner, &latch);
+	if (r != 0)
+		return r;
+	take_wishes(latch, &admitted);
+	r = pl_step_take(world, latch, PL_EVENT_LISTEN, NULL);
+	if (r != 0)
+		miscarry(world, latch);
+	else
+		*ret_id = latch->id;
+	return r;
+}
+
+int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
+		     uint64_t ret[static 2], unsigned *ret_nr)
+{
+	struct pl_world *world = &engine->world;
+	struct pl_tuple tuples[2];
+	uint64_t ids[2];
+	unsigned nr, done;
+	bool was_guarded;
+	int r;
+
+	if (!engine->is_latching || !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = pl_tuple_listener(&ask->tuple, ask->is_v6_only, tuples, &nr);
+	if (r != 0)
+		return r;
+	was_guarded = pl_db_find(world->db, &tuples[0]) != NULL;
+	for (done = 0; done < nr && r == 0; done++)
+		r = listen_one(world, ask, &tuples[done], &ids[done]);
+	if (r != 0) {
+		/* If the first of two was new, nothing can have come to it. */
+		if (done == 2)
+			(void)!pl_step_take(world, pl_db_find_id(world->db, ids[0]),
+					    was_guarded ? PL_EVENT_RELEASE : PL_EVENT_UNPROTECT,
+					    NULL);
+		return r;
+	}
+	for (unsigned i = 0; i < nr; i++)
+		ret[i] = ids[i];
+	*ret_nr = nr;
+	return 0;
+}
+
+/* The reqid of the first packet. Return: 0 when there is any doubt about it. */
+static uint32_t born_under(struct pl_world *world, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	uint32_t seen[2] = { 0, 0 };
+	unsigned nr = 0;
+
+	if (world->ops.guard->born(world->ops.guard_ctx, tuple, seen, &nr) != 0 || nr != 1)
+		return 0;
+	return reqid == 0 || reqid == seen[0] ? seen[0] : 0;
+}
+
+static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
+			struct pl_latch *latch, uint32_t reqid)
+{
+	struct pl_wish wish = { .require = latch->require };
+	struct pl_why why = { .listener = listener->id };
+	struct pl_lesson lesson = { .has_carrier = false };
+	int r = world->ops.guard->guard(world->ops.guard_ctx, &latch->tuple);
+
+	if (r != 0)
+		return r;
+	reqid = born_under(world, &latch->tuple, reqid);
+	r = reqid == 0 ? PL_E_SHARED_REQID :
+			 learn_for(world, latch, &wish, reqid, &lesson);
+	if (r == 0)
+		r = pl_step_take(world, latch, PL_EVENT_ACCEPTED, &why);
+	if (r != 0) {
+		bool is_refused = r < 0;
+
+		why.diff = lesson.report.diff;
+		why.text = lesson.report.text[0] == '\0' ? pl_strerror(r) : lesson.report.text;
+		r = pl_step_take(world, latch, PL_EVENT_ACCEPTED_BROKEN, &why);
+		/* What broke it may be over, and nothing would say so. */
+		if (r == 0 && is_refused) {
+			latch->is_unsure = true;
+			pl_step_mind(world, latch);
+		}
+	}
+	if (r != 0)
+		entomb(world, latch);
+	return r;
+}
+
+/* @ask: of the listener's owner, or of whoever presents the socket. */
+static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, uint32_t reqid,
+		      uint64_t *ret_id)
+{
+	struct pl_latch *listener = pl_db_find_listener(world->db, &ask->tuple), *latch;
+	int r;
+
+	if (listener == NULL || listener->state != PL_STATE_LISTENER)
+		return PL_E_NOT_FOUND;
+	r = conceive(world, &ask->tuple, &listener->owner, &latch);
+	if (r != 0)
+		return r;
+	take_wishes(latch, ask);
+	r = accept_latch(world, listener, latch, reqid);
+	if (r != 0)
+		miscarry(world, latch);
+	else
+		*ret_id = latch->id;
+	return r;
+}
+
+/* What the listener wants of each connection. */
+static struct pl_engine_ask ask_of_listener(const struct pl_latch *listener,
+					    const struct pl_tuple *tuple)
+{
+	return (struct pl_engine_ask) {
+		.tuple = *tuple, .owner = listener->owner, .require = listener->require,
+		.disposition = listener->disposition, .may_unprotect = listener->may_unprotect,
+	};
+}
+
+int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *from, uint32_t reqid,
+		     uint64_t cookie, uint64_t *ret_id)
+{
+	struct pl_world *world = &engine->world;
+	const struct pl_latch *listener;
+	struct pl_engine_ask ask;
+	struct pl_tuple tuple;
+	int r;
+
+	if (!engine->is_latching || !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = pl_tuple_connection(from, &tuple);
+	if (r != 0)
+		return r;
+	listener = pl_db_find_listener(world->db, &tuple);
+	if (listener == NULL)
+		return PL_E_NOT_FOUND;
+	ask = ask_of_listener(listener, &tuple);
+	ask.cookie = cookie;
+	return accept_ask(world, &ask, reqid, ret_id);
+}
+
+/* Of two requests the stricter one; of two modes that exclude each other, none is left. */
+static int add_require(struct pl_require *to, const struct pl_require *more)
+{
+	if (to->mode != PL_MODE_NONE && more->mode != PL_MODE_NONE && to->mode != more->mode)
+		return PL_E_WEAK;
+	to->protection |= more->protection;
+	if (more->min_key_bits > to->min_key_bits)
+		to->min_key_bits = more->min_key_bits;
+	if (more->min_integ_bits > to->min_integ_bits)
+		to->min_integ_bits = more->min_integ_bits;
+	if (more->mode != PL_MODE_NONE)
+		to->mode = more->mode;
+	return 0;
+}
+
+int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *asked,
+		      uint64_t *ret_id)
+{
+	struct pl_world *world = &engine->world;
+	const struct pl_latch *listener;
+	struct pl_latch *latch;
+	struct pl_engine_ask ask = *asked;
+	struct pl_tuple tuple;
+	uint64_t id;
+	int r;
+
+	if (!engine->is_latching || !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	r = pl_tuple_connection(&asked->tuple, &tuple);
+	if (r != 0)
+		return r;
+	listener = pl_db_find_listener(world->db, &tuple);
+	if (listener == NULL)
+		return PL_E_NOT_FOUND;
+	ask.tuple = tuple;
+	r = pl_admit(world->conf, &tuple, &ask);
+	if (r == 0)
+		r = add_require(&ask.require, &listener->require);
+	if (r == 0 && asked->disposition == PL_DISPOSITION_DEFAULT)
+		ask.disposition = listener->disposition;
+	if (r == 0)
+		r = accept_ask(world, &ask, 0, &id);
+	if (r != 0)
+		return r;
+	latch = pl_db_find_id(world->db, id);
+	pl_db_give(world->db, latch, &asked->owner);
+	pl_step_mind(world, latch);
+	*ret_id = id;
+	return 0;
+}
