@@ -600,6 +600,39 @@ static void a_full_list_of_selectors_is_looked_at_one_by_one(void **state)
 	pl_db_free(db);
 }
 
+static void a_socket_has_latches_and_they_are_found_by_its_cookie_K43(void **state)
+{
+	const uint64_t same_place = 1 << 16;
+	struct pl_db *db = pl_db_new(key, 1);
+	struct pl_latch *latch[4], *heir;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		latch[i] = insert(db, flow(1, 4000, 2, 5000 + i));
+		pl_db_set_cookie(db, latch[i], i == 3 ? 7 + same_place : 7);
+	}
+	assert_null(pl_db_next_of_cookie(db, 0, NULL));
+	assert_null(pl_db_next_of_cookie(db, 8, NULL));
+	assert_ptr_equal(pl_db_next_of_cookie(db, 7 + same_place, NULL), latch[3]);
+	assert_null(pl_db_next_of_cookie(db, 7 + same_place, latch[3]));
+	assert_ptr_equal(pl_db_next_of_cookie(db, 7, NULL), latch[2]);
+	assert_ptr_equal(pl_db_next_of_cookie(db, 7, latch[2]), latch[1]);
+	assert_ptr_equal(pl_db_next_of_cookie(db, 7, latch[1]), latch[0]);
+	assert_null(pl_db_next_of_cookie(db, 7, latch[0]));
+	assert_null(pl_db_remove(db, latch[1]));
+	assert_ptr_equal(pl_db_next_of_cookie(db, 7, latch[2]), latch[0]);
+	pl_db_set_cookie(db, latch[2], 0);
+	assert_ptr_equal(pl_db_next_of_cookie(db, 7, NULL), latch[0]);
+	/* it is not inherited */
+	assert_int_equal(pl_db_name_heir(db, latch[0], &bob, &heir), 0);
+	assert_null(pl_db_remove(db, latch[0]));
+	assert_null(pl_db_next_of_cookie(db, 7, NULL));
+	pl_db_set_cookie(db, heir, 7 + same_place);
+	assert_ptr_equal(pl_db_next_of_cookie(db, 7 + same_place, NULL), heir);
+	assert_ptr_equal(pl_db_next_of_cookie(db, 7 + same_place, heir), latch[3]);
+	assert_null(pl_db_free(db));
+}
+
 static void a_latch_takes_few_hundred_bytes_D17_G11(void **state)
 {
 	/* as malloc() has it: eight bytes more, in steps of sixteen; and the table's at worst */
@@ -625,6 +658,7 @@ int main(void)
 		cmocka_unit_test(a_search_looks_only_at_candidates_D17),
 		cmocka_unit_test(a_search_ends_at_the_largest_values),
 		cmocka_unit_test(a_full_list_of_selectors_is_looked_at_one_by_one),
+		cmocka_unit_test(a_socket_has_latches_and_they_are_found_by_its_cookie_K43),
 		cmocka_unit_test(a_latch_takes_few_hundred_bytes_D17_G11),
 	};
 

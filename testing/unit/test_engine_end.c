@@ -186,6 +186,45 @@ static void a_socket_that_ended_is_looked_for_until_TIME_WAIT_has_ended_too_K43(
 	assert_int_equal(fake.nr_items, 0);
 }
 
+/* Of a socket that was never connected, or is connected elsewhere by now, the kernel tells another
+ * tuple, or none. */
+static void a_socket_that_ended_ends_its_latches_whatever_its_tuple_was_K43(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	uint64_t id[3], other = established(6000);
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		ask.tuple.remote_port = (uint16_t)(5000 + i);
+		ask.cookie = 4711;
+		assert_int_equal(pl_engine_latch(fake.engine, &ask, &id[i], NULL), 0);
+	}
+	assert_int_equal(pl_engine_admin_break(fake.engine, id[1], NULL), 0);
+	pl_engine_socket_gone(fake.engine, 0);
+	pl_engine_socket_gone(fake.engine, 4712);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id[0]), PL_STATE_ESTABLISHED);
+	/* what the kernel says decides, and TIME_WAIT may be left */
+	fake.is_gone = false;
+	fake.wake_at = 0;
+	pl_engine_socket_gone(fake.engine, 4711);
+	assert_int_not_equal(fake.wake_at, 0);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id[0]), PL_STATE_ESTABLISHED);
+	assert_int_equal(state_of(id[1]), PL_STATE_DEAD);
+	fake.is_gone = true;
+	forget_log();
+	pl_engine_tick(fake.engine);
+	assert_non_null(strstr(fake.log, "ALERT"));
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(state_of(id[i]), PL_STATE_NONE);
+	assert_int_equal(state_of(other), PL_STATE_ESTABLISHED);
+	assert_int_equal(fake.nr_items, 3);
+	assert_in_force();
+	pl_engine_socket_gone(fake.engine, 4711);
+}
+
 static void a_conflict_stops_what_was_released_and_T11_ends_what_is_broken(void **state)
 {
 	uint64_t lingering = established(5000), broken = established(5001);
@@ -323,6 +362,7 @@ int main(void)
 		TEST(a_listener_ends_with_the_last_socket_on_its_port_also_in_a_session_K44),
 		TEST(a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43),
 		TEST(a_socket_that_ended_is_looked_for_until_TIME_WAIT_has_ended_too_K43),
+		TEST(a_socket_that_ended_ends_its_latches_whatever_its_tuple_was_K43),
 		TEST(a_conflict_stops_what_was_released_and_T11_ends_what_is_broken),
 		TEST(a_failed_attempt_leaves_a_released_flow_as_it_was),
 		TEST(the_end_of_a_session_frees_no_flow),

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The Latch Database (RFC 5660 section 2.3): every latch, found in five ways.
+/* The Latch Database (RFC 5660 section 2.3): every latch, found in six ways.
  *
  * - by tuple: a hash table (pl_table), for what sockets and clients name;
  * - by id: a tree, for calls and for List, whose cursor is the last id seen;
  * - by owner: a tree of (kind, number, id), for the end of a session;
  * - by uid: a tree of (uid, id), so that what a user asks about his latches does not cost the time
  *   of everybody's;
+ * - by cookie: hash chains, for the end of a socket whose tuple is another one by then. The kernel
+ *   counts cookies up, so that their low bits spread evenly;
  * - by place: in the order of pl_tuple_compare() (pl_order), connections and listeners apart, for
  *   "which latches does this SA touch". A search walks the box that the selectors span, and jumps
  *   over what lies outside of it, so it looks at the hits and at one latch per gap (design D17).
  * A list has those that need care without anything happening.
  *
- * Invariants: a latch is in all five or in none; no two latches have one tuple (K29); an id is
+ * Invariants: a latch is in all of them or in none; no two latches have one tuple (K29); an id is
  * given out once. Nothing here decides anything, and nothing is kept over a restart (L12, K18).
  */
 
@@ -27,8 +29,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CHAINS = 1 << 16 };
+
 struct node {
 	struct pl_latch latch;
+	struct node *chain;
 	RB_ENTRY(node) by_id;
 	RB_ENTRY(node) by_owner;
 	RB_ENTRY(node) by_uid;
@@ -74,6 +79,7 @@ struct pl_db {
 	struct pl_order *listeners;
 	TAILQ_HEAD(, node) minded;
 	uint64_t next_id;
+	struct node *chains[CHAINS];
 	/* The heir is in none of the above. */
 	struct node *giving_way, *heir;
 };
@@ -220,6 +226,40 @@ void pl_db_drop_heir(struct pl_db *db)
 	db->heir = db->giving_way = NULL;
 }
 
+static struct node **chain_of(const struct pl_db *db, uint64_t cookie)
+{
+	return (struct node **)&db->chains[cookie % CHAINS];
+}
+
+void pl_db_set_cookie(struct pl_db *db, struct pl_latch *latch, uint64_t cookie)
+{
+	struct node *node = node_of(latch), **at = chain_of(db, latch->cookie);
+
+	if (latch->cookie != 0) {
+		while (*at != node)
+			at = &(*at)->chain;
+		*at = node->chain;
+	}
+	latch->cookie = cookie;
+	if (cookie == 0)
+		return;
+	at = chain_of(db, cookie);
+	node->chain = *at;
+	*at = node;
+}
+
+struct pl_latch *pl_db_next_of_cookie(const struct pl_db *db, uint64_t cookie,
+				      const struct pl_latch *after)
+{
+	struct node *node = after == NULL ? *chain_of(db, cookie) : node_of(after)->chain;
+
+	if (cookie == 0)
+		return NULL;
+	while (node != NULL && node->latch.cookie != cookie)
+		node = node->chain;
+	return node == NULL ? NULL : &node->latch;
+}
+
 int pl_db_restore(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 		  const struct pl_owner *owner, struct pl_latch **ret)
 {
@@ -241,6 +281,7 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 		return NULL;
 	node = node_of(latch);
 	pl_db_mind(db, latch, false);
+	pl_db_set_cookie(db, latch, 0);
 	RB_REMOVE(by_owner, &db->by_owner, node);
 	RB_REMOVE(by_uid, &db->by_uid, node);
 	RB_REMOVE(by_id, &db->by_id, node);

@@ -42,7 +42,7 @@ struct pl_owner {
  * @state:       set to what pl_fsm_step() says
  * @params:      change it with pl_latch_set_params(); all zero before that
  * @disposition: chosen by the owner
- * @cookie:      of its socket; 0 is unknown
+ * @cookie:      of its socket; 0 is unknown; change it with pl_db_set_cookie()
  * @require:     what its owner asked for; of a listener, for each connection (K40)
  * @is_late:     bytes had been received before it was latched
  * @may_unprotect: latch.conf lets its owner end the protection (may-bypass)
@@ -182,6 +182,25 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch);
  * @owner: copied
  */
 void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner *owner);
+
+/**
+ * pl_db_set_cookie() - another socket
+ * @db:     the database
+ * @latch:  of it
+ * @cookie: 0 is unknown
+ */
+void pl_db_set_cookie(struct pl_db *db, struct pl_latch *latch, uint64_t cookie);
+
+/**
+ * pl_db_next_of_cookie() - the next latch of a socket: of UDP there may be many, one by one
+ * @db:     the database
+ * @cookie: of the socket; that of nobody if 0
+ * @after:  one of them; NULL begins
+ *
+ * Return: NULL at the end
+ */
+struct pl_latch *pl_db_next_of_cookie(const struct pl_db *db, uint64_t cookie,
+				      const struct pl_latch *after);
 
 /**
  * pl_db_mind() - it has to be looked after from time to time, or no longer

@@ -374,6 +374,16 @@ void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session);
 int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple) PL_MUST_USE;
 
 /**
+ * pl_engine_socket_gone() - a socket ended, whatever its tuple was then
+ * @engine: the engine
+ * @cookie: of the socket; that of no latch is fine
+ *
+ * One that was never connected has no tuple, and one of UDP may have another one than its latch.
+ * What is left is looked for by pl_engine_tick() until nothing is.
+ */
+void pl_engine_socket_gone(struct pl_engine *engine, uint64_t cookie);
+
+/**
  * pl_engine_flows_gone() - ends of sockets may have been missed: any of them may be gone
  * @engine: the engine
  *

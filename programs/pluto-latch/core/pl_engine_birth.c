@@ -86,9 +86,10 @@ static void miscarry(struct pl_world *world, struct pl_latch *latch)
 	pl_db_remove(world->db, latch);
 }
 
-static void take_wishes(struct pl_latch *latch, const struct pl_engine_ask *ask)
+static void take_wishes(struct pl_world *world, struct pl_latch *latch,
+			const struct pl_engine_ask *ask)
 {
-	latch->cookie = ask->cookie;
+	pl_db_set_cookie(world->db, latch, ask->cookie);
 	latch->require = ask->require;
 	latch->disposition = ask->disposition;
 	latch->is_late = ask->is_late;
@@ -212,7 +213,7 @@ static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 	r = conceive(world, tuple, &ask->owner, &latch);
 	if (r != 0)
 		return r;
-	take_wishes(latch, ask);
+	take_wishes(world, latch, ask);
 	r = give_birth(world, latch, &wish, ask, may_wait, ret);
 	if (r == 0) {
 		*ret_id = latch->id;
@@ -256,7 +257,7 @@ static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
 		r = conceive(world, tuple, &ask->owner, &latch);
 	if (r != 0)
 		return r;
-	take_wishes(latch, &admitted);
+	take_wishes(world, latch, &admitted);
 	r = pl_step_take(world, latch, PL_EVENT_LISTEN, NULL);
 	if (r != 0)
 		miscarry(world, latch);
@@ -352,7 +353,7 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, u
 	r = conceive(world, &ask->tuple, &listener->owner, &latch);
 	if (r != 0)
 		return r;
-	take_wishes(latch, ask);
+	take_wishes(world, latch, ask);
 	r = accept_latch(world, listener, latch, reqid);
 	if (r != 0)
 		miscarry(world, latch);

@@ -160,6 +160,18 @@ int pl_engine_flow_gone(struct pl_engine *engine, const struct pl_tuple *tuple)
 	return latch == NULL ? PL_E_NOT_FOUND : leave(&engine->world, latch);
 }
 
+void pl_engine_socket_gone(struct pl_engine *engine, uint64_t cookie)
+{
+	struct pl_latch *latch = NULL;
+
+	if (!engine->is_latching)
+		return;
+	while ((latch = pl_db_next_of_cookie(engine->world.db, cookie, latch)) != NULL) {
+		latch->is_leaving = true;
+		pl_step_mind(&engine->world, latch);
+	}
+}
+
 void pl_engine_flows_gone(struct pl_engine *engine)
 {
 	struct pl_latch *latch;

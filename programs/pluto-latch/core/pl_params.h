@@ -43,8 +43,8 @@ struct pl_suite {
  */
 struct pl_peer {
 	struct pl_identity *identity;
-	uint64_t lineage;
-	bool is_id_fixed;
+	uint64_t lineage : 63;
+	bool is_id_fixed : 1;
 };
 
 /**

@@ -132,7 +132,7 @@ static void on_guard(evutil_socket_t fd, short what, void *ctx)
 }
 
 /* A socket without a peer may have been a listener, of both families if it was of IPv6. */
-static void on_end(void *ctx, const struct pl_tuple *tuple)
+static void on_end(void *ctx, const struct pl_tuple *tuple, uint64_t cookie)
 {
 	struct pl_daemon *daemon = ctx;
 	struct pl_tuple normal[2];
@@ -144,6 +144,7 @@ static void on_end(void *ctx, const struct pl_tuple *tuple)
 		nr = 1;
 	for (unsigned i = 0; i < nr; i++)
 		(void)!pl_engine_flow_gone(daemon->engine, &normal[i]);
+	pl_engine_socket_gone(daemon->engine, cookie);
 }
 
 static void on_watch(evutil_socket_t fd, short what, void *ctx)

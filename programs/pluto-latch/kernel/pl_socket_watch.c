@@ -137,7 +137,7 @@ int pl_watch_dispatch(struct pl_watch *watch, pl_watch_see *see, void *ctx, bool
 			continue;
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			if (pl_inet_parse(message, proto, &socket) == 0)
-				see(ctx, &socket.tuple);
+				see(ctx, &socket.tuple, socket.cookie);
 		}
 	}
 	return 0;

@@ -39,8 +39,9 @@ int pl_watch_fd(const struct pl_watch *watch);
  * typedef pl_watch_see - a socket ended; TIME_WAIT may be left of it
  * @ctx:   as given
  * @tuple: not normalised; the remote end is zero of one without a peer
+ * @cookie: of the socket; of TCP not always that of the connection's latch: TIME_WAIT has its own
  */
-typedef void pl_watch_see(void *ctx, const struct pl_tuple *tuple);
+typedef void pl_watch_see(void *ctx, const struct pl_tuple *tuple, uint64_t cookie);
 
 /**
  * pl_watch_dispatch() - hand out what was heard; does not block
