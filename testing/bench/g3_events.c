@@ -104,6 +104,15 @@ static int is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, boo
 	return 0;
 }
 
+static int holders(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
+		   bool is_all, struct pl_holders *ret)
+{
+	(void)uid;
+	(void)is_all;
+	*ret = (struct pl_holders) { .has_own = true };
+	return is_gone(ctx, tuple, cookie, &(bool) { false });
+}
+
 static uint64_t now(void *ctx)
 {
 	return ++*(uint64_t *)ctx;
@@ -114,7 +123,7 @@ static const struct pl_guard_ops guard_ops = {
 	.unguard = flow_op, .listen = flow_op, .born = born, .rebuild = rebuild, .walk = walk,
 };
 static const struct pl_owner_ops owner_ops = { .alert = alert };
-static const struct pl_socket_ops socket_ops = { read_socket, dispose, is_gone };
+static const struct pl_socket_ops socket_ops = { read_socket, dispose, is_gone, holders };
 static const struct pl_clock_ops clock_ops = { .now_ns = now };
 
 /* One engine */

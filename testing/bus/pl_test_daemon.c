@@ -331,7 +331,21 @@ static int socket_is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cook
 	return 0;
 }
 
-static const struct pl_socket_ops socket_ops = { socket_read, socket_dispose, socket_is_gone };
+static int socket_holders(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
+			  bool is_all, struct pl_holders *ret)
+{
+	(void)ctx;
+	(void)tuple;
+	(void)cookie;
+	(void)uid;
+	(void)is_all;
+	*ret = (struct pl_holders) { .has_own = !host.is_gone };
+	return 0;
+}
+
+static const struct pl_socket_ops socket_ops = {
+	socket_read, socket_dispose, socket_is_gone, socket_holders,
+};
 
 /* Time */
 

@@ -305,6 +305,19 @@ static int op_is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, 
 	return 0;
 }
 
+static int op_holders(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
+		      bool is_all, struct pl_holders *ret)
+{
+	bool is_gone;
+	int r = op_is_gone(ctx, tuple, cookie, &is_gone);
+
+	(void)uid;
+	(void)is_all;
+	if (r == 0)
+		*ret = (struct pl_holders) { .has_own = !is_gone };
+	return r;
+}
+
 static int op_initiate(void *ctx, uint64_t ticket, const struct pl_tuple *tuple,
 		       const struct pl_initiate *how)
 {
@@ -340,7 +353,8 @@ static const struct pl_guard_ops guard_ops = {
 };
 static const struct pl_store_ops store_ops = { op_save, op_forget };
 static const struct pl_owner_ops owner_ops = { op_alert, op_watch };
-static const struct pl_socket_ops socket_ops = { op_read, op_dispose, op_is_gone };
+static const struct pl_socket_ops socket_ops = { op_read, op_dispose, op_is_gone,
+						  op_holders };
 static const struct pl_ike_ops ike_ops = { .initiate = op_initiate, .cancel = op_cancel };
 static const struct pl_clock_ops clock_ops = { .now_ns = op_now };
 

@@ -268,6 +268,19 @@ static void fake_cancel(void *ctx, uint64_t ticket)
 	record("cancel");
 }
 
+static int fake_holders(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
+			bool is_all, struct pl_holders *ret)
+{
+	bool is_gone;
+
+	assert_true(pl_tuple_is_listener(tuple));
+	assert_int_not_equal(cookie, 0);
+	assert_int_equal(uid, UID);
+	(void)fake_is_gone(ctx, tuple, cookie, &is_gone);
+	*ret = (struct pl_holders) { !is_gone, fake.has_mine, is_all && fake.has_foreign };
+	return is_all ? called("holders") : 0;
+}
+
 static uint64_t fake_now(void *ctx)
 {
 	(void)ctx;
@@ -287,7 +300,8 @@ static const struct pl_guard_ops guard_ops = {
 };
 static const struct pl_store_ops store_ops = { fake_save, fake_forget };
 static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
-static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone };
+static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone,
+						 fake_holders };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };
 static const struct pl_ike_ops ike_ops = { fake_initiate, fake_cancel };
 static const struct pl_ops ops = {

@@ -23,6 +23,8 @@ enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
  * @is_sticky: and all after it
  * @refuses:   what fails each time: the beginning of an effect's name; NULL is nothing
  * @is_gone:   what the socket ops say, after @gone_ns; and @gone_asked, how often
+ * @has_mine:  other sockets of the owner are on a listener's port
+ * @has_foreign: and sockets of others
  * @told:      what the owner ops say
  * @born:      what the guard saw
  * @alert:     the last one; its text is in @reason
@@ -39,7 +41,7 @@ struct fake {
 	char log[4096];
 	unsigned calls, fail_at;
 	const char *refuses;
-	bool is_sticky, is_gone;
+	bool is_sticky, is_gone, has_mine, has_foreign;
 	uint64_t gone_ns;
 	unsigned gone_asked;
 	enum pl_told told;

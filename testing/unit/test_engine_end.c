@@ -145,6 +145,41 @@ static void a_listener_ends_with_the_last_socket_on_its_port_also_in_a_session_K
 	assert_in_force();
 }
 
+/* Anybody may share a port of UDP, and would keep the latch on it. */
+static void a_listener_that_nobody_holds_ends_with_its_own_socket_K44(void **state)
+{
+	enum { IN_SESSION, RELEASED, LEFT, NR };
+	struct pl_engine_ask ask = ask_for(flow(0));
+	uint64_t ids[2];
+	unsigned nr;
+
+	(void)state;
+	memset(ask.tuple.remote, 0, sizeof(ask.tuple.remote));
+	fake.has_mine = true;
+	for (unsigned how = IN_SESSION; how < NR; how++) {
+		fake.is_gone = false;
+		assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+		if (how == RELEASED)
+			assert_int_equal(pl_engine_release(fake.engine, NULL, ids[0]), 0);
+		if (how == LEFT)
+			pl_engine_owner_gone(fake.engine, SESSION);
+		pl_engine_tick(fake.engine);
+		assert_int_equal(state_of(ids[0]), how == RELEASED ? PL_STATE_LINGERING :
+								     PL_STATE_LISTENER);
+		fake.is_gone = true;
+		pl_engine_tick(fake.engine);
+		if (how == IN_SESSION) {
+			assert_int_equal(state_of(ids[0]), PL_STATE_LISTENER);
+			fake.has_mine = false;
+			fake.has_foreign = true;
+			pl_engine_tick(fake.engine);
+			fake.has_mine = true;
+		}
+		assert_int_equal(state_of(ids[0]), PL_STATE_NONE);
+		assert_int_equal(fake.nr_items, 0);
+	}
+}
+
 static void a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43(void **state)
 {
 	struct pl_owner other = { .kind = PL_OWNER_SESSION, .uid = 5, .number = 6 };
@@ -360,6 +395,7 @@ int main(void)
 		TEST(a_tick_looks_at_each_once_even_if_every_permit_fails),
 		TEST(a_tick_asks_for_sockets_as_long_as_IKE_can_wait_and_blocks_whatever_it_takes),
 		TEST(a_listener_ends_with_the_last_socket_on_its_port_also_in_a_session_K44),
+		TEST(a_listener_that_nobody_holds_ends_with_its_own_socket_K44),
 		TEST(a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43),
 		TEST(a_socket_that_ended_is_looked_for_until_TIME_WAIT_has_ended_too_K43),
 		TEST(a_socket_that_ended_ends_its_latches_whatever_its_tuple_was_K43),

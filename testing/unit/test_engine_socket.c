@@ -248,8 +248,9 @@ static void a_listener_of_which_one_half_fails_leaves_guarded_what_was_guarded_K
 	for (unsigned was_guarded = 0; was_guarded < 2; was_guarded++) {
 		fake.calls = 0;
 		fake.looks = 0;
-		/* read listen save listen; before each listen, what gives way: block forget */
-		fake.fail_at = was_guarded ? 8 : 4;
+		/* read, holders twice, listen save listen; before each listen, what gives way:
+		 * block forget */
+		fake.fail_at = was_guarded ? 10 : 6;
 		forget_log();
 		assert_int_equal(pl_engine_listen_socket(fake.engine, FD, &ask, ids, &nr), -EIO);
 		fake.fail_at = 0;
@@ -365,6 +366,42 @@ static void a_look_that_fails_is_no_latch(void **state)
 	assert_int_equal(fake.nr_items, 0);
 }
 
+static void a_port_with_sockets_of_others_is_refused_to_all_but_root(void **state)
+{
+	struct pl_engine_ask ask = nobody_asks();
+	struct pl_tuple tuple = flow(0);
+	uint64_t ids[2];
+	unsigned nr = 0;
+
+	(void)state;
+	memset(tuple.remote, 0, sizeof(tuple.remote));
+	tuple.proto = PL_TUPLE_UDP;
+	socket_is(tuple);
+	fake.has_foreign = true;
+	forget_log();
+	assert_int_equal(pl_engine_listen_socket(fake.engine, FD, &ask, ids, &nr),
+			 PL_E_PORT_SHARED);
+	assert_string_equal(fake.log, "read holders");
+	assert_int_equal(nr, 0);
+	assert_null(pl_engine_next(fake.engine, NULL, 0));
+	/* nor when nobody can say */
+	fake.has_foreign = false;
+	fake.refuses = "holders";
+	fake.looks = 0;
+	assert_int_equal(pl_engine_listen_socket(fake.engine, FD, &ask, ids, &nr), -EIO);
+	assert_int_equal(fake.nr_items, 0);
+	fake.refuses = NULL;
+	fake.looks = 0;
+	fake.has_mine = true;
+	assert_int_equal(pl_engine_listen_socket(fake.engine, FD, &ask, ids, &nr), 0);
+	assert_int_equal(pl_engine_release(fake.engine, NULL, ids[0]), 0);
+	fake.looks = 0;
+	fake.has_foreign = true;
+	ask.owner.uid = 0;
+	assert_int_equal(pl_engine_listen_socket(fake.engine, FD, &ask, ids, &nr), 0);
+	assert_in_force();
+}
+
 /* Reqids */
 
 static struct pl_fact of_conn(struct pl_fact fact, uint64_t conn)
@@ -422,6 +459,7 @@ int main(void)
 		TEST(latch_conf_forbids_and_demands_K11),
 		TEST(an_owner_ends_the_protection_only_where_latch_conf_lets_him),
 		TEST(a_look_that_fails_is_no_latch),
+		TEST(a_port_with_sockets_of_others_is_refused_to_all_but_root),
 		TEST(a_reqid_names_one_connection_one_peer_and_one_set_of_parameters),
 	};
 #undef TEST

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The ends of sockets, as the kernel of this machine tells and answers them, where it lets us have a
- * network of our own: of which socket it speaks when the tuple is another one by then, or none.
+/* The ends of sockets, as the kernel of this machine tells and answers them, where it lets us have
+ * a network of our own: of which socket it speaks when the tuple is another one by then, or none;
+ * and who has the port of a listener.
  */
 
 #include "kernel/pl_socket_diag.h"
@@ -15,6 +16,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -186,11 +188,119 @@ static void a_datagram_socket_holds_its_first_peer_until_it_is_closed_K43(void *
 	assert_true(is_gone(&second));
 }
 
+static struct pl_holders holders_of(const struct pl_socket_facts *facts, bool is_all)
+{
+	struct pl_holders ret;
+
+	assert_int_equal(pl_diag_operations()->holders(diag, &facts->tuple, facts->cookie,
+						       geteuid(), is_all, &ret), 0);
+	return ret;
+}
+
+static void expect(const struct pl_socket_facts *facts, bool is_all, bool own, bool mine,
+		   bool foreign)
+{
+	struct pl_holders got = holders_of(facts, is_all);
+
+	assert_int_equal(got.has_own, own);
+	assert_int_equal(got.has_mine, mine);
+	if (is_all)
+		assert_int_equal(got.has_foreign, foreign);
+}
+
+/* A socket belongs to whoever makes it. */
+static int of_another_user(int type, uint8_t last, uint16_t port)
+{
+	enum { ANOTHER = 12345 };
+	int fd;
+
+	setfsuid(ANOTHER);
+	fd = bound(type, last, port);
+	setfsuid(geteuid());
+	return fd;
+}
+
+static bool can_be_another_user(void)
+{
+	bool can;
+
+	setfsuid(12345);
+	can = setfsuid(geteuid()) == 12345;
+	return can;
+}
+
+static void sockets_on_a_port_are_told_apart_by_cookie_uid_and_address(void **state)
+{
+	static const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+
+	(void)state;
+	if (diag == NULL || !can_be_another_user())
+		skip();
+	for (unsigned i = 0; i < 2; i++) {
+		int own = bound(types[i], 1, PORT), fd;
+		struct pl_socket_facts facts = facts_of(own), any = facts;
+
+		memset(any.tuple.local, 0, sizeof(any.tuple.local));
+		expect(&facts, true, true, false, false);
+		fd = bound(types[i], 1, PORT);
+		expect(&facts, true, true, true, false);
+		close(fd);
+		fd = of_another_user(types[i], 1, PORT);
+		expect(&facts, true, true, false, true);
+		expect(&facts, false, true, false, false);
+		close(fd);
+		/* another address, which only a listener of all of them shares */
+		fd = of_another_user(types[i], 2, PORT);
+		expect(&facts, true, true, false, false);
+		expect(&any, true, true, false, true);
+		close(fd);
+		fd = of_another_user(types[i], 1, PORT + 1);
+		expect(&any, true, true, false, false);
+		close(fd);
+		/* its own is gone, and others are not */
+		fd = of_another_user(types[i], 1, PORT);
+		close(own);
+		expect(&facts, true, false, false, true);
+		expect(&facts, false, false, false, true);
+		close(fd);
+		expect(&facts, true, false, false, false);
+	}
+}
+
+static void a_connection_of_another_user_counts_where_it_could_lose_packets(void **state)
+{
+	struct pl_socket_facts facts;
+	int listener, client, own;
+
+	(void)state;
+	if (diag == NULL || !can_be_another_user())
+		skip();
+	listener = bound(SOCK_STREAM, 1, PORT);
+	assert_int_equal(listen(listener, 1), 0);
+	client = of_another_user(SOCK_STREAM, 2, PORT);
+	connect_to(client, PORT);
+	own = bound(SOCK_STREAM, 2, PORT);
+	facts = facts_of(own);
+	expect(&facts, true, true, false, true);
+	expect(&facts, false, true, false, false);
+	close(client);
+	/* nobody has what is left of it */
+	expect(&facts, true, true, false, false);
+	/* nor a connection that waits to be accepted */
+	facts = facts_of(listener);
+	expect(&facts, true, true, false, false);
+	close(own);
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_socket_that_was_never_connected_is_told_of_by_its_cookie_K43),
 		cmocka_unit_test(a_datagram_socket_holds_its_first_peer_until_it_is_closed_K43),
+		cmocka_unit_test(sockets_on_a_port_are_told_apart_by_cookie_uid_and_address),
+		cmocka_unit_test(
+			a_connection_of_another_user_counts_where_it_could_lose_packets),
 	};
 
 	return cmocka_run_group_tests_name("socket_end", tests, setup, teardown);

@@ -229,7 +229,10 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
  * @ret:    as pl_engine_listen()
  * @ret_nr: likewise
  *
- * Return: as pl_engine_listen(); pl_socket_judge(); PL_E_SOCKET_CHANGED; what the socket ops said
+ * Only uid 0 may take a port on which others have sockets, too.
+ *
+ * Return: as pl_engine_listen(); pl_socket_judge(); PL_E_PORT_SHARED; PL_E_SOCKET_CHANGED; what the
+ * socket ops said
  */
 int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_engine_ask *ask,
 			    uint64_t ret[static 2], unsigned *ret_nr) PL_MUST_USE;

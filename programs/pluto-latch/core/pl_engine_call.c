@@ -128,11 +128,31 @@ void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session)
 	}
 }
 
+/* Whoever else shares its port does not keep a listener whose owner has let go of it: he could not
+ * get rid of it. While the owner holds it, other sockets of his may be meant as well. */
+static int is_listener_gone(struct pl_world *world, const struct pl_latch *latch, bool *ret)
+{
+	bool is_held = latch->state == PL_STATE_LISTENER && latch->owner.kind == PL_OWNER_SESSION;
+	struct pl_holders holders;
+	int r = world->ops.socket->holders(world->ops.socket_ctx, &latch->tuple, latch->cookie,
+					   latch->owner.uid, false, &holders);
+
+	if (r == 0)
+		*ret = !holders.has_own && !(is_held && holders.has_mine);
+	return r;
+}
+
+static int is_socket_gone(struct pl_world *world, const struct pl_latch *latch, bool *ret)
+{
+	if (pl_tuple_is_listener(&latch->tuple) && latch->cookie != 0)
+		return is_listener_gone(world, latch, ret);
+	return world->ops.socket->is_gone(world->ops.socket_ctx, &latch->tuple, latch->cookie, ret);
+}
+
 static int flow_gone(struct pl_world *world, struct pl_latch *latch)
 {
 	bool is_gone = false;
-	int r = world->ops.socket->is_gone(world->ops.socket_ctx, &latch->tuple, latch->cookie,
-					   &is_gone);
+	int r = is_socket_gone(world, latch, &is_gone);
 
 	if (r != 0 || !is_gone)
 		return r;

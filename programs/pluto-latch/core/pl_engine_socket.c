@@ -136,6 +136,21 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
 	return 0;
 }
 
+/* Every packet in the clear for a latched port is dropped. Who shares a port with others by
+ * SO_REUSEADDR or SO_REUSEPORT would take it away from them. */
+static int judge_port(struct pl_world *world, const struct pl_engine_ask *ask,
+		      const struct pl_tuple *tuple)
+{
+	struct pl_holders holders;
+	int r;
+
+	if (ask->owner.uid == 0)
+		return 0;
+	r = world->ops.socket->holders(world->ops.socket_ctx, tuple, ask->cookie, ask->owner.uid,
+				       true, &holders);
+	return r == 0 && holders.has_foreign ? PL_E_PORT_SHARED : r;
+}
+
 int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_engine_ask *asked,
 			    uint64_t ret[static 2], unsigned *ret_nr)
 {
@@ -159,8 +174,10 @@ int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_en
 	ask.is_v6_only = facts.is_v6_only;
 	ask.cookie = facts.cookie;
 	r = pl_tuple_listener(&ask.tuple, ask.is_v6_only, tuples, &nr);
-	for (unsigned i = 0; r == 0 && i < nr; i++)
+	for (unsigned i = 0; r == 0 && i < nr; i++) {
 		was_guarded[i] = pl_db_find(world->db, &tuples[i]) != NULL;
+		r = judge_port(world, &ask, &tuples[i]);
+	}
 	if (r == 0)
 		r = pl_engine_listen(engine, &ask, ids, &nr);
 	if (r != 0)

@@ -27,7 +27,8 @@ static bool is_complete(const struct pl_ops *ops)
 	       guard->listen != NULL && guard->born != NULL && guard->rebuild != NULL &&
 	       guard->walk != NULL && ops->owner != NULL && ops->owner->alert != NULL &&
 	       ops->socket != NULL && ops->socket->read != NULL && ops->socket->dispose != NULL &&
-	       ops->socket->is_gone != NULL && ops->clock != NULL && ops->clock->now_ns != NULL &&
+	       ops->socket->is_gone != NULL &&
+	       ops->socket->holders != NULL && ops->clock != NULL && ops->clock->now_ns != NULL &&
 	       (ops->ike == NULL ||
 		(ops->ike->initiate != NULL && ops->ike->cancel != NULL));
 }

@@ -198,6 +198,16 @@ struct pl_socket_facts {
 };
 
 /**
+ * struct pl_holders - sockets on the port of a listener, on an address that overlaps
+ * @has_own:     the listener's, known by its cookie
+ * @has_mine:    others of the same uid, without a peer
+ * @has_foreign: sockets of other uids
+ */
+struct pl_holders {
+	bool has_own, has_mine, has_foreign;
+};
+
+/**
  * struct pl_socket_ops - sockets of latched connections
  *
  * @read:    what is known of the socket behind a descriptor of this process. @to is where a socket
@@ -209,12 +219,18 @@ struct pl_socket_facts {
  *         there is no such socket. An error changes nothing else: the guard drops already.
  * @is_gone: *@ret says that neither a socket nor TIME_WAIT holds the tuple, nor anybody the
  *         listener's port. Any doubt is an error, and the flow stays guarded.
+ * @holders: who has the port of this listener, whose socket is @cookie, never 0, and whose owner
+ *         @uid. With @is_all, sockets that have a peer count as foreign, too; without, they are not
+ *         looked at. What nobody owns, TIME_WAIT say, does not count. A doubt about the listener's
+ *         own socket is @has_own; any other one is an error.
  */
 struct pl_socket_ops {
 	int (*read)(void *ctx, int fd, const struct pl_tuple *to, struct pl_socket_facts *ret);
 	int (*dispose)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
 		       enum pl_disposition disposition);
 	int (*is_gone)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, bool *ret);
+	int (*holders)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
+		       bool is_all, struct pl_holders *ret);
 };
 
 /**

@@ -223,10 +223,19 @@ static int op_is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, 
 	return pl_inet_is_gone(&diag->inet, tuple, cookie, ret);
 }
 
+static int op_holders(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
+		      bool is_all, struct pl_holders *ret)
+{
+	struct pl_diag *diag = ctx;
+
+	return pl_inet_holders(&diag->inet, tuple, cookie, uid, is_all, ret);
+}
+
 const struct pl_socket_ops *pl_diag_operations(void)
 {
 	static const struct pl_socket_ops ops = {
 		.read = op_read, .dispose = op_dispose, .is_gone = op_is_gone,
+		.holders = op_holders,
 	};
 
 	return &ops;

@@ -36,6 +36,9 @@
 struct search {
 	const struct pl_tuple *tuple;
 	uint64_t cookie;
+	uint32_t uid;
+	struct pl_holders holders;
+	pl_ask_see *see;
 	bool (*fits)(const struct pl_inet_socket *socket, const struct search *search);
 	bool is_found;
 	struct pl_inet_socket found;
@@ -84,6 +87,28 @@ static int see(void *ctx, const struct nlmsghdr *message)
 	return 0;
 }
 
+static int see_holder(void *ctx, const struct nlmsghdr *message)
+{
+	struct search *search = ctx;
+	struct pl_inet_socket socket;
+	int r = pl_inet_parse(message, search->tuple->proto, &socket);
+
+	if (r != 0)
+		return r;
+	if (fits_cookie(&socket, search)) {
+		search->holders.has_own = true;
+		search->found = socket;
+	} else if (!pl_inet_overlaps(&socket, search->tuple) || socket.is_timewait ||
+		   !socket.is_owned) {
+		return 0;
+	} else if (socket.uid != search->uid) {
+		search->holders.has_foreign = true;
+	} else if (socket.tuple.remote_port == 0) {
+		search->holders.has_mine = true;
+	}
+	return 0;
+}
+
 /* A packet of the connection finds it. Only TCP: UDP's lookup is another one. */
 static int look_by_hash(struct pl_inet *inet, struct search *search)
 {
@@ -108,7 +133,7 @@ static int look_in_lists(struct pl_inet *inet, struct search *search, uint16_t r
 		r = pl_ask(inet->ask,
 			   pl_inet_build_dump(buf, families[i], search->tuple->proto,
 					      search->tuple->local_port, remote_port, states),
-			   see, search);
+			   search->see, search);
 	/* Here it means that nobody makes the list. */
 	return r == -ENOENT ? PL_E_UNSUPPORTED : r;
 }
@@ -121,7 +146,8 @@ static int look_for_bound(struct pl_inet *inet, struct search *search)
 int pl_inet_find(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t cookie,
 		 struct pl_inet_socket *ret)
 {
-	struct search search = { .tuple = tuple, .cookie = cookie, .fits = fits_tuple };
+	struct search search = { .tuple = tuple, .cookie = cookie, .see = see,
+				 .fits = fits_tuple };
 	int r = look_by_hash(inet, &search);
 
 	if (r == 0 && !search.is_found)
@@ -205,7 +231,8 @@ static int look_for_listener(struct pl_inet *inet, struct search *search)
 
 int pl_inet_is_gone(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t cookie, bool *ret)
 {
-	struct search search = { .tuple = tuple, .cookie = cookie, .fits = fits_tuple };
+	struct search search = { .tuple = tuple, .cookie = cookie, .see = see,
+				 .fits = fits_tuple };
 	int r;
 
 	if (pl_tuple_is_listener(tuple))
@@ -225,12 +252,48 @@ int pl_inet_is_gone(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t
 	return 0;
 }
 
+/* Before 6.8: one that was seen listening is over when it does not listen any more; one that was
+ * not may be bound. */
+static int look_for_own(struct pl_inet *inet, struct search *search)
+{
+	bool is_free = true;
+	int r = 0;
+
+	if (search->holders.has_own && search->found.is_listening)
+		pl_seen_put(inet->seen, search->cookie);
+	else if (!search->holders.has_own && !pl_seen_has(inet->seen, search->cookie))
+		r = pl_bind_probe(search->tuple, &is_free);
+	if (!is_free)
+		search->holders.has_own = true;
+	return r;
+}
+
+int pl_inet_holders(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t cookie,
+		    uint32_t uid, bool is_all, struct pl_holders *ret)
+{
+	struct search search = { .tuple = tuple, .cookie = cookie, .uid = uid, .see = see_holder };
+	bool is_datagram = tuple->proto == PL_TUPLE_UDP;
+	bool is_listed = inet->has_bound && tuple->proto == PL_TUPLE_TCP;
+	int r = is_listed ? look_for_bound(inet, &search) : 0;
+
+	if (r == 0)
+		r = look_in_lists(inet, &search, 0,
+				  is_all || is_datagram ? PL_INET_ANY_STATE : PL_INET_LISTEN);
+	if (r == 0 && is_listed)
+		r = look_for_bound(inet, &search);
+	else if (r == 0 && !is_datagram)
+		r = look_for_own(inet, &search);
+	if (r == 0)
+		*ret = search.holders;
+	return r;
+}
+
 /* Binds a socket, and looks whether it is listed. */
 int pl_inet_has_bound(struct pl_ask *ask, bool *ret)
 {
 	struct sockaddr_in end = { .sin_family = AF_INET };
 	struct pl_tuple tuple = { .af = PL_AF_IP4, .proto = PL_TUPLE_TCP };
-	struct search search = { .tuple = &tuple, .fits = fits_cookie };
+	struct search search = { .tuple = &tuple, .see = see, .fits = fits_cookie };
 	struct pl_inet inet = { .ask = ask };
 	socklen_t size = sizeof(end), cookie_size = sizeof(search.cookie);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP), r = 0;

@@ -3,6 +3,7 @@
 #ifndef PL_SOCKET_GONE_H
 #define PL_SOCKET_GONE_H
 
+#include "core/pl_ops.h"
 #include "core/pl_tuple.h"
 #include "kernel/pl_socket_ask.h"
 #include "kernel/pl_socket_inet.h"
@@ -57,5 +58,21 @@ int pl_inet_find(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t co
  */
 int pl_inet_is_gone(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t cookie,
 		    bool *ret) PL_MUST_USE;
+
+/**
+ * pl_inet_holders() - holders of struct pl_socket_ops
+ * @inet:   whom to ask
+ * @tuple:  a 3-tuple, normal
+ * @cookie: of the listener's socket
+ * @uid:    of its owner
+ * @is_all: sockets that have a peer are foreign, too
+ * @ret:    the answer
+ *
+ * Before Linux 6.8, TCP sockets that are bound and nothing else are not seen.
+ *
+ * Return: as above
+ */
+int pl_inet_holders(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t cookie,
+		    uint32_t uid, bool is_all, struct pl_holders *ret) PL_MUST_USE;
 
 #endif

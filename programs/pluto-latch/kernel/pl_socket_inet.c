@@ -142,6 +142,8 @@ int pl_inet_parse(const struct nlmsghdr *message, uint8_t proto, struct pl_inet_
 	socket.is_timewait = proto == PL_TUPLE_TCP && msg.idiag_timer == TIMER_TIMEWAIT;
 	socket.is_request = proto == PL_TUPLE_TCP && msg.idiag_state == TCP_SYN_RECV &&
 			    msg.idiag_inode == 0;
+	socket.is_owned = msg.idiag_inode != 0;
+	socket.uid = msg.idiag_uid;
 	socket.is_listening = msg.idiag_state == TCP_LISTEN;
 	read_attributes(message, &socket);
 	read_ends(&msg, &socket.tuple);

@@ -24,6 +24,8 @@ struct nlmsghdr;
  * @is_timewait: no socket any more: TIME_WAIT, or FIN_WAIT2 without an owner
  * @is_request:  not a socket yet: a SYN was answered
  * @is_listening: state LISTEN
+ * @is_owned:    some process has it; not so before it is accepted, and after it was closed
+ * @uid:         of whoever made it, when @is_owned
  * @is_v6_only:  IPV6_V6ONLY; known of sockets without a peer, false otherwise
  * @family:      of the socket: AF_INET or AF_INET6
  * @id:          for pl_inet_build_destroy()
@@ -31,7 +33,8 @@ struct nlmsghdr;
 struct pl_inet_socket {
 	struct pl_tuple tuple;
 	uint64_t cookie;
-	bool is_timewait, is_request, is_listening, is_v6_only;
+	bool is_timewait, is_request, is_listening, is_v6_only, is_owned;
+	uint32_t uid;
 	uint8_t family;
 	struct inet_diag_sockid id;
 };
