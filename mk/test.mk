@@ -49,9 +49,7 @@ KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missi
 	%/test_socket_diag %/test_socket_end,$(UNIT_TESTS))
 $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
-ENGINE_TESTS := $(filter %/test_engine_latch %/test_engine_faults %/test_engine_socket \
-	%/test_engine_start %/test_engine_end %/test_engine_wait %/test_engine_memory \
-	%/test_bus_memory,$(UNIT_TESTS))
+ENGINE_TESTS := $(filter $(BUILD)/unit/test_engine_% %/test_bus_memory,$(UNIT_TESTS))
 $(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c)
 $(BUILD)/unit/test_engine_memory: UNIT_LIBS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))

@@ -49,6 +49,7 @@ struct pl_owner {
  * @is_unsure:   guard or store refused a change: the guard blocks again before it ever permits
  * @is_inherited: left in the guard by a predecessor: nobody asked for it, no limit counts it
  * @is_heir:     its flow was guarded by the latch that gave way to it: no failure sets it free
+ * @is_early:    born from an SA of just this connection, and nobody has presented its socket yet
  * @is_leaving:  its socket ended; what is left of it, TIME_WAIT say, is waited for
  * @is_minded:   changed by pl_db_mind() only
  * @generation:  of the database when the latch last changed; the engine's to set
@@ -67,6 +68,7 @@ struct pl_latch {
 	bool is_unsure : 1;
 	bool is_inherited : 1;
 	bool is_heir : 1;
+	bool is_early : 1;
 	bool is_leaving : 1;
 	bool is_minded : 1;
 	bool is_late : 1;

@@ -207,6 +207,7 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 	(void)pl_db_touch(world->db, &query, retire, &about, NULL);
 	recheck_touched(world, sa);
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
+	pl_birth_over(world, sa);
 	pl_sa_free(sa);
 }
 
@@ -219,6 +220,7 @@ static void sa_up(struct pl_world *world, uint64_t child)
 	sa->is_up = true;
 	recheck_touched(world, sa);
 	pl_wait_reap(world);
+	pl_birth_of_sa(world, sa);
 }
 
 /* The gate of last resort */

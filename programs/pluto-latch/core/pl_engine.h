@@ -259,7 +259,9 @@ int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
  * @ret_id: of the latch, also when it is BROKEN
  *
  * The listener's owner owns it and is told, before this returns (K24). With anything in doubt (a
- * conflict, two reqids, none, an SA that is gone, too little protection) the latch is BROKEN.
+ * conflict, two reqids, none, an SA that is gone, too little protection) the latch is BROKEN. An SA
+ * of just one connection of a listener is that trigger already when it comes up (L14); its latch is
+ * then there before the connection is.
  *
  * Return: 0 also for a BROKEN latch; PL_E_UNAVAILABLE; errors of pl_tuple_connection();
  * PL_E_NOT_FOUND without a listener; PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; -ENOMEM; what guard

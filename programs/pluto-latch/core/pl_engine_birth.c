@@ -298,28 +298,45 @@ int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
 	return 0;
 }
 
+/**
+ * struct birth - what a connection of a listener is born under
+ * @reqid:    of its first packet, as whoever reports it says; 0: he does not know
+ * @is_early: there was no packet yet: @reqid is of an SA of just this connection
+ */
+struct birth {
+	uint32_t reqid;
+	bool is_early;
+};
+
 /* The reqid of the first packet. Return: 0 when there is any doubt about it. */
-static uint32_t born_under(struct pl_world *world, const struct pl_tuple *tuple, uint32_t reqid)
+static uint32_t born_under(struct pl_world *world, const struct pl_tuple *tuple,
+			   const struct birth *birth)
 {
 	uint32_t seen[2] = { 0, 0 };
 	unsigned nr = 0;
 
-	if (world->ops.guard->born(world->ops.guard_ctx, tuple, seen, &nr) != 0 || nr != 1)
+	if (world->ops.guard->born(world->ops.guard_ctx, tuple, seen, &nr) != 0)
 		return 0;
-	return reqid == 0 || reqid == seen[0] ? seen[0] : 0;
+	if (nr == 0 && birth->is_early)
+		return birth->reqid;
+	if (nr != 1)
+		return 0;
+	return birth->reqid == 0 || birth->is_early || birth->reqid == seen[0] ? seen[0] : 0;
 }
 
 static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
-			struct pl_latch *latch, uint32_t reqid)
+			struct pl_latch *latch, const struct birth *birth)
 {
 	struct pl_wish wish = { .require = latch->require };
 	struct pl_why why = { .listener = listener->id };
 	struct pl_lesson lesson = { .has_carrier = false };
 	int r = world->ops.guard->guard(world->ops.guard_ctx, &latch->tuple);
+	uint32_t reqid;
 
 	if (r != 0)
 		return r;
-	reqid = born_under(world, &latch->tuple, reqid);
+	latch->is_early = birth->is_early;
+	reqid = born_under(world, &latch->tuple, birth);
 	r = reqid == 0 ? PL_E_SHARED_REQID :
 			 learn_for(world, latch, &wish, reqid, &lesson);
 	if (r == 0)
@@ -342,8 +359,8 @@ static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 }
 
 /* @ask: of the listener's owner, or of whoever presents the socket. */
-static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, uint32_t reqid,
-		      uint64_t *ret_id)
+static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask,
+		      const struct birth *birth, uint64_t *ret_id)
 {
 	struct pl_latch *listener = pl_db_find_listener(world->db, &ask->tuple), *latch;
 	int r;
@@ -354,7 +371,7 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask, u
 	if (r != 0)
 		return r;
 	take_wishes(world, latch, ask);
-	r = accept_latch(world, listener, latch, reqid);
+	r = accept_latch(world, listener, latch, birth);
 	if (r != 0)
 		miscarry(world, latch);
 	else
@@ -391,7 +408,41 @@ int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *from, uint
 		return PL_E_NOT_FOUND;
 	ask = ask_of_listener(listener, &tuple);
 	ask.cookie = cookie;
-	return accept_ask(world, &ask, reqid, ret_id);
+	return accept_ask(world, &ask, &(struct birth) { .reqid = reqid }, ret_id);
+}
+
+void pl_birth_of_sa(struct pl_world *world, const struct pl_sa *sa)
+{
+	struct birth birth = { .reqid = sa->reqid, .is_early = true };
+	const struct pl_latch *listener;
+	struct pl_engine_ask ask;
+	struct pl_tuple tuple;
+	uint64_t id;
+
+	if (pl_tuple_of_selectors(sa->role, &sa->tsi, &sa->tsr, &tuple) != 0 ||
+	    pl_db_find(world->db, &tuple) != NULL)
+		return;
+	listener = pl_db_find_listener(world->db, &tuple);
+	if (listener == NULL)
+		return;
+	ask = ask_of_listener(listener, &tuple);
+	/* Without a latch its connection is born with its first packet, as all others are. */
+	(void)!accept_ask(world, &ask, &birth, &id);
+}
+
+/* Nobody came, or whoever came is gone: only his socket could tell. */
+void pl_birth_over(struct pl_world *world, const struct pl_sa *sa)
+{
+	struct pl_latch *latch;
+	struct pl_tuple tuple;
+
+	if (pl_tuple_of_selectors(sa->role, &sa->tsi, &sa->tsr, &tuple) != 0)
+		return;
+	latch = pl_db_find(world->db, &tuple);
+	if (latch == NULL || !latch->is_early)
+		return;
+	latch->is_leaving = true;
+	pl_step_mind(world, latch);
 }
 
 /* Of two requests the stricter one; of two modes that exclude each other, none is left. */
@@ -407,6 +458,27 @@ static int add_require(struct pl_require *to, const struct pl_require *more)
 	if (more->mode != PL_MODE_NONE)
 		to->mode = more->mode;
 	return 0;
+}
+
+/* The latch that is there since its SA came up gets its socket. */
+static int adopt(struct pl_world *world, struct pl_latch *latch, const struct pl_engine_ask *ask,
+		 uint64_t *ret_id)
+{
+	if (latch->state == PL_STATE_ESTABLISHED &&
+	    pl_params_meet(&latch->params, &ask->require) != 0)
+		return PL_E_WEAK;
+	take_wishes(world, latch, ask);
+	latch->is_early = false;
+	latch->is_leaving = false;
+	*ret_id = latch->id;
+	return 0;
+}
+
+static bool is_orphan(const struct pl_latch *latch)
+{
+	return latch != NULL && latch->is_early &&
+	       (latch->state == PL_STATE_ESTABLISHED || latch->state == PL_STATE_BROKEN ||
+		latch->state == PL_STATE_DEAD);
 }
 
 int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *asked,
@@ -434,8 +506,10 @@ int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *aske
 		r = add_require(&ask.require, &listener->require);
 	if (r == 0 && asked->disposition == PL_DISPOSITION_DEFAULT)
 		ask.disposition = listener->disposition;
+	latch = pl_db_find(world->db, &tuple);
 	if (r == 0)
-		r = accept_ask(world, &ask, 0, &id);
+		r = is_orphan(latch) ? adopt(world, latch, &ask, &id) :
+				       accept_ask(world, &ask, &(struct birth) { .reqid = 0 }, &id);
 	if (r != 0)
 		return r;
 	latch = pl_db_find_id(world->db, id);

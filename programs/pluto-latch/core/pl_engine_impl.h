@@ -54,6 +54,20 @@ int pl_birth_complete(struct pl_world *world, struct pl_latch *latch, const stru
 		      struct pl_lesson *ret) PL_MUST_USE;
 
 /**
+ * pl_birth_of_sa() - an SA came up: one of just one connection of a listener is its birth (L14)
+ * @world: the world
+ * @sa:    of the mirror
+ */
+void pl_birth_of_sa(struct pl_world *world, const struct pl_sa *sa);
+
+/**
+ * pl_birth_over() - an SA is gone: who was born from it and never came is looked for
+ * @world: the world
+ * @sa:    out of the mirror
+ */
+void pl_birth_over(struct pl_world *world, const struct pl_sa *sa);
+
+/**
  * pl_wait_begin() - a latch in PL_STATE_LARVAL waits for SAs; pluto is asked for them
  * @world: the world; has struct pl_ike_ops
  * @latch: its flow is guarded

@@ -215,6 +215,32 @@ bool pl_tuple_is_covered(const struct pl_tuple *tuple, enum pl_role role,
 	return false;
 }
 
+static bool is_single(const struct pl_ts_list *list)
+{
+	const struct pl_ts *ts = &list->list[0];
+
+	return list->len == 1 && ts->lo_port == ts->hi_port &&
+	       memcmp(ts->lo, ts->hi, sizeof(ts->lo)) == 0;
+}
+
+int pl_tuple_of_selectors(enum pl_role role, const struct pl_ts_list *tsi,
+			  const struct pl_ts_list *tsr, struct pl_tuple *ret)
+{
+	const struct pl_ts *local = &(role == PL_ROLE_INITIATOR ? tsi : tsr)->list[0];
+	const struct pl_ts *remote = &(role == PL_ROLE_INITIATOR ? tsr : tsi)->list[0];
+	struct pl_tuple tuple = {
+		.af = local->af, .proto = local->proto, .local_port = local->lo_port,
+		.remote_port = remote->lo_port,
+	};
+
+	if ((role != PL_ROLE_INITIATOR && role != PL_ROLE_RESPONDER) || !is_single(tsi) ||
+	    !is_single(tsr) || local->af != remote->af || local->proto != remote->proto)
+		return PL_E_NOT_FOUND;
+	memcpy(tuple.local, local->lo, sizeof(tuple.local));
+	memcpy(tuple.remote, remote->lo, sizeof(tuple.remote));
+	return pl_tuple_connection(&tuple, ret);
+}
+
 bool pl_tuple_ts_meets(const struct pl_ts *ts, uint8_t af, const uint8_t addr[static 16],
 		       uint8_t proto, uint16_t port)
 {

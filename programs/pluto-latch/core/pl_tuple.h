@@ -113,6 +113,18 @@ bool pl_tuple_is_covered(const struct pl_tuple *tuple, enum pl_role role,
 			 const struct pl_ts_list *tsi, const struct pl_ts_list *tsr);
 
 /**
+ * pl_tuple_of_selectors() - the one connection that these selectors let pass
+ * @role: ours in the exchange that made the SA
+ * @tsi:  of the initiator
+ * @tsr:  of the responder
+ * @ret:  normal
+ *
+ * Return: 0; PL_E_NOT_FOUND when they are wider; errors of pl_tuple_connection()
+ */
+int pl_tuple_of_selectors(enum pl_role role, const struct pl_ts_list *tsi,
+			  const struct pl_ts_list *tsr, struct pl_tuple *ret) PL_MUST_USE;
+
+/**
  * pl_tuple_is_touched() - an SA with these selectors may carry a packet of the connection
  * @tuple: a connection
  * @role:  as above
