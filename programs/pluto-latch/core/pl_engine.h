@@ -418,6 +418,14 @@ void pl_engine_tick(struct pl_engine *engine);
 int pl_engine_guard_lost(struct pl_engine *engine) PL_MUST_USE;
 
 /**
+ * pl_engine_is_guarding() - as far as the engine knows, the guard is in force
+ * @engine: the engine
+ *
+ * Return: false also before pl_engine_start()
+ */
+bool pl_engine_is_guarding(const struct pl_engine *engine);
+
+/**
  * pl_engine_compare() - is in the kernel's guard what the database says
  * @engine:      the engine
  * @ret_missing: elements that are not in force

@@ -126,6 +126,11 @@ int pl_engine_guard_lost(struct pl_engine *engine)
 	return 0;
 }
 
+bool pl_engine_is_guarding(const struct pl_engine *engine)
+{
+	return engine->is_latching && engine->world.is_guarding;
+}
+
 /* Field by field: there may be padding. */
 static int compare(const void *one, const void *two)
 {

@@ -48,7 +48,7 @@ struct pl_daemon {
 	struct event_base *base;
 	struct event *timer, *guard_event, *watch_event;
 	uint64_t wake_ns;	/* CLOCK_MONOTONIC; 0 is never */
-	bool is_guard_silent;	/* its loss was reported */
+	bool is_guard_lost;	/* and that was said */
 };
 
 __attribute__((format(printf, 2, 3)))
@@ -100,6 +100,23 @@ static int wake_at(void *ctx, uint64_t mono_ns)
 
 static const struct pl_clock_ops clock_ops = { .now_ns = now_ns, .wake_at = wake_at };
 
+/* Whoever found out, and whoever put it back: lost and back are said once each.
+ * @error: why it is lost, if it is */
+static void tell_guard(struct pl_daemon *daemon, bool is_restored, int error)
+{
+	bool is_lost = !pl_engine_is_guarding(daemon->engine);
+
+	if (is_lost && !daemon->is_guard_lost)
+		say(daemon, "latch: the guard is not in force: %s No SA is installed until it is",
+		    pl_strerror(error));
+	else if (!is_lost && daemon->is_guard_lost)
+		say(daemon, "latch: the guard is in force again");
+	else if (!is_lost && is_restored)
+		say(daemon, "latch: somebody changed the nftables table inet latch; "
+			    "it is whole again");
+	daemon->is_guard_lost = is_lost;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct pl_daemon *daemon = ctx;
@@ -108,10 +125,11 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	daemon->wake_ns = 0;
 	pl_engine_tick(daemon->engine);
+	tell_guard(daemon, false, PL_E_UNAVAILABLE);
 }
 
-/* Somebody changed nf_tables. The guard puts its table back itself; the engine learns when it could
- * not. */
+/* Somebody changed nf_tables. The guard puts its table back itself; when it could not, or could not
+ * before, the engine does. */
 static void on_guard(evutil_socket_t fd, short what, void *ctx)
 {
 	struct pl_daemon *daemon = ctx;
@@ -120,15 +138,11 @@ static void on_guard(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (r != 0)
+	if (r != 0 || !pl_engine_is_guarding(daemon->engine)) {
 		r = pl_engine_guard_lost(daemon->engine);
-	if (r != 0 && !daemon->is_guard_silent)
-		say(daemon, "latch: the guard is not in force: %s No SA is installed until it is",
-		    pl_strerror(r));
-	daemon->is_guard_silent = r != 0;
-	if (r == 0 && is_restored)
-		say(daemon, "latch: somebody changed the nftables table inet latch; "
-			    "it is whole again");
+		is_restored = r == 0;
+	}
+	tell_guard(daemon, is_restored, r);
 }
 
 /* A socket without a peer may have been a listener, of both families if it was of IPv6. */

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What an administrator reads of the guard: that it was lost, and that it is back, whichever of its
+ * keepers found out and put it back. Every layer but the engine is a fake, at link time.
+ */
+
+#include "bus/pl_bus.h"
+#include "daemon/pl_daemon.h"
+#include "daemon/pl_offload.h"
+#include "kernel/pl_guard.h"
+#include "kernel/pl_socket_diag.h"
+#include "kernel/pl_socket_watch.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* @dispatch: what the guard finds when it is woken, and @is_restored; @rebuild: what it says when
+ * the engine wants it anew */
+static struct {
+	struct event_base *base;
+	struct pl_engine *engine;
+	struct pl_daemon *daemon;
+	int guard[2], watch[2], dispatch, rebuild;
+	bool is_restored;
+	unsigned nr_rebuilds;
+	char log[2048];
+} stage;
+
+static int ok(void)
+{
+	return 0;
+}
+
+/* The guard */
+
+int pl_guard_open(unsigned parts, struct pl_guard **ret)
+{
+	(void)parts;
+	*ret = (struct pl_guard *)&stage;
+	return 0;
+}
+
+const char *pl_guard_open_hint(int error)
+{
+	(void)error;
+	return NULL;
+}
+
+struct pl_guard *pl_guard_close(struct pl_guard *guard)
+{
+	(void)guard;
+	return NULL;
+}
+
+void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx)
+{
+	(void)guard;
+	(void)first;
+	(void)ctx;
+}
+
+int pl_guard_adopt(struct pl_guard *guard)
+{
+	(void)guard;
+	return PL_E_NOT_FOUND;
+}
+
+const char *pl_guard_missing(const struct pl_guard *guard)
+{
+	(void)guard;
+	return NULL;
+}
+
+int pl_guard_fd(const struct pl_guard *guard)
+{
+	(void)guard;
+	return stage.guard[0];
+}
+
+int pl_guard_dispatch(struct pl_guard *guard, bool *ret_restored)
+{
+	char byte;
+
+	(void)guard;
+	assert_int_equal(read(stage.guard[0], &byte, 1), 1);
+	*ret_restored = stage.is_restored;
+	return stage.dispatch;
+}
+
+static int rebuild(void *ctx, const struct pl_guard_item *items, size_t nr)
+{
+	(void)ctx;
+	(void)items;
+	(void)nr;
+	stage.nr_rebuilds++;
+	return stage.rebuild;
+}
+
+const struct pl_guard_ops *pl_guard_operations(void)
+{
+	/* without latches, nothing else is called but walk */
+	static struct pl_guard_ops ops;
+
+	ops = (struct pl_guard_ops) {
+		(void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok,
+		rebuild, (void *)ok,
+	};
+	return &ops;
+}
+
+/* Sockets, offload, bus */
+
+int pl_diag_open(struct pl_diag **ret)
+{
+	*ret = (struct pl_diag *)&stage;
+	return 0;
+}
+
+struct pl_diag *pl_diag_close(struct pl_diag *diag)
+{
+	(void)diag;
+	return NULL;
+}
+
+const struct pl_socket_ops *pl_diag_operations(void)
+{
+	static struct pl_socket_ops ops;
+
+	ops = (struct pl_socket_ops) { (void *)ok, (void *)ok, (void *)ok, (void *)ok };
+	return &ops;
+}
+
+int pl_watch_open(struct pl_watch **ret)
+{
+	*ret = (struct pl_watch *)&stage;
+	return 0;
+}
+
+struct pl_watch *pl_watch_close(struct pl_watch *watch)
+{
+	(void)watch;
+	return NULL;
+}
+
+int pl_watch_fd(const struct pl_watch *watch)
+{
+	(void)watch;
+	return stage.watch[0];
+}
+
+int pl_watch_dispatch(struct pl_watch *watch, pl_watch_see *see, void *ctx, bool *ret_lost)
+{
+	(void)watch;
+	(void)see;
+	(void)ctx;
+	*ret_lost = false;
+	return 0;
+}
+
+struct pl_offload *pl_offload_new(enum pl_conf_gro mode, pl_daemon_log *log)
+{
+	(void)mode;
+	(void)log;
+	return (struct pl_offload *)&stage;
+}
+
+int pl_offload_begin(void *offload)
+{
+	(void)offload;
+	return 0;
+}
+
+int pl_offload_attach(struct pl_offload *offload, struct event_base *base)
+{
+	(void)offload;
+	(void)base;
+	return 0;
+}
+
+struct pl_offload *pl_offload_free(struct pl_offload *offload)
+{
+	(void)offload;
+	return NULL;
+}
+
+struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx)
+{
+	(void)conf;
+	(void)log;
+	(void)ctx;
+	return (struct pl_bus *)&stage;
+}
+
+const struct pl_owner_ops *pl_bus_owner_ops(void)
+{
+	static struct pl_owner_ops ops;
+
+	ops.alert = (void *)ok;
+	return &ops;
+}
+
+int pl_bus_attach(struct pl_bus *bus, struct event_base *base, const char *address,
+		  struct pl_engine *engine)
+{
+	(void)bus;
+	(void)base;
+	(void)address;
+	(void)engine;
+	return 0;
+}
+
+struct pl_bus *pl_bus_free(struct pl_bus *bus)
+{
+	(void)bus;
+	return NULL;
+}
+
+/* The daemon */
+
+static void note(const char *text)
+{
+	size_t len = strlen(stage.log);
+
+	snprintf(stage.log + len, sizeof(stage.log) - len, "%s\n", text);
+}
+
+static int setup(void **state)
+{
+	char error[PL_DAEMON_ERROR_MAX] = "", path[] = "/tmp/latch.conf.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	memset(&stage, 0, sizeof(stage));
+	assert_true(fd >= 0);
+	assert_int_equal(setenv("PLUTO_LATCH_CONF", path, 1), 0);
+	assert_int_equal(pipe(stage.guard), 0);
+	assert_int_equal(pipe(stage.watch), 0);
+	stage.base = event_base_new();
+	stage.engine = pl_engine_new(NULL, NULL);
+	assert_int_equal(pl_daemon_start(stage.engine, note, &stage.daemon, error), 0);
+	assert_int_equal(pl_daemon_attach(stage.daemon, stage.base), 0);
+	stage.nr_rebuilds = 0;
+	stage.log[0] = '\0';
+	close(fd);
+	unlink(path);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	pl_daemon_free(stage.daemon);
+	pl_engine_free(stage.engine);
+	event_base_free(stage.base);
+	for (unsigned i = 0; i < 2; i++) {
+		close(stage.guard[i]);
+		close(stage.watch[i]);
+	}
+	return 0;
+}
+
+/* Return: what was said since the last time */
+static const char *said(void)
+{
+	static char text[sizeof(stage.log)];
+
+	memcpy(text, stage.log, sizeof(text));
+	stage.log[0] = '\0';
+	return text;
+}
+
+static void somebody_changes_nf_tables(int dispatch, bool is_restored, int anew)
+{
+	stage.dispatch = dispatch;
+	stage.is_restored = is_restored;
+	stage.rebuild = anew;
+	assert_int_equal(write(stage.guard[1], "x", 1), 1);
+	assert_int_equal(event_base_loop(stage.base, EVLOOP_ONCE), 0);
+}
+
+static void tick(int anew)
+{
+	unsigned before = stage.nr_rebuilds;
+
+	stage.rebuild = anew;
+	while (stage.nr_rebuilds == before)
+		assert_int_equal(event_base_loop(stage.base, EVLOOP_ONCE), 0);
+}
+
+#define WHOLE "latch: somebody changed the nftables table inet latch; it is whole again\n"
+#define LOST "latch: the guard is not in force: "
+#define BACK "latch: the guard is in force again\n"
+
+static void a_guard_that_puts_itself_back_is_logged(void **state)
+{
+	(void)state;
+	somebody_changes_nf_tables(0, false, 0);
+	assert_string_equal(said(), "");
+	somebody_changes_nf_tables(0, true, 0);
+	assert_string_equal(said(), WHOLE);
+}
+
+static void a_guard_that_the_engine_puts_back_is_logged(void **state)
+{
+	(void)state;
+	somebody_changes_nf_tables(-EIO, false, 0);
+	assert_int_equal(stage.nr_rebuilds, 1);
+	assert_string_equal(said(), WHOLE);
+}
+
+static void a_guard_that_a_tick_puts_back_is_logged_lost_and_back_each_once(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		somebody_changes_nf_tables(-EIO, false, -EIO);
+		assert_memory_equal(stage.log, LOST, strlen(LOST));
+		assert_ptr_equal(strchr(stage.log, '\n'), stage.log + strlen(stage.log) - 1);
+		said();
+		/* again, while it is lost */
+		if (round == 0)
+			tick(-EIO);
+		else
+			somebody_changes_nf_tables(-EIO, false, -EIO);
+		assert_string_equal(said(), "");
+		tick(0);
+		assert_string_equal(said(), BACK);
+	}
+}
+
+static void a_lost_guard_that_the_next_change_brings_back_is_logged(void **state)
+{
+	(void)state;
+	somebody_changes_nf_tables(-EIO, false, -EIO);
+	assert_memory_equal(said(), LOST, strlen(LOST));
+	somebody_changes_nf_tables(-EIO, false, 0);
+	assert_string_equal(said(), BACK);
+	/* The table is back, and the engine does not know yet that it is whole. */
+	somebody_changes_nf_tables(-EIO, false, -EIO);
+	assert_memory_equal(said(), LOST, strlen(LOST));
+	somebody_changes_nf_tables(0, true, 0);
+	assert_string_equal(said(), BACK);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_guard_that_puts_itself_back_is_logged),
+		TEST(a_guard_that_the_engine_puts_back_is_logged),
+		TEST(a_guard_that_a_tick_puts_back_is_logged_lost_and_back_each_once),
+		TEST(a_lost_guard_that_the_next_change_brings_back_is_logged),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);
+}
