@@ -147,6 +147,18 @@ static void the_keys_of_a_latch_are_those_of_the_file(void **state)
 	assert_true(nr > 25);
 }
 
+/* pluto proposes extended sequence numbers: readers compare this text. */
+static void the_example_of_a_suite_is_one_as_the_service_writes_it(void **state)
+{
+	char text[PL_SUITE_TEXT_MAX], quoted[PL_SUITE_TEXT_MAX + 2];
+	struct pl_suite suite;
+
+	(void)state;
+	assert_int_equal(pl_suite_make(PL_PROTO_ESP, "AES_GCM_16", 256, "", true, &suite), 0);
+	snprintf(quoted, sizeof(quoted), "\"%s\"", pl_suite_text(&suite, text));
+	assert_non_null(strstr(pl_bus_xml, quoted));
+}
+
 static void the_keys_of_a_request_are_those_of_the_file(void **state)
 {
 	const char *at = strstr(pl_bus_xml, "\n  REQUEST of Latch and Listen");
@@ -225,6 +237,7 @@ int main(void)
 		cmocka_unit_test(members_of_file_and_service_are_the_same),
 		cmocka_unit_test(properties_of_file_and_service_are_the_same),
 		cmocka_unit_test(the_keys_of_a_latch_are_those_of_the_file),
+		cmocka_unit_test(the_example_of_a_suite_is_one_as_the_service_writes_it),
 		cmocka_unit_test(the_keys_of_a_request_are_those_of_the_file),
 		cmocka_unit_test(the_policy_of_the_bus_names_every_member),
 		cmocka_unit_test(members_are_found_by_name_with_or_without_interface),
