@@ -18,6 +18,9 @@ BENCH_KERNEL := $(addprefix $(BUILD)/bench/,g4_break g6_packet g7_birth)
 $(BENCH_KERNEL): $(call objects,gcc,testing/bench/netns.c $(KERNEL_SRC))
 $(BENCH_KERNEL): BENCH_LIBS = $(KERNEL_LIBS)
 
+# scenario guard-cost runs it where there is ESP
+GUEST_PROGRAMS += $(BUILD)/bench/g6_packet
+
 $(BUILD)/bench/%: testing/bench/%.c testing/bench/bench.h $(BENCH_OBJECTS) | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(filter-out -MMD -MP -fPIE,$(OURS_CFLAGS)) $(BENCH_CFLAGS) -o $@ $< \

@@ -116,6 +116,42 @@ static void a_pair_lives_as_long_as_its_flows(void **state)
 	pl_mirror_free(mirror);
 }
 
+static void a_block_of_ports_lives_as_long_as_one_of_them(void **state)
+{
+	struct pl_mirror *mirror = pl_mirror_new(key);
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct model *model = calloc(1, sizeof(*model));
+	struct pl_tuple one = flow(0, 1, PL_TUPLE_TCP), two = flow(0, 2, PL_TUPLE_UDP);
+	struct pl_tuple listener = { .af = PL_AF_IP6, .proto = PL_TUPLE_TCP, .local_port = 32 };
+
+	(void)state;
+	assert_non_null(model);
+	one.local_port = 16;
+	two.local_port = 31;
+	pl_nft_batch_begin(&batch, 1);
+	assert_int_equal(pl_mirror_add(mirror, &batch, &one), 0);
+	assert_int_equal(pl_mirror_add(mirror, &batch, &two), 0);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PORTS), 1);
+	pl_nft_batch_begin(&batch, 1);
+	assert_int_equal(pl_mirror_add(mirror, &batch, &listener), 0);
+	pl_mirror_births(&batch, pl_mirror_find(mirror, &listener), false);
+	pl_mirror_remove(mirror, &batch, pl_mirror_find(mirror, &two));
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PORTS), 2);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_remove(mirror, &batch, pl_mirror_find(mirror, &one));
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PORTS), 1);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_remove(mirror, &batch, pl_mirror_find(mirror, &listener));
+	run(model, &batch);
+	assert_int_equal(model->nr, 0);
+	free(model);
+	pl_nft_batch_free(&batch);
+	pl_mirror_free(mirror);
+}
+
 static void only_inbound_pins_let_fragments_of_a_pair_in(void **state)
 {
 	struct pl_mirror *mirror = pl_mirror_new(key);
@@ -209,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pair_lives_as_long_as_its_flows),
+		cmocka_unit_test(a_block_of_ports_lives_as_long_as_one_of_them),
 		cmocka_unit_test(only_inbound_pins_let_fragments_of_a_pair_in),
 		cmocka_unit_test(the_changes_add_up_to_what_is_written_at_once),
 	};

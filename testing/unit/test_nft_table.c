@@ -33,6 +33,7 @@ static void a_key_has_padded_fields_local_end_first(void **state)
 	static const uint8_t want_pair[] = { 192, 0, 2, 1, 192, 0, 2, 2, 17, 0, 0, 0 };
 	static const uint8_t want_listener[] = { 192, 0, 2, 1, 17, 0, 0, 0, 0x0f, 0xa0, 0, 0 };
 	uint32_t reqid = 0x01020304;
+	struct pl_tuple last = tuple4;
 	struct pl_nft_key key;
 
 	(void)state;
@@ -49,6 +50,10 @@ static void a_key_has_padded_fields_local_end_first(void **state)
 	pl_nft_key_make(PL_NFT_LISTENERS, &tuple4, 0, &key);
 	assert_int_equal(key.len, sizeof(want_listener));
 	assert_memory_equal(key.bytes, want_listener, sizeof(want_listener));
+	last.local_port = 4015;
+	pl_nft_key_make(PL_NFT_PORTS, &last, 0, &key);
+	assert_int_equal(key.len, 2);
+	assert_memory_equal(key.bytes, "\x0f\xa0", 2);
 	pl_nft_key_make(PL_NFT_PIN_OUT, &tuple6, reqid, &key);
 	assert_int_equal(key.len, 48);
 	assert_memory_equal(key.bytes, tuple6.local, 16);
@@ -227,18 +232,30 @@ static const struct {
 	{ "set pairs4 12\n", 0 }, { "set pair_pins6 40\n", 0 },
 	{ "set listeners4 12\n", 0 }, { "map born4 20 4 timeout 1000\n", 0 },
 	{ "map born6 44 4 timeout 1000\n", 0 }, { "set same4 8 timeout 2000\n", 0 },
+	{ "set ports4 2\n", 0 }, { "set ports6 2\n", 0 },
 	{ "hook prerouting 0 -450\n", 0 }, { "hook input 1 350\n", 0 },
 	{ "hook forward 2 350\n", 0 }, { "hook output 3 -175\n", 0 },
 	{ "hook postrouting 4 350\n", 0 },
-	{ "rule input4 pinned\nrule input4 latched\n", PL_NFT_PART_PIN },
-	{ "rule input6 pinned\nrule input6 latched\n", PL_NFT_PART_PIN },
-	{ "rule postrouting4 pinned\nrule postrouting4 latched\n", PL_NFT_PART_PIN },
-	{ "rule postrouting6 pinned\nrule postrouting6 latched\n", PL_NFT_PART_PIN },
+	{ "rule input4 no latch has the port\nrule input4 latched\n", PL_NFT_PART_PIN },
+	{ "rule input6 no latch has the port\nrule input6 latched\n", PL_NFT_PART_PIN },
+	{ "rule postrouting4 no latch has the port\nrule postrouting4 latched\n", PL_NFT_PART_PIN },
+	{ "rule postrouting6 no latch has the port\nrule postrouting6 latched\n", PL_NFT_PART_PIN },
+	{ "rule input4 no ports\nrule input4 pinned\nrule input4 no latch has the port\n", 0 },
+	{ "rule postrouting6 no ports\nrule postrouting6 pinned\n"
+	  "rule postrouting6 no latch has the port\n", 0 },
+	{ "rule rewritten4 no latch had the port\nrule rewritten4 rewritten\n",
+	  PL_NFT_PART_TRANSLATED },
+	{ "rule translated_in4 latched\nrule translated_in4 latched\nrule translated_in4 latched\n"
+	  "rule translated_in4 latched\n", PL_NFT_PART_TRANSLATED },
+	{ "rule portless_in6 icmp error\n", PL_NFT_PART_ICMP_IN },
+	{ "rule portless_out4 icmp error\n", PL_NFT_PART_ICMP_OUT },
+	{ "rule portless_forward4 icmp error\n", PL_NFT_PART_FORWARD },
 	{ "rule output4 untracked\n", PL_NFT_PART_TRANSLATED },
 	{ "rule input4 translated\n", PL_NFT_PART_TRANSLATED },
 	{ "rule postrouting6 translated\n", PL_NFT_PART_TRANSLATED },
 	{ "rule forward4 translated\n", PL_NFT_PART_TRANSLATED },
-	{ "rule postrouting4 rewritten\n", PL_NFT_PART_TRANSLATED },
+	{ "rule postrouting4 as it began\n", 0 },
+	{ "rule portless_out6 as it began\n", 0 },
 	{ "rule prerouting4 fragment\n", PL_NFT_PART_FRAGMENT },
 	{ "rule prerouting6 fragment\n", PL_NFT_PART_FRAGMENT },
 	{ "rule forward4 fragment\n", PL_NFT_PART_FRAGMENT },

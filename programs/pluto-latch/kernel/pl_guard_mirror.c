@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* What ought to be in the kernel's sets, for two reasons. Pairs (who has a latched flow with whom)
- * are shared by flows, and sets do not count; and when somebody removes the table, what belongs
- * into it must be at hand at once, without asking anybody.
+ * and blocks of local ports are shared by flows, and sets do not count; and when somebody removes
+ * the table, what belongs into it must be at hand at once, without asking anybody.
  *
  * Invariants: a pair is there exactly as long as a flow or an inbound pin needs it, once under the
- * protocol and once under 0, where the protocol cannot be seen. Undoing allocates nothing.
+ * protocol and once under 0, where the protocol cannot be seen; a block of ports as long as a flow
+ * or a listener has one of them. Undoing allocates nothing.
  */
 
 #include "kernel/pl_guard_mirror.h"
@@ -22,8 +23,11 @@ struct pair {
 	struct pair *prev, *next;
 };
 
+enum { NR_BLOCKS = 65536 / PL_NFT_PORT_BLOCK };
+
 struct pl_mirror {
 	struct pl_table *entries, *pairs;
+	unsigned port_refs[2][NR_BLOCKS];	/* IPv4, IPv6: entries with a local port there */
 	struct pl_mirror_entry *all;
 	struct pair *all_pairs;
 };
@@ -141,6 +145,22 @@ static void let_go(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 	pair_unref(mirror, batch, pair_key(tuple, 0, reqid));
 }
 
+static unsigned port_block(const struct pl_tuple *tuple)
+{
+	return tuple->local_port / PL_NFT_PORT_BLOCK;
+}
+
+static unsigned *port_refs(struct pl_mirror *mirror, const struct pl_tuple *tuple)
+{
+	return &mirror->port_refs[tuple->af == PL_AF_IP6][port_block(tuple)];
+}
+
+static void port_element(struct pl_nft_batch *batch, bool is_new, const struct pl_tuple *tuple)
+{
+	if (batch != NULL)
+		pl_nft_element(batch, is_new, PL_NFT_PORTS, tuple, 0);
+}
+
 struct pl_mirror_entry *pl_mirror_find(const struct pl_mirror *mirror,
 				       const struct pl_tuple *tuple)
 {
@@ -198,6 +218,8 @@ int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		entry->next->prev = entry;
 	mirror->all = entry;
 	entry_elements(batch, true, entry);
+	if ((*port_refs(mirror, tuple))++ == 0)
+		port_element(batch, true, tuple);
 	return 0;
 }
 
@@ -229,6 +251,8 @@ void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch
 	entry_elements(batch, false, entry);
 	if (!pl_tuple_is_listener(&entry->tuple))
 		pairs_removal(mirror, batch, &entry->tuple, 0);
+	if (mirror->port_refs[entry->tuple.af == PL_AF_IP6][port_block(&entry->tuple)] == 1)
+		port_element(batch, false, &entry->tuple);
 }
 
 void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
@@ -240,6 +264,7 @@ void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		pl_mirror_unpin(mirror, NULL, entry, entry->nr_pins - 1);
 	if (!pl_tuple_is_listener(&entry->tuple))
 		let_go(mirror, NULL, &entry->tuple, 0);
+	(*port_refs(mirror, &entry->tuple))--;
 	if (entry->prev != NULL)
 		entry->prev->next = entry->next;
 	else
@@ -311,6 +336,17 @@ static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch
 	}
 }
 
+static void write_ports(const struct pl_mirror *mirror, struct pl_nft_batch *batch, uint8_t af)
+{
+	struct pl_tuple tuple = { .af = af };
+
+	for (unsigned i = 0; i < NR_BLOCKS; i++) {
+		tuple.local_port = (uint16_t)(i * PL_NFT_PORT_BLOCK);
+		if (mirror->port_refs[af == PL_AF_IP6][i] > 0)
+			port_element(batch, true, &tuple);
+	}
+}
+
 /* Set by set, so that elements share messages. */
 void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
 {
@@ -331,4 +367,6 @@ void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
 				pair_element(batch, true, &pair->key);
 		}
 	}
+	write_ports(mirror, batch, PL_AF_IP4);
+	write_ports(mirror, batch, PL_AF_IP6);
 }

@@ -42,6 +42,7 @@ static const struct {
 	[PL_NFT_BORN] = { "born4", "born6",
 			  { .has_remote = true, .has_local_port = true, .is_map = true } },
 	[PL_NFT_SAME] = { "same4", "same6", { .has_reqid = true, .is_reqid_twice = true } },
+	[PL_NFT_PORTS] = { "ports4", "ports6", { .is_port_block = true } },
 };
 
 static void make_room(struct pl_nft_batch *batch)
@@ -141,6 +142,8 @@ uint8_t pl_nft_key_len(enum pl_nft_set set, uint8_t af)
 
 	if (layout->is_reqid_twice)
 		return 2 * sizeof(uint32_t);
+	if (layout->is_port_block)
+		return sizeof(uint16_t);
 	return address * (layout->has_remote ? 2 : 1) + 4 +
 	       4 * ((layout->has_local_port ? 1 : 0) +
 		    (layout->has_local_port && layout->has_remote ? 1 : 0) +
@@ -170,6 +173,11 @@ void pl_nft_key_make(enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t
 	if (layout->is_reqid_twice) {
 		put_field(ret, &reqid, sizeof(reqid));
 		put_field(ret, &reqid, sizeof(reqid));
+		return;
+	}
+	if (layout->is_port_block) {
+		put_port(ret, tuple->local_port & ~(PL_NFT_PORT_BLOCK - 1));
+		ret->len = sizeof(uint16_t);
 		return;
 	}
 	put_field(ret, tuple->local, address);
@@ -224,7 +232,9 @@ int pl_nft_key_read(enum pl_nft_set set, uint8_t af, const void *bytes, size_t l
 
 	if (address == 0 || len != pl_nft_key_len(set, af))
 		return PL_E_MALFORMED;
-	if (!layout->is_reqid_twice)
+	if (layout->is_port_block)
+		tuple.local_port = get_port(at);
+	else if (!layout->is_reqid_twice)
 		at = read_tuple(layout, at, address, &tuple);
 	if (layout->has_reqid)
 		memcpy(&reqid, at, sizeof(reqid));

@@ -89,6 +89,7 @@ enum pl_nft_set {
 	PL_NFT_BIRTHS,		/* the same, where connections may begin */
 	PL_NFT_BORN,		/* connection, leading to a reqid; learnt in the packet path */
 	PL_NFT_SAME,		/* reqid, the same reqid; likewise */
+	PL_NFT_PORTS,		/* a local port, without its last bits */
 	PL_NFT_SET_ROOF,
 };
 
@@ -109,6 +110,10 @@ const char *pl_nft_set_name(enum pl_nft_set set, uint8_t af);
  */
 bool pl_nft_set_find(const char *name, enum pl_nft_set *ret_set, uint8_t *ret_af);
 
+/* Ports that share an element of PL_NFT_PORTS. For keys of two bytes the kernel has bitmaps, which
+ * it asks quickly, and changes in as many steps as there are elements: so not one for each port. */
+enum { PL_NFT_PORT_BLOCK = 16 };
+
 /* The longest key: connection and reqid over IPv6. The kernel's limit is 64. */
 enum { PL_NFT_KEY_MAX = 48 };
 
@@ -118,7 +123,8 @@ enum { PL_NFT_KEY_MAX = 48 };
  * Fields in the order of the list in enum pl_nft_set, each padded with zeros to a multiple of 4
  * bytes: addresses in network order, local before remote in every set; the protocol in the first
  * byte of its slot; ports big-endian in the first two bytes of theirs, local before remote; the
- * reqid in host order. PL_NFT_SAME has two slots, which are equal.
+ * reqid in host order. PL_NFT_SAME has two slots, which are equal;
+ * PL_NFT_PORTS has two bytes, and its last bits are zero.
  */
 struct pl_nft_key {
 	uint8_t bytes[PL_NFT_KEY_MAX];

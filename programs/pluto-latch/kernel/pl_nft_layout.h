@@ -13,6 +13,7 @@
  * @has_local_port: ports
  * @has_reqid:      at the end
  * @is_reqid_twice: the key is a reqid and that reqid again, and nothing else
+ * @is_port_block:  the key is the first port of the local port's block, and nothing else
  * @is_map:         leads to a reqid, which is not part of the key
  */
 struct pl_nft_layout {
@@ -20,6 +21,7 @@ struct pl_nft_layout {
 	bool has_local_port;
 	bool has_reqid;
 	bool is_reqid_twice;
+	bool is_port_block;
 	bool is_map;
 };
 

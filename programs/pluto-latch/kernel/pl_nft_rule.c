@@ -162,6 +162,15 @@ void pl_nft_rule_proto(struct pl_nft_rule *rule, uint32_t op, uint8_t proto)
 	pl_nft_rule_meta(rule, NFT_META_L4PROTO, op, &proto, sizeof(proto));
 }
 
+void pl_nft_rule_portless(struct pl_nft_rule *rule)
+{
+	static const uint8_t protos[] = { PL_TUPLE_TCP, PL_TUPLE_UDP, PL_TUPLE_SCTP };
+
+	load_meta(rule, SCRATCH, NFT_META_L4PROTO);
+	for (size_t i = 0; i < sizeof(protos); i++)
+		compare(rule, NFT_CMP_NEQ, &protos[i], sizeof(protos[i]));
+}
+
 void pl_nft_rule_bytes(struct pl_nft_rule *rule, uint32_t base, uint32_t offset, uint32_t op,
 		       uint16_t mask, uint16_t value, uint32_t len)
 {
@@ -344,12 +353,13 @@ static void load_key(struct pl_nft_rule *rule, enum pl_nft_set set, const struct
 }
 
 /* What a map leads to comes into the first of the registers for comparisons. */
-static void look_up(struct pl_nft_rule *rule, enum pl_nft_set set, uint32_t reg)
+static void look_up(struct pl_nft_rule *rule, enum pl_nft_set set, uint32_t reg, uint32_t flags)
 {
 	struct nftnl_expr *expr = add(rule, "lookup");
 
 	if (expr == NULL)
 		return;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_FLAGS, flags);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_SREG, reg);
 	if (pl_nft_layout_of(set)->is_map)
 		nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_DREG, SCRATCH);
@@ -360,7 +370,16 @@ void pl_nft_rule_in_set(struct pl_nft_rule *rule, enum pl_nft_set set,
 			const struct pl_nft_view *view)
 {
 	load_key(rule, set, view);
-	look_up(rule, set, NFT_REG32_00);
+	look_up(rule, set, NFT_REG32_00, 0);
+}
+
+void pl_nft_rule_no_port(struct pl_nft_rule *rule, const struct pl_nft_view *view)
+{
+	uint16_t mask = htons((uint16_t)~(PL_NFT_PORT_BLOCK - 1));
+
+	load_port(rule, SCRATCH, view, !view->is_theirs);
+	mask_scratch(rule, &mask, sizeof(mask));
+	look_up(rule, PL_NFT_PORTS, SCRATCH, NFT_LOOKUP_F_INV);
 }
 
 /* Kernels cannot compare two registers. A set that holds nothing but pairs of equals can. */
@@ -368,8 +387,8 @@ void pl_nft_rule_born_so(struct pl_nft_rule *rule, const struct pl_nft_view *vie
 {
 	load_reqid(rule, SCRATCH + 1, view->reqid);
 	load_key(rule, PL_NFT_BORN, view);
-	look_up(rule, PL_NFT_BORN, NFT_REG32_00);
-	look_up(rule, PL_NFT_SAME, SCRATCH);
+	look_up(rule, PL_NFT_BORN, NFT_REG32_00, 0);
+	look_up(rule, PL_NFT_SAME, SCRATCH, 0);
 }
 
 void pl_nft_rule_learn(struct pl_nft_rule *rule, enum pl_nft_set set,

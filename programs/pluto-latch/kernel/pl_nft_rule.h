@@ -91,6 +91,12 @@ void pl_nft_rule_meta(struct pl_nft_rule *rule, uint32_t key, uint32_t op, const
 void pl_nft_rule_proto(struct pl_nft_rule *rule, uint32_t op, uint8_t proto);
 
 /**
+ * pl_nft_rule_portless() - go on only if the transport protocol is none that a flow can have
+ * @rule: begun
+ */
+void pl_nft_rule_portless(struct pl_nft_rule *rule);
+
+/**
  * pl_nft_rule_bytes() - go on only if bytes of the packet compare so
  * @rule:   begun
  * @base:   NFT_PAYLOAD_...
@@ -146,6 +152,13 @@ void pl_nft_rule_unprotected_out(struct pl_nft_rule *rule);
  */
 void pl_nft_rule_in_set(struct pl_nft_rule *rule, enum pl_nft_set set,
 			const struct pl_nft_view *view);
+
+/**
+ * pl_nft_rule_no_port() - go on only if no connection or listener may have the local port
+ * @rule: begun, with a family
+ * @view: how
+ */
+void pl_nft_rule_no_port(struct pl_nft_rule *rule, const struct pl_nft_view *view);
 
 /**
  * pl_nft_rule_learn() - put the packet into a set, unless it is there; else the rule ends

@@ -24,6 +24,10 @@
  *   holds reqids that were seen, each beside itself, for the comparison.
  * - A latched flow ends on this host: nothing forwards it.
  *
+ * Every packet of the host is asked, and most concern no latch. So what all rules of a kind have in
+ * common is asked first (translated at all, a protocol with ports, a local port in `ports`, which
+ * holds those of flows and listeners), and only what remains goes on to the sets.
+ *
  * All keys name the local end first, in both directions, so that each flow is in `flows` once. The
  * sets have no size, which would preallocate; limits are the daemon's (design D16). Where
  * the kernel caps a set that learns, a connection that finds no room is not born.
@@ -101,6 +105,8 @@ static const char *const chains[] = {
 	"icmp_in", "icmp_quote_in", "icmp_pair_in", "icmp_out", "icmp_quote_out", "icmp_pair_out",
 	"icmp_forward", "icmp_quote_forward", "icmp_pair_forward",
 	"listener", "begin",
+	"translated_in", "translated_out", "translated_forward",
+	"portless_in", "portless_out", "portless_forward", "rewritten",
 };
 
 /* What is added, and in which direction. */
@@ -195,21 +201,33 @@ static void drop_both(const struct table *t, const char *chain, const char *name
 	drop_in(t, chain, name, set, &view, counter);
 }
 
-static void translated(const struct table *t, const char *chain, enum pl_nft_counter counter)
+/* Most packets are not translated, and are asked about that only. */
+static void translated(const struct table *t, const char *chain, const char *target,
+		       enum pl_nft_counter counter)
 {
 	static const enum pl_nft_where wheres[] = { PL_NFT_ORIGINAL, PL_NFT_REPLY };
+	struct pl_nft_rule rule;
 
 	if (!(t->parts & PL_NFT_PART_TRANSLATED))
 		return;
+	begin(t, &rule, chain, "translated");
+	pl_nft_rule_ct(&rule, NFT_CT_STATUS, IPS_NAT_MASK);
+	finish(t, &rule, NFT_JUMP, target);
 	for (unsigned i = 0; i < 4; i++) {
 		struct pl_nft_view view = { .where = wheres[i / 2], .is_theirs = i % 2 };
-		struct pl_nft_rule rule;
 
-		begin(t, &rule, chain, "translated");
-		pl_nft_rule_ct(&rule, NFT_CT_STATUS, IPS_NAT_MASK);
-		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view);
-		drop(t, &rule, counter);
+		drop_in(t, target, "latched", PL_NFT_FLOWS, &view, counter);
 	}
+}
+
+/* What has no ports is in no flow, and goes another way: to no listener, and past no pin. */
+static void go_portless(const struct table *t, const char *chain, const char *target)
+{
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, chain, "no ports");
+	pl_nft_rule_portless(&rule);
+	finish(t, &rule, NFT_GOTO, target);
 }
 
 static void jump_fragment(const struct table *t, const char *chain, const char *target)
@@ -353,11 +371,15 @@ static void input_chain(const struct table *t)
 	static const struct pl_nft_view *const ends[] = { &view_in, &view_any_in };
 	struct pl_nft_rule rule;
 
-	translated(t, "input", PL_NFT_IN_TRANSLATED);
+	translated(t, "input", "translated_in", PL_NFT_IN_TRANSLATED);
 	jump_fragment(t, "input", "fragment_in");
 	if (t->parts & PL_NFT_PART_ICMP_IN)
-		icmp_types(t, "input", "icmp_in");
+		icmp_types(t, "portless_in", "icmp_in");
+	go_portless(t, "input", "portless_in");
 	accept_in(t, "input", "pinned", PL_NFT_PIN_IN, &view_in);
+	begin(t, &rule, "input", "no latch has the port");
+	pl_nft_rule_no_port(&rule, &view_in);
+	finish(t, &rule, NF_ACCEPT, NULL);
 	if (t->parts & PL_NFT_PART_PIN)
 		drop_in(t, "input", "latched", PL_NFT_FLOWS, &view_in, PL_NFT_IN_UNPINNED);
 	for (unsigned i = 0; i < 2 && (t->parts & PL_NFT_PART_BIRTH); i++) {
@@ -426,23 +448,58 @@ static void begin_chain(const struct table *t)
 	drop(t, &rule, PL_NFT_IN_BIRTH);
 }
 
-static void output_chains(const struct table *t)
+/* Without NAT: not the tuple any more with which it began. */
+static void rewritten_chain(const struct table *t)
 {
-	static const struct pl_nft_view *const ends[] = { &view_out, &view_any_out };
 	struct pl_nft_view original = { .where = PL_NFT_ORIGINAL };
 	struct pl_nft_rule rule;
 
-	if (t->parts & PL_NFT_PART_TRANSLATED) {
-		/* Pinned or not: after this hook nobody could tell what it was. */
-		begin(t, &rule, "output", "untracked");
-		pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
-		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_out);
-		drop(t, &rule, PL_NFT_OUT_TRANSLATED);
-	}
-	translated(t, "postrouting", PL_NFT_OUT_TRANSLATED);
+	if (!(t->parts & PL_NFT_PART_TRANSLATED))
+		return;
+	begin(t, &rule, "rewritten", "no latch had the port");
+	pl_nft_rule_no_port(&rule, &original);
+	finish(t, &rule, NFT_RETURN, NULL);
+	begin(t, &rule, "rewritten", "rewritten");
+	pl_nft_rule_proto(&rule, NFT_CMP_NEQ, t->af == PL_AF_IP4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &original);
+	drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+}
+
+static void output_chain(const struct table *t)
+{
+	struct pl_nft_rule rule;
+
+	if (!(t->parts & PL_NFT_PART_TRANSLATED))
+		return;
+	/* Pinned or not: after this hook nobody could tell what it was. */
+	begin(t, &rule, "output", "untracked");
+	pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
+	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_out);
+	drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+}
+
+static void end_rewritten(const struct table *t, const char *chain)
+{
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, chain, "as it began");
+	finish(t, &rule, NFT_GOTO, "rewritten");
+}
+
+static void postrouting_chain(const struct table *t)
+{
+	static const struct pl_nft_view *const ends[] = { &view_out, &view_any_out };
+	struct pl_nft_rule rule;
+
+	translated(t, "postrouting", "translated_out", PL_NFT_OUT_TRANSLATED);
 	if (t->parts & PL_NFT_PART_ICMP_OUT)
-		icmp_types(t, "postrouting", "icmp_out");
+		icmp_types(t, "portless_out", "icmp_out");
+	end_rewritten(t, "portless_out");
+	go_portless(t, "postrouting", "portless_out");
 	accept_in(t, "postrouting", "pinned", PL_NFT_PIN_OUT, &view_out);
+	begin(t, &rule, "postrouting", "no latch has the port");
+	pl_nft_rule_no_port(&rule, &view_out);
+	finish(t, &rule, NFT_GOTO, "rewritten");
 	if (t->parts & PL_NFT_PART_PIN)
 		drop_in(t, "postrouting", "latched", PL_NFT_FLOWS, &view_out, PL_NFT_OUT_UNPINNED);
 	if (t->parts & PL_NFT_PART_BORN) {
@@ -457,23 +514,17 @@ static void output_chains(const struct table *t)
 		pl_nft_rule_in_set(&rule, PL_NFT_LISTENERS, ends[i]);
 		drop(t, &rule, PL_NFT_OUT_BIRTH);
 	}
-	if (t->parts & PL_NFT_PART_TRANSLATED) {
-		/* Rewritten without NAT: not the tuple any more with which it began. */
-		begin(t, &rule, "postrouting", "rewritten");
-		pl_nft_rule_proto(&rule, NFT_CMP_NEQ,
-				  t->af == PL_AF_IP4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &original);
-		drop(t, &rule, PL_NFT_OUT_TRANSLATED);
-	}
+	end_rewritten(t, "postrouting");
 }
 
 static void forward_chain(const struct table *t)
 {
-	translated(t, "forward", PL_NFT_FORWARD_TRANSLATED);
+	translated(t, "forward", "translated_forward", PL_NFT_FORWARD_TRANSLATED);
 	jump_fragment(t, "forward", "fragment_out");
 	if (!(t->parts & PL_NFT_PART_FORWARD))
 		return;
-	icmp_types(t, "forward", "icmp_forward");
+	icmp_types(t, "portless_forward", "icmp_forward");
+	go_portless(t, "forward", "portless_forward");
 	drop_both(t, "forward", "latched", PL_NFT_FLOWS, view_in, PL_NFT_FORWARD_UNPINNED);
 }
 
@@ -625,7 +676,9 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 		input_chain(&t);
 		listener_chain(&t);
 		begin_chain(&t);
-		output_chains(&t);
+		rewritten_chain(&t);
+		output_chain(&t);
+		postrouting_chain(&t);
 		forward_chain(&t);
 	}
 }
