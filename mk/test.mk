@@ -79,6 +79,9 @@ SHARED_PROGRAMS := $(patsubst %,$(BUILD)/guest/bin/%,secret-client secret-server
 $(SHARED_PROGRAMS): $(BUILD)/gcc/$(SHARED).o $(SHARED).h
 $(BUILD)/gcc/$(SHARED).o: $(SHARED).h
 
+# Every command of a scenario goes through it: static, it starts in half the time.
+$(BUILD)/guest/bin/container: GUEST_CFLAGS := -static
+
 # a library, for LD_PRELOAD
 $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
 

@@ -9,6 +9,7 @@
 #	check_gt "SENTENCE" LEAST GOT	GOT is a number above LEAST
 #	wait_for SECONDS "WHAT" CMD...	poll CMD until it succeeds; fails when the time is over
 #	file_has FILE WORDS		for polling a log
+#	like PATTERN WORDS
 #	fail "REASON"; skip "REASON"
 #	mono				monotonic time in ns
 #
@@ -60,6 +61,11 @@ check_gt() {
 	[[ $3 =~ ^[0-9]+$ ]] || fail "$1 (expected a number, got '$3')"
 	(($3 > $2)) || fail "$1 (expected more than $2, got $3)"
 	passed "$1"
+}
+
+# shellcheck disable=SC2053 # a pattern on purpose
+like() {
+	[[ $2 == $1 ]]
 }
 
 mono() {

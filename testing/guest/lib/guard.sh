@@ -92,5 +92,8 @@ is_dropped() {
 }
 
 dropped() {
-	on "$1" guard counters | awk -v name="$2" '$1 == name { n = $2 } END { print n + 0 }'
+	local text
+	text=$'\n'$(on "$1" guard counters)
+	[[ $text =~ $'\n'"$2"[[:blank:]]+([0-9]+) ]]
+	echo "${BASH_REMATCH[1]:-0}"
 }

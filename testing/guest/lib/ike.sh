@@ -72,9 +72,12 @@ ike_start() {
 }
 
 pluto_launch() {
-	local host=$1
-	on "$host" sh -c ": >>/etc/ipsec.secrets; cp $(ike_conf "$host.conf") /etc/ipsec.conf" ||
-		fail "no $host.conf"
+	local host=$1 conf=$OUT/$1.conf text etc=${HOST_ROOT[$1]}/etc
+	[[ -e $conf ]] || conf=$SCENARIO/$host.conf
+	[[ -r $conf ]] || fail "no $host.conf"
+	IFS= read -rd "" text <"$conf"
+	printf %s "$text" >"$etc/ipsec.conf" && : >>"$etc/ipsec.secrets" ||
+		fail "$host does not take its configuration"
 	# shellcheck disable=SC2086 # words on purpose
 	bg "$host" ike ${PLUTO_UNDER:-} "$(ike_libexec "$host")/pluto" --config /etc/ipsec.conf --nofork \
 		--logfile "/out/$host.ike.log" ${PLUTO_OPTIONS:-}
@@ -82,7 +85,8 @@ pluto_launch() {
 
 # pluto starts addconn, which loads every connection and then says "listen".
 pluto_is_ready() {
-	file_has "$OUT/$1.ike.log" "listening for IKE messages" && ! on "$1" pgrep -x addconn
+	file_has "$OUT/$1.ike.log" "listening for IKE messages" && bg_child "$1" ike &&
+		! child_of "$CHILD" addconn
 }
 
 charon_launch() {
@@ -210,6 +214,6 @@ ike_established() {
 
 facts() {
 	# read from outside: entering the host for each of many questions takes longer than the answer
-	local file=/proc/${HOST_PID[$1]}/root$TRACE_FILE
+	local file=${HOST_ROOT[$1]}$TRACE_FILE
 	[[ ! -e $file ]] || jq -c "${2:-.}" "$file"
 }

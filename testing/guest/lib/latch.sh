@@ -88,8 +88,17 @@ answers() {
 
 # In the shell, because a process for each question takes longer than the answer.
 tool_get() {
+	tool_ask "$1" get "$2" "$3" && echo "${ANSWER#ok }"
+}
+
+# Sets ALERT to the last of them, or to nothing.
+tool_last_alert() {
 	local line
-	line=$(tool "$1" get "$2" "$3") && echo "${line#ok }"
+	ALERT=
+	while IFS= read -r line; do
+		[[ $line != "event "*'"type":"alert","id":'$2,*'"to":"'${3:-}* ]] || ALERT=$line
+	done <"$OUT/${TOOL_HOST[$1]}.$1.log"
+	[[ -n $ALERT ]]
 }
 
 tool_alerts() {
@@ -100,19 +109,15 @@ tool_alerts() {
 }
 
 tool_alert() {
-	local line value='"(([^"\\]|\\.)*)"|\[[^]]*\]|[0-9]+|true|false'
-	line=$(tool_alerts "$1" "$2" "$3" | tail -n 1)
-	[[ $line =~ \"$4\":($value) ]] && echo "${BASH_REMATCH[2]:-${BASH_REMATCH[1]}}"
-}
-
-tool_has_alert() {
-	[[ -n $(tool_alerts "$@") ]]
+	local value='"(([^"\\]|\\.)*)"|\[[^]]*\]|[0-9]+|true|false'
+	tool_last_alert "$1" "$2" "$3"
+	[[ $ALERT =~ \"$4\":($value) ]] && echo "${BASH_REMATCH[2]:-${BASH_REMATCH[1]}}"
 }
 
 tool_hears() {
 	local sentence=$1
 	shift
-	wait_for 10 "$sentence" tool_has_alert "$@"
+	wait_for 10 "$sentence" tool_last_alert "$@"
 	passed "$sentence"
 }
 
@@ -254,19 +259,28 @@ dropped_more() {
 # The way of a raw socket's packet is looked up with C's own address and without ports.
 c_injects() {
 	# shellcheck disable=SC2016 # for the host's shell
-	on c bash -c '
+	on c sh -c '
+		# runs a batch; how many packets have the SAs sent that it lists in the end? -9: it failed
 		sent() {
-			ip -s xfrm state list src "$4" dst "$3" | awk "/\(packets\)\$/ && !/limit/ {
-				split(\$0, n, /[^0-9]+/); sum += n[3] } END { print sum + 0 }"
+			ip -s -batch - | awk "/\(packets\)\$/ && !/limit/ {
+				split(\$0, n, /[^0-9]+/); sum += n[3]; any = 1 }
+				END { print any ? sum : -9 }"
 		}
 		reqid=$(ip xfrm policy | awk -v a="$2" "/^src/ { hit = index(\$2, a \"/\") }
 			hit && \$1 == \"proto\" { print \$4; exit }")
-		was=$(sent "$@")
-		ip xfrm policy update src "$4" dst "$3" dir out priority 1 tmpl src "$4" dst "$3" \
-			proto esp reqid "$reqid" mode tunnel &&
-			inject - - "$1" "$2" "$3" sport=32800 dport=4000 flags=A data=evil
-		ip xfrm policy delete src "$4" dst "$3" dir out
-		(($(sent "$@") == was + 1))' \
+		was=$(sent <<-END
+			xfrm policy update src $4 dst $3 dir out priority 1 tmpl src $4 dst $3 \
+				proto esp reqid $reqid mode tunnel
+			xfrm state list src $4 dst $3
+		END
+		)
+		inject - - "$1" "$2" "$3" sport=32800 dport=4000 flags=A data=evil
+		now=$(sent <<-END
+			xfrm policy delete src $4 dst $3 dir out
+			xfrm state list src $4 dst $3
+		END
+		)
+		[ "$now" -eq $((was + 1)) ]' \
 		- "$1" "$(at a)" "$(at b)" "$(at c)" || fail "C cannot send by its SA"
 }
 

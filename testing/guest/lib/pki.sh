@@ -165,7 +165,9 @@ pki_host() {
 		pki_locked "host-$PKI_ID" pki_db "$PKI_ID" "${PKI_ARGS[@]}" ||
 			fail "no certificate for $host, see pki.log"
 	fi >>"$OUT/pki.log" 2>&1
-	on "$host" sh -c "cp /pki/hosts/$PKI_ID/* /var/lib/ipsec/nss/ && echo ${PKI_ARGS[4]} >/run/nick"
+	cp "$PKI/hosts/$PKI_ID"/* "${HOST_ROOT[$host]}/var/lib/ipsec/nss/" &&
+		echo "${PKI_ARGS[4]}" >"${HOST_ROOT[$host]}/run/nick" ||
+		fail "$host does not take its certificate"
 	HOST_HAS_PKI[$host]=yes
 }
 
