@@ -26,8 +26,8 @@ c_sa_times() {
 					earliest(FILENAME ~ /xfrm/ ? "xfrm" : "add", time + 0)
 				}
 		}
-		END { printf "%d\n%d\n", times["xfrm"], times["add"] }' \
-		"$OUT/b.xfrm.log" "/proc/${HOST_PID[b]}/root$TRACE_FILE"
+		END { print times["xfrm"] + 0; print times["add"] + 0 }' \
+		"$OUT/b.xfrm.log" "${HOST_ROOT[b]}$TRACE_FILE"
 }
 
 # conflict PROTO: C has an SA for it, and the latch is broken
@@ -38,17 +38,17 @@ conflict() {
 }
 
 breaks() {
-	local name=$1$FAMILY id blocked sent heard
+	local name=$1$FAMILY id blocked sent heard reason
 	local -a times
 	id=$(tool_get B "$name" id)
 	conflict "$1"
 	tool_hears "$name: the holder is told" B "$id" broken
 	check_eq "$name: what happened" "established conflict-sa" \
 		"$(tool_alert B "$id" broken from) $(tool_alert B "$id" broken cause)"
-	check_eq "$name: the reason names both peers" 2 "$(tool_alert B "$id" broken reason |
-		grep -o "CN=[ac].test" | sort -u | wc -l)"
-	check_eq "$name: it is another peer" '["peer-id' \
-		"$(tool_alert B "$id" broken diff | grep -o '^\["peer-id')"
+	reason=$(tool_alert B "$id" broken reason)
+	check "$name: the reason names A" like "*CN=a.test*" "$reason"
+	check "$name: the reason names C" like "*CN=c.test*" "$reason"
+	check "$name: it is another peer" like '\["peer-id*' "$(tool_alert B "$id" broken diff)"
 	blocked=$(tool_alert B "$id" broken mono_ns)
 	sent=$(tool_alert B "$id" broken sent_ns)
 	heard=$(tool_alert B "$id" broken heard_ns)
