@@ -159,12 +159,12 @@ born_broken() {
 
 larval_for_too_long() {
 	listen </dev/null >"$tmp/got"
-	FAKE_ERROR=wait=-34 ends 3 "${client[@]}" --wait=1 127.0.0.1 "$port"
+	FAKE_ERROR=wait=-35 ends 3 "${client[@]}" --wait=1 127.0.0.1 "$port"
 	gone "$listener" 0
 }
 
 request_is_handed_on() {
-	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-31 ends 4 "$fake" create --min-key-bits 256 \
+	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-32 ends 4 "$fake" create --min-key-bits 256 \
 		--protection=confidentiality,integrity --min-integ-bits=128 --mode=transport \
 		--disposition=wait 127.0.0.1 9
 	same "connect 1 protection 3 key 256 integ 128 mode 2 disposition 3" \

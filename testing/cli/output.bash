@@ -131,8 +131,8 @@ promised() {
 
 # And the ones that are plain failures, so that a new error is no silent 1.
 plain="SYSTEM MALFORMED TOO_MANY UNSUPPORTED NO_SPACE ALREADY_LATCHED WRONG_STATE NOT_CONNECTED
-	NOT_INTERNET ALREADY_USED SOCKET_CHANGED OTHER_NETNS MPTCP NOT_AVAILABLE EQUAL_KEYS NO_SESSION
-	SESSION_EXISTS LIMIT_EXCEEDED BAD_CONFIG NO_MEMORY FAILED"
+	NOT_INTERNET ALREADY_USED SOCKET_CHANGED OTHER_NETNS MPTCP PORT_SHARED NOT_AVAILABLE EQUAL_KEYS
+	NO_SESSION SESSION_EXISTS LIMIT_EXCEEDED BAD_CONFIG NO_MEMORY FAILED"
 
 every_error_has_its_code() {
 	local name number code seen=0
@@ -149,7 +149,7 @@ every_error_has_its_code() {
 		seen=$((seen + 1))
 	done < <(sed -n 's/^\tLATCH_ERR_\([A-Z_]*\) = -\([0-9]*\),.*/\1 \2/p' \
 		lib/liblatch/include/latch.h)
-	((seen >= 45))
+	((seen >= 46))
 	# What a newer library may return.
 	FAKE_ERROR=inquire=-999 ends 1 "$fake" show 1
 }
@@ -170,26 +170,26 @@ every_command_hands_errors_up() {
 		open -2 8 unprotect 1
 		open -2 8 break 1
 		open -2 8 close 1
-		open -37 6 list
+		open -38 6 list
 		open -2 3 list --wait=0.05
 		open -2 3 monitor --wait=0
-		open -37 6 list --wait
+		open -38 6 list --wait
 		list -2 8 list
 		inquire -8 10 show 77
 		dispatch -2 8 monitor
-		connect -29 4 create 127.0.0.1 9
-		connect -31 4 create 127.0.0.1 9
+		connect -30 4 create 127.0.0.1 9
+		connect -32 4 create 127.0.0.1 9
 		connect -1 1 create 127.0.0.1 9
-		connect -38 6 create 127.0.0.1 9
-		listen -43 8 create --listen 127.0.0.1 59999
-		listen -38 6 create --listen 127.0.0.1 59999
+		connect -39 6 create 127.0.0.1 9
+		listen -44 8 create --listen 127.0.0.1 59999
+		listen -39 6 create --listen 127.0.0.1 59999
 		release -8 10 release 1
 		release -11 1 release 1
-		unprotect -38 6 unprotect 1
+		unprotect -39 6 unprotect 1
 		unprotect -8 10 unprotect 1
-		break -37 6 break 1
+		break -38 6 break 1
 		break -8 10 break 1 why
-		shut -37 6 close 1
+		shut -38 6 close 1
 		shut -11 1 close 1 why
 	LINES
 	ends 10 "$fake" show 77
