@@ -33,6 +33,7 @@ include mk/liblatch.mk
 include mk/cli.mk
 include mk/bench.mk
 include mk/sim.mk
+include mk/model.mk
 include mk/install.mk
 
 .PHONY: all help clean
