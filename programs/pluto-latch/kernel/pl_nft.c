@@ -295,12 +295,13 @@ static void put_element(struct nlmsghdr *header, enum pl_nft_set set, const stru
 			uint32_t reqid, bool leads)
 {
 	struct nlattr *element = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+	const uint32_t twice[] = { reqid, reqid };
 	struct pl_nft_key key;
 
 	pl_nft_key_make(set, tuple, reqid, &key);
 	put_data(header, NFTA_SET_ELEM_KEY, key.bytes, key.len);
 	if (leads)
-		put_data(header, NFTA_SET_ELEM_DATA, &reqid, sizeof(reqid));
+		put_data(header, NFTA_SET_ELEM_DATA, twice, sizeof(twice));
 	mnl_attr_nest_end(header, element);
 }
 
@@ -374,7 +375,7 @@ static int element_read(const struct nlattr *element, enum pl_nft_set set, uint8
 		return PL_E_MALFORMED;
 	if (pl_nft_layout_of(set)->is_map) {
 		data = value_in(in, NFTA_SET_ELEM_DATA);
-		if (data == NULL || mnl_attr_get_payload_len(data) != sizeof(reqid))
+		if (data == NULL || mnl_attr_get_payload_len(data) != PL_NFT_LEADS)
 			return PL_E_MALFORMED;
 		memcpy(&reqid, mnl_attr_get_payload(data), sizeof(reqid));
 	}

@@ -14,7 +14,7 @@
  * @has_reqid:      at the end
  * @is_reqid_twice: the key is a reqid and that reqid again, and nothing else
  * @is_port_block:  the key is the first port of the local port's block, and nothing else
- * @is_map:         leads to a reqid, which is not part of the key
+ * @is_map:         leads to PL_NFT_LEADS bytes: a reqid and that reqid again, no part of the key
  */
 struct pl_nft_layout {
 	bool has_remote;
@@ -24,6 +24,9 @@ struct pl_nft_layout {
 	bool is_port_block;
 	bool is_map;
 };
+
+/* Of what a map leads to. Twice, for the sake of `nft list`: see pl_nft_rule_born_so(). */
+enum { PL_NFT_LEADS = 8 };
 
 /**
  * pl_nft_layout_of() - of the keys of a set

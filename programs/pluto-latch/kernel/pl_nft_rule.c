@@ -6,7 +6,8 @@
  * rule that accepts does so only when everything in it was seen.
  *
  * Invariant: registers 0 to 11 (of 4 bytes each) hold a key in the layout of pl_nft.h, and behind
- * it what it shall lead to; 12 and 13 are for comparisons. Kernels zero the rest of a register when
+ * it what it shall lead to; 12 and 13 are for comparisons, and what a map leads to comes to 11 and
+ * 12. Kernels zero the rest of a register when
  * they load one or two bytes.
  */
 
@@ -352,7 +353,7 @@ static void load_key(struct pl_nft_rule *rule, enum pl_nft_set set, const struct
 		load_port(rule, reg++, view, view->is_theirs);
 }
 
-/* What a map leads to comes into the first of the registers for comparisons. */
+/* What a map leads to comes before the second of the registers for comparisons. */
 static void look_up(struct pl_nft_rule *rule, enum pl_nft_set set, uint32_t reg, uint32_t flags)
 {
 	struct nftnl_expr *expr = add(rule, "lookup");
@@ -362,7 +363,7 @@ static void look_up(struct pl_nft_rule *rule, enum pl_nft_set set, uint32_t reg,
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_FLAGS, flags);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_SREG, reg);
 	if (pl_nft_layout_of(set)->is_map)
-		nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_DREG, SCRATCH);
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_LOOKUP_DREG, SCRATCH - 1);
 	set_text(rule, expr, NFTNL_EXPR_LOOKUP_SET, pl_nft_set_name(set, rule->af));
 }
 
@@ -382,9 +383,15 @@ void pl_nft_rule_no_port(struct pl_nft_rule *rule, const struct pl_nft_view *vie
 	look_up(rule, PL_NFT_PORTS, SCRATCH, NFT_LOOKUP_F_INV);
 }
 
-/* Kernels cannot compare two registers. A set that holds nothing but pairs of equals can. */
+/* Kernels cannot compare two registers. A set that holds nothing but pairs of equals can.
+ *
+ * The reqid of the packet is loaded to where the map's comes to, too, and overwritten by its second
+ * half. Kernels need that not; but `nft list` of nftables 1.0 knows registers by their first number
+ * alone, and ends with an assertion where a key is made of one that a map led to: it does not know
+ * how long that is. */
 void pl_nft_rule_born_so(struct pl_nft_rule *rule, const struct pl_nft_view *view)
 {
+	load_reqid(rule, SCRATCH, view->reqid);
 	load_reqid(rule, SCRATCH + 1, view->reqid);
 	load_key(rule, PL_NFT_BORN, view);
 	look_up(rule, PL_NFT_BORN, NFT_REG32_00, 0);
@@ -398,8 +405,10 @@ void pl_nft_rule_learn(struct pl_nft_rule *rule, enum pl_nft_set set,
 	bool is_map = pl_nft_layout_of(set)->is_map;
 	struct nftnl_expr *expr;
 
-	if (is_map)
+	if (is_map) {
 		load_reqid(rule, behind, view->reqid);
+		load_reqid(rule, behind + 1, view->reqid);
+	}
 	load_key(rule, set, view);
 	expr = add(rule, "dynset");
 	if (expr == NULL)

@@ -567,7 +567,7 @@ static void add_set(struct pl_nft_batch *batch, enum pl_nft_set which, uint8_t a
 		nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
 		if (is_map) {
 			nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, 0);
-			nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, sizeof(uint32_t));
+			nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, PL_NFT_LEADS);
 		}
 		nftnl_set_nlmsg_build_payload(header, set);
 		pl_nft_batch_done(batch, header);
