@@ -51,7 +51,7 @@ $(BUILD)/unit/test_bus_memory: UNIT_LIBS = $(BUS_LIBS) \
 FUZZ_SECONDS := 60
 FUZZ_CORPUS := $(BUILD)/fuzz/corpus
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-.PHONY: fuzz-bus
+.PHONY: fuzz-bus fuzz-xfrm
 fuzz-bus: $(BUILD)/fuzz/fuzz_request	## hostile arguments of calls, FUZZ_SECONDS (60) long
 	@mkdir -p $(FUZZ_CORPUS)
 	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
@@ -63,3 +63,15 @@ $(BUILD)/fuzz/fuzz_request: testing/fuzz/fuzz_request.c $(BUS_SRC) $(CORE_SRC) \
 	@mkdir -p $(@D)
 	$(call run,FUZZ)$(CLANG) -std=gnu99 -g -O1 -D_GNU_SOURCE $(WARN) -I$(DAEMON_DIR) \
 		$(BUS_CFLAGS) $(FUZZ_FLAGS) -o $@ $(filter %.c,$^) $(BUS_LIBS) $(OURS_LIBS)
+
+fuzz-xfrm: $(BUILD)/fuzz/fuzz_xfrm	## what the kernel says of SAs and policies, likewise
+	@mkdir -p $(FUZZ_CORPUS)-xfrm
+	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
+		$(FUZZ_CORPUS)-xfrm 2>&1 | grep -aE '^(Done|SUMMARY)|ERROR' && \
+		echo "ok fuzz: fuzz_xfrm" || { echo "FAIL fuzz: fuzz_xfrm"; false; }
+
+$(BUILD)/fuzz/fuzz_xfrm: testing/fuzz/fuzz_xfrm.c $(DAEMON_DIR)/kernel/pl_xfrm_decode.c $(CORE_SRC) \
+		$(wildcard $(DAEMON_DIR)/*/*.h) | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(call run,FUZZ)$(CLANG) -std=gnu99 -g -O1 -D_GNU_SOURCE $(WARN) -I$(DAEMON_DIR) \
+		$(FUZZ_FLAGS) -o $@ $(filter %.c,$^) -lmnl $(OURS_LIBS)

@@ -10,6 +10,7 @@
 #include "kernel/pl_guard.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
+#include "kernel/pl_xfrm_watch.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -136,6 +137,33 @@ const struct pl_socket_ops *pl_diag_operations(void)
 
 	ops = (struct pl_socket_ops) { (void *)ok, (void *)ok, (void *)ok, (void *)ok };
 	return &ops;
+}
+
+int pl_xfrm_watch_open(const struct pl_xfrm_ears *ears, void *ctx, struct pl_xfrm_watch **ret)
+{
+	(void)ears;
+	(void)ctx;
+	*ret = (struct pl_xfrm_watch *)&stage;
+	return 0;
+}
+
+struct pl_xfrm_watch *pl_xfrm_watch_close(struct pl_xfrm_watch *watch)
+{
+	(void)watch;
+	return NULL;
+}
+
+int pl_xfrm_watch_fd(const struct pl_xfrm_watch *watch)
+{
+	(void)watch;
+	return stage.watch[0];
+}
+
+int pl_xfrm_watch_dispatch(struct pl_xfrm_watch *watch, bool *ret_lost)
+{
+	(void)watch;
+	*ret_lost = false;
+	return 0;
 }
 
 int pl_watch_open(struct pl_watch **ret)

@@ -448,7 +448,7 @@ static void the_mirror_of_policies_agrees_with_a_naive_array_D17(void **state)
 			enum pl_spd_answer out = judge_naively(&rules, &t, PL_DIR_OUT);
 			enum pl_direction way = PL_DIR_NONE;
 
-			assert_int_equal(pl_spd_judge(spd, &t, &way), in > out ? in : out);
+			assert_int_equal(pl_spd_judge(spd, &t, NULL, 0, &way), in > out ? in : out);
 			assert_int_equal(way, in > out ? PL_DIR_IN :
 					      out == PL_SPD_PROTECTS ? PL_DIR_NONE : PL_DIR_OUT);
 		}

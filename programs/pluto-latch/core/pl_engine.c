@@ -79,7 +79,7 @@ static int recheck(void *ctx, struct pl_latch *latch)
 	return 0;
 }
 
-static void recheck_touched(struct pl_world *world, const struct pl_sa *sa)
+void pl_engine_recheck_sa(struct pl_world *world, const struct pl_sa *sa)
 {
 	struct pl_db_query query = { sa->role, &sa->tsi, &sa->tsr };
 
@@ -113,7 +113,7 @@ static int recheck_other(void *ctx, const struct pl_sa *sa)
 	struct about_sa *about = ctx;
 
 	if (sa != about->sa)
-		recheck_touched(about->world, sa);
+		pl_engine_recheck_sa(about->world, sa);
 	return 0;
 }
 
@@ -204,8 +204,9 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 		return;
 	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
 	pl_sad_take(world->sad, sa);
+	pl_ksad_forget(world->ksad, child);
 	(void)pl_db_touch(world->db, &query, retire, &about, NULL);
-	recheck_touched(world, sa);
+	pl_engine_recheck_sa(world, sa);
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
 	pl_birth_over(world, sa);
 	pl_sa_free(sa);
@@ -218,7 +219,7 @@ static void sa_up(struct pl_world *world, uint64_t child)
 	if (sa == NULL)
 		return;
 	sa->is_up = true;
-	recheck_touched(world, sa);
+	pl_engine_recheck_sa(world, sa);
 	pl_wait_reap(world);
 	pl_birth_of_sa(world, sa);
 }
@@ -281,9 +282,13 @@ static bool is_approved(struct pl_world *world, const struct pl_fact *fact)
 		return false;
 	switch (fact->kind) {
 	case PL_FACT_SA_ADD:
-		return is_approved_sa(world, fact);
+		return is_approved_sa(world, fact) &&
+		       pl_ksad_add(world->ksad, &fact->u.sa, fact->child) == 0;
 	case PL_FACT_SA_MIGRATE:
-		return is_approved_migration(world, fact);
+		if (!is_approved_migration(world, fact))
+			return false;
+		pl_ksad_move(world->ksad, fact->child);
+		return true;
 	default:
 		if (pl_spd_add(world->spd, &fact->u.policy) != 0)
 			return false;
@@ -310,7 +315,7 @@ enum pl_verdict_kind pl_engine_kernel_change(struct pl_engine *engine, const str
 
 /* What nobody can refuse */
 
-static void recheck_all(struct pl_world *world, bool is_absent)
+void pl_engine_recheck_all(struct pl_world *world, bool is_absent)
 {
 	struct pl_latch *latch;
 
@@ -368,7 +373,7 @@ static void connection_deleted(struct pl_world *world, const struct pl_fact *fac
 	if (fact->conn.instance != 0)
 		return;
 	if (fact->conn.is_template || ts->tsi.len == 0 || ts->tsr.len == 0)
-		recheck_all(world, true);
+		pl_engine_recheck_all(world, true);
 	else
 		(void)pl_db_touch(world->db, &query, recheck_policy, &about, NULL);
 }
@@ -383,8 +388,9 @@ static void policy_deleted(struct pl_engine *engine, const struct pl_fact *fact)
 static void flushed(struct pl_world *world)
 {
 	pl_sad_clear(world->sad);
+	pl_ksad_clear(world->ksad);
 	pl_spd_clear(world->spd);
-	recheck_all(world, true);
+	pl_engine_recheck_all(world, true);
 }
 
 void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
@@ -409,6 +415,9 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		break;
 	case PL_FACT_IKE_DOWN:
 		ike_down(engine, fact);
+		break;
+	case PL_FACT_SA_DELETE:
+		pl_ksad_remove(world->ksad, &fact->u.sa);
 		break;
 	case PL_FACT_POLICY_DELETE:
 		policy_deleted(engine, fact);

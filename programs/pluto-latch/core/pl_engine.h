@@ -9,6 +9,7 @@
 #include "core/pl_facts.h"
 #include "core/pl_limits.h"
 #include "core/pl_ops.h"
+#include "core/pl_xfrm.h"
 
 /*
  * The engine: every fact of the seam enters here, and every verdict comes from here; so do calls
@@ -140,6 +141,55 @@ uint64_t pl_engine_generation(const struct pl_engine *engine);
  * @kind:   a kind
  */
 uint64_t pl_engine_count(const struct pl_engine *engine, enum pl_fact_kind kind);
+
+/* What the kernel says about its SAs and policies, in the order in which it happened (K35, T7). */
+
+/**
+ * pl_engine_xfrm() - one change
+ * @engine: the engine
+ * @change: by anybody; pluto's own was told to the engine before it was made
+ *
+ * Nothing is judged by it before pl_engine_xfrm_settle().
+ *
+ * Return: 0; -ENOMEM, and only a list can help
+ */
+int pl_engine_xfrm(struct pl_engine *engine, const struct pl_xfrm_change *change) PL_MUST_USE;
+
+/**
+ * pl_engine_xfrm_list_begin() - changes were lost: all that the kernel has follows
+ * @engine: the engine
+ */
+void pl_engine_xfrm_list_begin(struct pl_engine *engine);
+
+/**
+ * pl_engine_xfrm_listed() - one SA or policy of the list
+ * @engine: the engine
+ * @change: PL_XFRM_SA_NEW or PL_XFRM_POLICY_NEW
+ *
+ * Return: 0; PL_E_UNSUPPORTED; -ENOMEM. Unless 0, the list has no end.
+ */
+int pl_engine_xfrm_listed(struct pl_engine *engine,
+			  const struct pl_xfrm_change *change) PL_MUST_USE;
+
+/**
+ * pl_engine_xfrm_list_end() - that was all, and all of it was taken in
+ * @engine: the engine
+ */
+void pl_engine_xfrm_list_end(struct pl_engine *engine);
+
+/**
+ * pl_engine_xfrm_settle() - no change is waiting: break what is in conflict now, restore what no
+ * longer is (T7, T9)
+ * @engine: the engine
+ */
+void pl_engine_xfrm_settle(struct pl_engine *engine);
+
+/**
+ * pl_engine_xfrm_blind() - changes were lost, and there is no list: every latch is BROKEN until
+ * there is one
+ * @engine: the engine
+ */
+void pl_engine_xfrm_blind(struct pl_engine *engine);
 
 /* Calls: who asks is NULL for the administrator; latches of another uid are PL_E_NOT_FOUND. */
 

@@ -110,23 +110,16 @@ static const struct pl_params *carrier_params(const struct pl_world *world,
 	return NULL;
 }
 
-static int judge_spd(const struct pl_world *world, const struct pl_tuple *tuple,
-		     struct pl_conflict_report *report)
+/* SAs that cannot be pinned are refused when they are to be (pl_step_take()). */
+static int ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple,
+		      const struct pl_params *params, struct pl_conflict_report *report)
 {
-	enum pl_direction way;
+	uint32_t reqids[PL_STEP_REQIDS_MAX];
+	unsigned nr;
 
-	switch (pl_spd_judge(world->spd, tuple, &way)) {
-	case PL_SPD_PROTECTS:
-		return 0;
-	case PL_SPD_ABSENT:
-		return PL_E_NOT_PROTECTED;
-	default:
-		*report = (struct pl_conflict_report) {
-			.verdict = PL_CONFLICT_BREAK,
-			.text = "the SPD lets packets by unprotected",
-		};
-		return PL_E_CONFLICT;
-	}
+	if (pl_step_pins(world, tuple, params, reqids, &nr) != 0)
+		nr = 0;
+	return pl_step_ask_kernel(world, tuple, params, reqids, nr, true, report);
 }
 
 /* @reqid names the SA that the parameters are to be from; 0 is any. */
@@ -152,7 +145,7 @@ static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
 		r = PL_E_NO_SA;
 	}
 	free(views);
-	return r == 0 ? judge_spd(world, tuple, &ret->report) : r;
+	return r == 0 ? ask_kernel(world, tuple, &ret->params, &ret->report) : r;
 }
 
 static int learn_for(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,

@@ -6,11 +6,32 @@
 #include "core/pl_engine.h"
 #include "core/pl_step.h"
 
+/* More than these, and every latch is looked at. */
+enum { PL_NEWS_MAX = 32 };
+
+/**
+ * struct pl_news - what changed in the kernel
+ * @is_all: everything may have
+ * @items:  what policies and SAs select, from one end to the other; reqids of SAs, children that
+ *          lost one, or 0
+ * @nr:     how many
+ */
+struct pl_news {
+	bool is_all;
+	unsigned nr;
+	struct {
+		struct pl_ts from, to;
+		uint32_t reqid;
+		uint64_t child;
+	} items[PL_NEWS_MAX];
+};
+
 /**
  * struct pl_engine - inside of the engine: pl_engine*.c alone
  * @is_latching: pl_engine_start() was called; before that nothing below is there
  * @unrouting:   serial of the connection whose route is being taken away
  * @dead_ike:    serial of the last IKE SA whose peer was found dead
+ * @news:        of the kernel, that latches have not been judged by yet
  */
 struct pl_engine {
 	pl_engine_observer *observer;
@@ -20,6 +41,7 @@ struct pl_engine {
 	struct pl_world world;
 	uint64_t unrouting;
 	uint64_t dead_ike;
+	struct pl_news news;
 };
 
 /* Base numbers of reqids, far above those that an administrator or pluto itself would use. From one
@@ -109,5 +131,19 @@ void pl_wait_tick(struct pl_world *world);
  * @world: may be all zero
  */
 void pl_engine_forget(struct pl_world *world);
+
+/**
+ * pl_engine_recheck_sa() - pl_step_recheck() of all that an SA touches
+ * @world: the world
+ * @sa:    may be out of the mirror
+ */
+void pl_engine_recheck_sa(struct pl_world *world, const struct pl_sa *sa);
+
+/**
+ * pl_engine_recheck_all() - pl_step_recheck() of all
+ * @world:     the world
+ * @is_absent: as there
+ */
+void pl_engine_recheck_all(struct pl_world *world, bool is_absent);
 
 #endif

@@ -39,6 +39,7 @@ void pl_engine_forget(struct pl_world *world)
 	world->db = pl_db_free(world->db);
 	world->sad = pl_sad_free(world->sad);
 	world->spd = pl_spd_free(world->spd);
+	world->ksad = pl_ksad_free(world->ksad);
 	world->usage = pl_usage_free(world->usage);
 }
 
@@ -121,10 +122,11 @@ int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
 			   settings->conf->may_differ_in_qop },
 		.last_reqid = PL_REQID_FIRST,
 		.db = pl_db_new(settings->hash_key, settings->first_id),
-		.sad = pl_sad_new(), .spd = pl_spd_new(), .usage = pl_usage_new(),
+		.sad = pl_sad_new(), .spd = pl_spd_new(), .ksad = pl_ksad_new(),
+		.usage = pl_usage_new(),
 	};
 	r = world->db == NULL || world->sad == NULL || world->spd == NULL ||
-	    world->usage == NULL ? -ENOMEM : take_over(world);
+	    world->ksad == NULL || world->usage == NULL ? -ENOMEM : take_over(world);
 	if (r != 0) {
 		pl_engine_forget(world);
 		return r;

@@ -1,43 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The mirror of the SPD, as far as pluto changes it: would the system protect the packets of this
- * connection, or let them by (RFC 5660 section 2.3, K35 to K37)? What discards packets changes
- * their protection no more than a lost packet does.
+/* The mirror of the SPD: would the system protect the packets of this connection, or let them by
+ * (RFC 5660 section 2.3, K35 to K37)? What discards packets changes their protection no more than a
+ * lost packet does.
+ *
+ * Pluto's policies are here before the kernel has them, as pluto says. Everybody else's are here as
+ * the kernel says, later; and if somebody removes or replaces one of pluto's, that one is marked as
+ * taken until the kernel says that it is back. The kernel tells of pluto's own changes, too, and
+ * not that they are pluto's: a message about what pluto has changed again may mark its policy as
+ * taken, and the one about that change, which is on its way, gives it back.
  *
  * No policy is told apart from one that lets packets by: pluto also removes policies because an SA
  * ended. Nobody changed his mind then (L5, K15), and the guard holds the flow meanwhile.
  *
- * Invariant: in doubt the answer is "in clear". That costs a break, never a packet. Which peer a
- * policy leads to is not answered here: the SAs say that (pl_conflict).
+ * Invariant: in doubt the answer is "in clear". That costs a break, never a packet. A policy that
+ * may not apply (for packets with a mark, say) counts where it would let packets by, and nowhere
+ * else. Which peer a policy of pluto's leads to is not answered here: the SAs say that
+ * (pl_conflict). A foreign one must want SAs of the connection.
  */
 
 #include "core/pl_spd.h"
 
 #include "core/pl_reach.h"
 
+#include <bsd/sys/queue.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* @is_named: of pluto's: the kernel has told by what else than its selectors it knows it */
 struct entry {
 	struct pl_reach reach;	/* first: an entry is found by it */
-	enum pl_direction direction;
-	struct pl_ts src, dst;
-	uint32_t priority;
-	bool lets_pass;
+	LIST_ENTRY(entry) link;
+	struct pl_xfrm_policy key;
+	bool is_foreign, is_named, is_taken, is_listed;
 };
 
 struct pl_spd {
 	struct pl_reach_tree entries;
-	uint64_t last_number;
+	LIST_HEAD(, entry) all;
+	uint64_t last_number, deeds;
 };
 
 struct pl_spd *pl_spd_new(void)
 {
 	struct pl_spd *spd = calloc(1, sizeof(*spd));
 
-	if (spd != NULL)
-		RB_INIT(&spd->entries);
+	if (spd == NULL)
+		return NULL;
+	RB_INIT(&spd->entries);
+	LIST_INIT(&spd->all);
 	return spd;
 }
 
@@ -52,19 +64,19 @@ struct pl_spd *pl_spd_free(struct pl_spd *spd)
 
 static void drop(struct pl_spd *spd, struct entry *entry)
 {
+	spd->deeds += entry->is_foreign;
 	pl_reach_remove(&spd->entries, &entry->reach);
+	LIST_REMOVE(entry, link);
 	free(entry);
 }
 
 void pl_spd_clear(struct pl_spd *spd)
 {
-	struct pl_reach *reach;
-
-	while ((reach = RB_ROOT(&spd->entries)) != NULL)
-		drop(spd, (struct entry *)reach);
+	while (!LIST_EMPTY(&spd->all))
+		drop(spd, LIST_FIRST(&spd->all));
 }
 
-static struct pl_reach reach_of(const struct pl_policy_facts *policy, uint64_t number)
+static struct pl_reach reach_of(const struct pl_xfrm_policy *policy, uint64_t number)
 {
 	bool is_out = policy->direction == PL_DIR_OUT;
 	struct pl_ts_list local = { .len = 1, .list = { is_out ? policy->src : policy->dst } };
@@ -75,20 +87,53 @@ static struct pl_reach reach_of(const struct pl_policy_facts *policy, uint64_t n
 	return reach;
 }
 
-static struct entry *find(const struct pl_spd *spd, const struct pl_policy_facts *policy)
+static bool selects_alike(const struct pl_xfrm_policy *a, const struct pl_xfrm_policy *b)
+{
+	return a->direction == b->direction && pl_ts_is_equal(&a->src, &b->src) &&
+	       pl_ts_is_equal(&a->dst, &b->dst);
+}
+
+static bool is_known_alike(const struct pl_xfrm_policy *a, const struct pl_xfrm_policy *b)
+{
+	return a->ifindex == b->ifindex && a->if_id == b->if_id && a->type == b->type &&
+	       a->mark.value == b->mark.value && a->mark.mask == b->mark.mask;
+}
+
+/* Pluto's has one of each selectors; of foreign ones more than that is compared. */
+static struct entry *find(const struct pl_spd *spd, const struct pl_xfrm_policy *policy,
+			  bool is_foreign)
 {
 	struct pl_reach like = reach_of(policy, 0), *reach = NULL;
 
 	while ((reach = pl_reach_same(&spd->entries, &like, reach)) != NULL) {
 		struct entry *entry = (struct entry *)reach;
 
-		if (entry->direction == policy->direction &&
-		    pl_ts_is_equal(&entry->src, &policy->src) &&
-		    pl_ts_is_equal(&entry->dst, &policy->dst))
+		if (entry->is_foreign == is_foreign && selects_alike(&entry->key, policy) &&
+		    (!is_foreign || is_known_alike(&entry->key, policy)))
 			return entry;
 	}
 	return NULL;
 }
+
+static struct entry *find_or_make(struct pl_spd *spd, const struct pl_xfrm_policy *policy,
+				  bool is_foreign)
+{
+	struct entry *entry = find(spd, policy, is_foreign);
+
+	if (entry != NULL)
+		return entry;
+	entry = calloc(1, sizeof(*entry));
+	if (entry == NULL)
+		return NULL;
+	entry->is_foreign = is_foreign;
+	entry->key = *policy;
+	entry->reach = reach_of(policy, ++spd->last_number);
+	pl_reach_insert(&spd->entries, &entry->reach);
+	LIST_INSERT_HEAD(&spd->all, entry, link);
+	return entry;
+}
+
+/* What pluto says */
 
 static bool is_discarding(const struct pl_policy_facts *policy)
 {
@@ -101,38 +146,186 @@ static bool is_discarding(const struct pl_policy_facts *policy)
 	return false;
 }
 
-int pl_spd_add(struct pl_spd *spd, const struct pl_policy_facts *policy)
+static struct pl_xfrm_policy policy_of(const struct pl_policy_facts *facts)
 {
-	struct entry *entry = find(spd, policy);
+	return (struct pl_xfrm_policy) {
+		.direction = facts->direction, .src = facts->src, .dst = facts->dst,
+		.priority = facts->priority, .reqid = facts->reqid,
+		.effect = is_discarding(facts) ? PL_XFRM_DISCARDS :
+			  facts->nr_templates == 0 ? PL_XFRM_PASSES : PL_XFRM_PROTECTS,
+	};
+}
 
-	if (entry == NULL) {
-		entry = calloc(1, sizeof(*entry));
-		if (entry == NULL)
-			return -ENOMEM;
-		entry->direction = policy->direction;
-		entry->src = policy->src;
-		entry->dst = policy->dst;
-		entry->reach = reach_of(policy, ++spd->last_number);
-		pl_reach_insert(&spd->entries, &entry->reach);
-	}
-	entry->priority = policy->priority;
-	entry->lets_pass = policy->nr_templates == 0 && !is_discarding(policy);
+int pl_spd_add(struct pl_spd *spd, const struct pl_policy_facts *facts)
+{
+	struct pl_xfrm_policy policy = policy_of(facts);
+	struct entry *entry = find_or_make(spd, &policy, false);
+
+	if (entry == NULL)
+		return -ENOMEM;
+	entry->key.priority = policy.priority;
+	entry->key.effect = policy.effect;
+	entry->key.reqid = policy.reqid;
 	return 0;
 }
 
-void pl_spd_remove(struct pl_spd *spd, const struct pl_policy_facts *policy)
+void pl_spd_remove(struct pl_spd *spd, const struct pl_policy_facts *facts)
 {
-	struct entry *entry = find(spd, policy);
+	struct pl_xfrm_policy policy = policy_of(facts);
+	struct entry *entry = find(spd, &policy, false);
 
 	if (entry != NULL)
 		drop(spd, entry);
 }
 
+/* What the kernel says */
+
+static bool is_of_sockets(const struct pl_xfrm_policy *policy)
+{
+	return policy->direction == PL_DIR_IN || policy->direction == PL_DIR_OUT;
+}
+
+static bool says_the_same(const struct entry *own, const struct pl_xfrm_policy *policy)
+{
+	const struct pl_xfrm_policy *key = &own->key;
+
+	return (!own->is_named || (is_known_alike(key, policy) &&
+				   key->is_partial == policy->is_partial)) &&
+	       key->priority == policy->priority && key->effect == policy->effect &&
+	       (key->effect != PL_XFRM_PROTECTS || key->reqid == policy->reqid);
+}
+
+static void drop_foreign(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
+{
+	struct entry *foreign = find(spd, policy, true);
+
+	if (foreign != NULL)
+		drop(spd, foreign);
+}
+
+static void take(struct pl_spd *spd, struct entry *own)
+{
+	spd->deeds += !own->is_taken;
+	own->is_taken = true;
+}
+
+/* From now on the kernel's names for it are known. */
+static void give_back(struct pl_spd *spd, struct entry *own, const struct pl_xfrm_policy *policy)
+{
+	spd->deeds += own->is_taken;
+	own->key.ifindex = policy->ifindex;
+	own->key.if_id = policy->if_id;
+	own->key.mark = policy->mark;
+	own->key.type = policy->type;
+	own->key.is_partial = policy->is_partial;
+	own->is_named = true;
+	own->is_taken = false;
+	own->is_listed = true;
+}
+
+static int put_foreign(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
+{
+	struct entry *foreign = find_or_make(spd, policy, true);
+
+	if (foreign == NULL)
+		return -ENOMEM;
+	spd->deeds++;
+	foreign->key = *policy;
+	foreign->is_listed = true;
+	return 0;
+}
+
+int pl_spd_kernel_new(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
+{
+	struct entry *own;
+
+	if (!is_of_sockets(policy))
+		return 0;
+	own = find(spd, policy, false);
+	if (own != NULL && says_the_same(own, policy)) {
+		drop_foreign(spd, policy);
+		give_back(spd, own, policy);
+		return 0;
+	}
+	if (own != NULL && is_known_alike(&own->key, policy))
+		take(spd, own);
+	return put_foreign(spd, policy);
+}
+
+void pl_spd_kernel_gone(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
+{
+	struct entry *own;
+
+	if (!is_of_sockets(policy))
+		return;
+	own = find(spd, policy, false);
+	drop_foreign(spd, policy);
+	if (own != NULL && is_known_alike(&own->key, policy))
+		take(spd, own);
+}
+
+void pl_spd_kernel_flush(struct pl_spd *spd, uint8_t type)
+{
+	struct entry *entry, *next;
+
+	LIST_FOREACH_SAFE(entry, &spd->all, link, next) {
+		if (entry->key.type != type)
+			continue;
+		if (entry->is_foreign)
+			drop(spd, entry);
+		else
+			take(spd, entry);
+	}
+}
+
+void pl_spd_list_begin(struct pl_spd *spd)
+{
+	struct entry *entry;
+
+	LIST_FOREACH(entry, &spd->all, link)
+		entry->is_listed = false;
+}
+
+/* A list does not say who made what. */
+int pl_spd_listed(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
+{
+	struct entry *own;
+
+	if (!is_of_sockets(policy))
+		return 0;
+	own = find(spd, policy, false);
+	if (own == NULL || !says_the_same(own, policy))
+		return put_foreign(spd, policy);
+	give_back(spd, own, policy);
+	return 0;
+}
+
+void pl_spd_list_end(struct pl_spd *spd)
+{
+	struct entry *entry, *next;
+
+	LIST_FOREACH_SAFE(entry, &spd->all, link, next) {
+		if (entry->is_listed)
+			continue;
+		if (entry->is_foreign)
+			drop(spd, entry);
+		else
+			take(spd, entry);
+	}
+}
+
+uint64_t pl_spd_deeds(const struct pl_spd *spd)
+{
+	return spd->deeds;
+}
+
+/* Judging */
+
 static bool applies(const struct entry *entry, const struct pl_tuple *tuple)
 {
-	bool is_out = entry->direction == PL_DIR_OUT;
-	const struct pl_ts *local = is_out ? &entry->src : &entry->dst;
-	const struct pl_ts *remote = is_out ? &entry->dst : &entry->src;
+	bool is_out = entry->key.direction == PL_DIR_OUT;
+	const struct pl_ts *local = is_out ? &entry->key.src : &entry->key.dst;
+	const struct pl_ts *remote = is_out ? &entry->key.dst : &entry->key.src;
 
 	return pl_ts_is_valid(local) && pl_ts_is_valid(remote) &&
 	       pl_tuple_ts_meets(local, tuple->af, tuple->local, tuple->proto,
@@ -141,42 +334,84 @@ static bool applies(const struct entry *entry, const struct pl_tuple *tuple)
 				 tuple->remote_port);
 }
 
-/* The best policy of each direction. */
+/* Of each direction the best policy, and the best of those that may not apply and would do harm. */
 struct judging {
 	const struct pl_tuple *tuple;
-	const struct entry *best[PL_DIR_ROOF];
+	const uint32_t *reqids;
+	unsigned nr;
+	const struct entry *best[PL_DIR_ROOF], *doubtful[PL_DIR_ROOF];
+	bool is_taken[PL_DIR_ROOF];
 };
+
+static enum pl_spd_answer answer_of(const struct judging *judging, const struct entry *entry)
+{
+	if (entry->key.effect == PL_XFRM_PASSES)
+		return PL_SPD_PASSES;
+	if (!entry->is_foreign || entry->key.effect == PL_XFRM_DISCARDS)
+		return PL_SPD_PROTECTS;
+	for (unsigned i = 0; i < judging->nr; i++) {
+		if (judging->reqids[i] == entry->key.reqid)
+			return PL_SPD_PROTECTS;
+	}
+	return PL_SPD_DIVERTS;
+}
+
+/* Which of two equals the kernel takes depends on their history. */
+static void keep_better(const struct judging *judging, const struct entry **best,
+			const struct entry *entry)
+{
+	if (*best == NULL || entry->key.priority < (*best)->key.priority ||
+	    (entry->key.priority == (*best)->key.priority &&
+	     answer_of(judging, entry) > answer_of(judging, *best)))
+		*best = entry;
+}
+
+static bool may_not_apply(const struct pl_xfrm_policy *key)
+{
+	return key->is_partial || key->ifindex != 0 || key->if_id != 0 || key->mark.mask != 0 ||
+	       key->type != 0;
+}
 
 static int judge(void *ctx, struct pl_reach *reach)
 {
 	struct judging *judging = ctx;
 	const struct entry *entry = (const struct entry *)reach;
-	const struct entry **best;
+	enum pl_direction way = entry->key.direction;
 
-	if ((unsigned)entry->direction >= PL_DIR_ROOF || !applies(entry, judging->tuple))
+	if ((unsigned)way >= PL_DIR_ROOF || !applies(entry, judging->tuple))
 		return 0;
-	best = &judging->best[entry->direction];
-	if (*best == NULL || entry->priority < (*best)->priority ||
-	    (entry->priority == (*best)->priority && entry->lets_pass))
-		*best = entry;
+	if (entry->is_taken)
+		judging->is_taken[way] = true;
+	else if (!entry->is_foreign || !may_not_apply(&entry->key))
+		keep_better(judging, &judging->best[way], entry);
+	else if (answer_of(judging, entry) != PL_SPD_PROTECTS)
+		keep_better(judging, &judging->doubtful[way], entry);
 	return 0;
 }
 
-static enum pl_spd_answer answer(const struct entry *best)
+static enum pl_spd_answer answer(const struct judging *judging, enum pl_direction way)
 {
-	return best == NULL ? PL_SPD_ABSENT :
-	       best->lets_pass ? PL_SPD_PASSES : PL_SPD_PROTECTS;
+	const struct entry *best = judging->best[way], *doubtful = judging->doubtful[way];
+	enum pl_spd_answer sure, other;
+
+	sure = best != NULL ? answer_of(judging, best) :
+	       judging->is_taken[way] ? PL_SPD_TAKEN : PL_SPD_ABSENT;
+	if (doubtful == NULL ||
+	    (best != NULL && best->key.priority < doubtful->key.priority))
+		return sure;
+	other = answer_of(judging, doubtful);
+	return other > sure ? other : sure;
 }
 
 enum pl_spd_answer pl_spd_judge(const struct pl_spd *spd, const struct pl_tuple *tuple,
-				enum pl_direction *ret)
+				const uint32_t *reqids, unsigned nr, enum pl_direction *ret)
 {
-	struct judging judging = { .tuple = tuple };
+	struct judging judging = { .tuple = tuple, .reqids = reqids, .nr = nr };
 	enum pl_spd_answer in, out, worse;
 
 	(void)pl_reach_search(&spd->entries, tuple, judge, &judging, NULL);
-	in = answer(judging.best[PL_DIR_IN]);
-	out = answer(judging.best[PL_DIR_OUT]);
+	in = answer(&judging, PL_DIR_IN);
+	out = answer(&judging, PL_DIR_OUT);
 	worse = in > out ? in : out;
 	if (worse != PL_SPD_PROTECTS)
 		*ret = in > out ? PL_DIR_IN : PL_DIR_OUT;

@@ -6,10 +6,12 @@
 #include "core/pl_base.h"
 #include "core/pl_facts.h"
 #include "core/pl_tuple.h"
+#include "core/pl_xfrm.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
-/* The mirror of the kernel policies that pluto installs. */
+/* The mirror of the kernel's policies: those of pluto, and foreign ones. */
 struct pl_spd;
 
 /**
@@ -44,25 +46,88 @@ int pl_spd_add(struct pl_spd *spd, const struct pl_policy_facts *policy) PL_MUST
 void pl_spd_remove(struct pl_spd *spd, const struct pl_policy_facts *policy);
 
 /**
- * pl_spd_clear() - every policy is gone
+ * pl_spd_clear() - every policy is gone, by pluto's will
  * @spd: the mirror
  */
 void pl_spd_clear(struct pl_spd *spd);
+
+/*
+ * What the kernel says, in the order in which it happened. Pluto's own changes are among it; they
+ * were told above before they happened. So when everything that happened so far was said, what is
+ * here is so.
+ */
+
+/**
+ * pl_spd_kernel_new() - the kernel has a policy
+ * @spd:    the mirror
+ * @policy: copied
+ *
+ * One that says what pluto's does is pluto's, whoever made it; another one takes its place.
+ *
+ * Return: 0 or -ENOMEM
+ */
+int pl_spd_kernel_new(struct pl_spd *spd, const struct pl_xfrm_policy *policy) PL_MUST_USE;
+
+/**
+ * pl_spd_kernel_gone() - the kernel has it no longer
+ * @spd:    the mirror
+ * @policy: may be unknown; pluto's own counts as taken until it is back
+ */
+void pl_spd_kernel_gone(struct pl_spd *spd, const struct pl_xfrm_policy *policy);
+
+/**
+ * pl_spd_kernel_flush() - all of a type are gone
+ * @spd:  the mirror
+ * @type: of them
+ */
+void pl_spd_kernel_flush(struct pl_spd *spd, uint8_t type);
+
+/**
+ * pl_spd_list_begin() - all that the kernel has follows
+ * @spd: the mirror
+ */
+void pl_spd_list_begin(struct pl_spd *spd);
+
+/**
+ * pl_spd_listed() - one of them; pluto's is known by what it says
+ * @spd:    the mirror
+ * @policy: copied
+ *
+ * Return: 0 or -ENOMEM
+ */
+int pl_spd_listed(struct pl_spd *spd, const struct pl_xfrm_policy *policy) PL_MUST_USE;
+
+/**
+ * pl_spd_list_end() - what was not listed is not there: foreign ones go, pluto's were taken
+ * @spd: the mirror
+ */
+void pl_spd_list_end(struct pl_spd *spd);
+
+/**
+ * pl_spd_deeds() - rises when others' policies come and go, and when pluto's are taken or given
+ * back
+ * @spd: the mirror
+ */
+uint64_t pl_spd_deeds(const struct pl_spd *spd);
 
 /* What becomes of the packets of a connection; the worse of both directions. */
 enum pl_spd_answer {
 	PL_SPD_PROTECTS = 0,	/* or discards */
 	PL_SPD_ABSENT,		/* no policy: they leave in clear */
+	PL_SPD_DIVERTS,		/* a foreign policy wants other SAs than its own */
+	PL_SPD_TAKEN,		/* no policy, because somebody took pluto's away */
 	PL_SPD_PASSES,		/* a policy says that they leave in clear */
 };
 
 /**
  * pl_spd_judge() - what the system would do without a guard
- * @spd:   the mirror
- * @tuple: of the connection
- * @ret:   the direction, written unless both are protected
+ * @spd:    the mirror
+ * @tuple:  of the connection
+ * @reqids: of SAs that may carry it; may be NULL
+ * @nr:     how many
+ * @ret:    the direction, written unless both are protected
  */
 enum pl_spd_answer pl_spd_judge(const struct pl_spd *spd, const struct pl_tuple *tuple,
-				enum pl_direction *ret);
+				const uint32_t *reqids, unsigned nr, enum pl_direction *ret);
 
 #endif

@@ -384,8 +384,6 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 {
 	struct judging judging = { world, latch, ret };
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
-	enum pl_direction way;
-	enum pl_spd_answer spd;
 	unsigned nr;
 
 	if (pl_sad_touch(world->sad, &latch->tuple, judge_sa, &judging, NULL) != 0)
@@ -396,13 +394,17 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 			 "the SAs of this connection cannot be told from others");
 		return PL_EVENT_CONFLICT_SA;
 	}
-	spd = pl_spd_judge(world->spd, &latch->tuple, &way);
-	if (spd == PL_SPD_PASSES || (spd == PL_SPD_ABSENT && is_absent)) {
-		snprintf(ret->text, sizeof(ret->text), "the SPD lets %s packets by unprotected",
-			 way == PL_DIR_IN ? "inbound" : "outbound");
+	switch (pl_step_ask_kernel(world, &latch->tuple, &latch->params, reqids, nr, is_absent,
+				   ret)) {
+	case 0:
+		return PL_EVENT_NONE;
+	case PL_E_NOT_PROTECTED:
 		return PL_EVENT_CONFLICT_SPD;
+	case PL_E_CONFLICT:
+		return ret->diff == 0 ? PL_EVENT_CONFLICT_SPD : PL_EVENT_CONFLICT_SA;
+	default:
+		return PL_EVENT_CONFLICT_SA;
 	}
-	return PL_EVENT_NONE;
 }
 
 /* What broke it was a conflict, so that the end of all conflicts mends it (T9). */

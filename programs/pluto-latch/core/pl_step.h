@@ -6,6 +6,7 @@
 #include "core/pl_conf.h"
 #include "core/pl_conflict.h"
 #include "core/pl_db.h"
+#include "core/pl_ksad.h"
 #include "core/pl_limits.h"
 #include "core/pl_ops.h"
 #include "core/pl_sad.h"
@@ -22,8 +23,9 @@ struct pl_larva;
  * struct pl_world - what the engine decides about, and what with; the engine's own
  * @ops:         effects
  * @db:          latches
- * @sad:         SAs
+ * @sad:         child SAs, as pluto says
  * @spd:         policies
+ * @ksad:        SAs, as the kernel has them
  * @usage:       of limits
  * @rules:       what conflicts
  * @conf:        latch.conf
@@ -33,12 +35,14 @@ struct pl_larva;
  * @larvae:      latches that wait for their SAs
  * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
  * @is_guarding: the guard is in force; nothing comes up while it is not
+ * @is_blind:    what the kernel has could not be read: nothing is known to be protected
  */
 struct pl_world {
 	struct pl_ops ops;
 	struct pl_db *db;
 	struct pl_sad *sad;
 	struct pl_spd *spd;
+	struct pl_ksad *ksad;
 	struct pl_usage *usage;
 	struct pl_conflict_rules rules;
 	const struct pl_conf *conf;
@@ -47,7 +51,7 @@ struct pl_world {
 	uint32_t last_reqid;
 	struct pl_larva *larvae;
 	uint64_t wake_ns;
-	bool is_guarding;
+	bool is_guarding, is_blind;
 };
 
 /**
@@ -96,6 +100,24 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
 		 const struct pl_params *params, uint32_t ret[static PL_STEP_REQIDS_MAX],
 		 unsigned *ret_nr) PL_MUST_USE;
+
+/**
+ * pl_step_ask_kernel() - what others than pluto did to the policies and SAs of a connection
+ * @world:  the world
+ * @tuple:  of the connection
+ * @params: latched, or to be
+ * @reqids: of SAs that may carry it
+ * @nr:     how many
+ * @is_absent: that no policy is there, is a conflict
+ * @ret:    written with a conflict
+ *
+ * Return: 0; PL_E_CONFLICT for what the SPD does and what foreign SAs could; PL_E_NOT_PROTECTED
+ * when a policy was taken away, or is absent; PL_E_NO_SA when that happened to its only SAs;
+ * PL_E_UNAVAILABLE when nobody knows
+ */
+int pl_step_ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple,
+		       const struct pl_params *params, const uint32_t *reqids, unsigned nr,
+		       bool is_absent, struct pl_conflict_report *ret) PL_MUST_USE;
 
 /**
  * pl_step_recheck() - break what is in conflict now, restore what no longer is (T6, T7, T9)

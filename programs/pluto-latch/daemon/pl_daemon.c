@@ -20,6 +20,7 @@
 #include "kernel/pl_guard.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
+#include "kernel/pl_xfrm_watch.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -43,12 +44,14 @@ struct pl_daemon {
 	struct pl_guard *guard;
 	struct pl_diag *diag;
 	struct pl_watch *watch;
+	struct pl_xfrm_watch *xfrm;
 	struct pl_offload *offload;
 	struct pl_bus *bus;
 	struct event_base *base;
-	struct event *timer, *guard_event, *watch_event;
+	struct event *timer, *guard_event, *watch_event, *xfrm_event;
 	uint64_t wake_ns;	/* CLOCK_MONOTONIC; 0 is never */
 	bool is_guard_lost;	/* and that was said */
+	bool is_blind;		/* the same of the kernel's SAs and policies */
 };
 
 __attribute__((format(printf, 2, 3)))
@@ -172,6 +175,63 @@ static void on_watch(evutil_socket_t fd, short what, void *ctx)
 		pl_engine_flows_gone(daemon->engine);
 }
 
+/* SAs and policies */
+
+static int on_change(void *ctx, const struct pl_xfrm_change *change)
+{
+	return pl_engine_xfrm(ctx, change);
+}
+
+static void on_list_begin(void *ctx)
+{
+	pl_engine_xfrm_list_begin(ctx);
+}
+
+static int on_listed(void *ctx, const struct pl_xfrm_change *change)
+{
+	return pl_engine_xfrm_listed(ctx, change);
+}
+
+static void on_list_end(void *ctx)
+{
+	pl_engine_xfrm_list_end(ctx);
+}
+
+static void on_settle(void *ctx)
+{
+	pl_engine_xfrm_settle(ctx);
+}
+
+static const struct pl_xfrm_ears ears = {
+	on_change, on_list_begin, on_listed, on_list_end, on_settle,
+};
+
+/* Without a list nothing is known: tried again every second, until there is one. */
+static int hear_xfrm(struct pl_daemon *daemon)
+{
+	static const struct timeval again = { .tv_sec = 1 };
+	bool is_lost = false;
+	int r = pl_xfrm_watch_dispatch(daemon->xfrm, &is_lost);
+
+	if (r != 0)
+		pl_engine_xfrm_blind(daemon->engine);
+	if (r != 0 && !daemon->is_blind)
+		say(daemon, "latch: the kernel's SAs and policies cannot be read: %s. "
+		    "No latch is established until they can",
+		    r < 0 ? strerror(-r) : pl_strerror(r));
+	else if (r == 0 && (is_lost || daemon->is_blind))
+		say(daemon, "latch: SAs and policies were compared with what the kernel has");
+	daemon->is_blind = r != 0;
+	return event_add(daemon->xfrm_event, r != 0 ? &again : NULL) == 0 ? 0 : -EIO;
+}
+
+static void on_xfrm(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	(void)hear_xfrm(ctx);
+}
+
 /* latch.conf */
 
 static int read_file(const char *path, char **ret, size_t *ret_len)
@@ -278,6 +338,12 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 			 strerror(-r));
 		return r;
 	}
+	r = pl_xfrm_watch_open(&ears, daemon->engine, &daemon->xfrm);
+	if (r != 0) {
+		snprintf(error, PL_DAEMON_ERROR_MAX, "cannot hear of SAs and policies: %s",
+			 strerror(-r));
+		return r;
+	}
 	daemon->offload = pl_offload_new((enum pl_conf_gro)daemon->conf.gro, daemon->log);
 	daemon->bus = pl_bus_new(&daemon->conf, bus_log, daemon);
 	if (daemon->offload == NULL || daemon->bus == NULL) {
@@ -345,11 +411,16 @@ int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
 					on_guard, daemon);
 	daemon->watch_event = event_new(base, pl_watch_fd(daemon->watch), EV_READ | EV_PERSIST,
 					on_watch, daemon);
-	if (daemon->timer == NULL || daemon->guard_event == NULL || daemon->watch_event == NULL)
+	daemon->xfrm_event = event_new(base, pl_xfrm_watch_fd(daemon->xfrm), EV_READ, on_xfrm,
+				       daemon);
+	if (daemon->timer == NULL || daemon->guard_event == NULL || daemon->watch_event == NULL ||
+	    daemon->xfrm_event == NULL)
 		return -ENOMEM;
 	if (event_add(daemon->guard_event, NULL) != 0 || event_add(daemon->watch_event, NULL) != 0)
 		return -EIO;
 	if (daemon->wake_ns != 0 && arm(daemon) != 0)
+		return -EIO;
+	if (hear_xfrm(daemon) != 0)
 		return -EIO;
 	if (pl_offload_attach(daemon->offload, base) != 0)
 		return -EIO;
@@ -387,6 +458,9 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 	if (daemon->watch_event != NULL)
 		event_free(daemon->watch_event);
 	pl_watch_close(daemon->watch);
+	if (daemon->xfrm_event != NULL)
+		event_free(daemon->xfrm_event);
+	pl_xfrm_watch_close(daemon->xfrm);
 	pl_diag_close(daemon->diag);
 	pl_guard_close(daemon->guard);
 	pl_conf_clear(&daemon->conf);

@@ -95,6 +95,8 @@ static int listen_to(struct pl_ask *ask, struct answer *answer)
 			return -EMSGSIZE;
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
 			hear(answer, message);
+		/* Lists of SAs hold their keys. */
+		explicit_bzero(bytes, (size_t)len);
 	}
 	return 0;
 }

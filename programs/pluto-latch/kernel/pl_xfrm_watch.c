@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Listening to the kernel's own word on SAs and policies (design D7). The kernel puts a message
+ * into our queue before the one who made the change gets his answer. So when nothing is waiting,
+ * what was heard is all that happened, pluto's changes included, in the one order in which it did.
+ *
+ * Invariant: nothing is lost without a list. A queue that ran over, a message that cannot be read
+ * or taken in, addresses that moved: each of them asks for all that the kernel has, and what comes
+ * meanwhile is heard after the list, in order.
+ *
+ * The messages hold keys. They are wiped when they have been read.
+ */
+
+#include "kernel/pl_xfrm_watch.h"
+
+#include "kernel/pl_netlink.h"
+#include "kernel/pl_socket_ask.h"
+#include "kernel/pl_xfrm_decode.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/xfrm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* One dispatch reads so many messages, and IKE has its turn. */
+enum { HEARD_MAX = 65536, QUEUE_BYTES = 4 << 20, TURN_MAX = 8192, LISTS_MAX = 3 };
+
+struct pl_xfrm_watch {
+	const struct pl_xfrm_ears *ears;
+	void *ctx;
+	struct mnl_socket *socket;
+	struct pl_ask ask;
+	uint8_t key[16];
+	bool is_list_due;
+};
+
+static int join(struct mnl_socket *socket)
+{
+	static const int groups[] = {
+		XFRMNLGRP_SA, XFRMNLGRP_POLICY, XFRMNLGRP_EXPIRE, XFRMNLGRP_MIGRATE,
+		XFRMNLGRP_MAPPING,
+	};
+	int fd = mnl_socket_get_fd(socket), bytes = QUEUE_BYTES;
+
+	if (pl_netlink_bind(socket, 0) < 0)
+		return -errno;
+	/* With less room there are more lists. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, (void *)&groups[i],
+					  sizeof(groups[i])) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int pl_xfrm_watch_open(const struct pl_xfrm_ears *ears, void *ctx, struct pl_xfrm_watch **ret)
+{
+	struct pl_xfrm_watch *watch = calloc(1, sizeof(*watch));
+	int r;
+
+	if (watch == NULL)
+		return -ENOMEM;
+	*watch = (struct pl_xfrm_watch) { .ears = ears, .ctx = ctx, .is_list_due = true };
+	r = getrandom(watch->key, sizeof(watch->key), 0) == (ssize_t)sizeof(watch->key) ? 0 : -EIO;
+	if (r == 0) {
+		watch->socket = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		r = watch->socket == NULL ? -errno : join(watch->socket);
+	}
+	if (r == 0)
+		r = pl_ask_open(NETLINK_XFRM, &watch->ask);
+	if (r != 0) {
+		pl_xfrm_watch_close(watch);
+		return r;
+	}
+	*ret = watch;
+	return 0;
+}
+
+struct pl_xfrm_watch *pl_xfrm_watch_close(struct pl_xfrm_watch *watch)
+{
+	if (watch == NULL)
+		return NULL;
+	if (watch->socket != NULL)
+		mnl_socket_close(watch->socket);
+	pl_ask_close(&watch->ask);
+	explicit_bzero(watch->key, sizeof(watch->key));
+	free(watch);
+	return NULL;
+}
+
+int pl_xfrm_watch_fd(const struct pl_xfrm_watch *watch)
+{
+	return mnl_socket_get_fd(watch->socket);
+}
+
+/* Lists */
+
+static int see(void *ctx, const struct nlmsghdr *message)
+{
+	struct pl_xfrm_watch *watch = ctx;
+	struct pl_xfrm_change change;
+	int r = pl_xfrm_decode(message, message->nlmsg_len, watch->key, &change);
+
+	return r != 0 ? r : watch->ears->listed(watch->ctx, &change);
+}
+
+static int ask_for(struct pl_xfrm_watch *watch, uint16_t type)
+{
+	uint8_t buf[PL_ASK_MAX] __attribute__((aligned(8)));
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
+
+	request->nlmsg_type = type;
+	request->nlmsg_flags = NLM_F_DUMP;
+	return pl_ask(&watch->ask, request, see, watch);
+}
+
+static int list(struct pl_xfrm_watch *watch)
+{
+	int r;
+
+	watch->ears->list_begin(watch->ctx);
+	r = ask_for(watch, XFRM_MSG_GETPOLICY);
+	if (r == 0)
+		r = ask_for(watch, XFRM_MSG_GETSA);
+	if (r != 0)
+		return r;
+	watch->is_list_due = false;
+	watch->ears->list_end(watch->ctx);
+	return 0;
+}
+
+/* Changes */
+
+static void hear(struct pl_xfrm_watch *watch, const struct nlmsghdr *message)
+{
+	struct pl_xfrm_change change;
+
+	if (pl_xfrm_decode(message, message->nlmsg_len, watch->key, &change) != 0) {
+		watch->is_list_due = true;
+		return;
+	}
+	if (change.kind == PL_XFRM_MOVED || watch->ears->change(watch->ctx, &change) != 0)
+		watch->is_list_due = true;
+}
+
+static void hear_all(struct pl_xfrm_watch *watch, uint8_t *bytes, size_t size, ssize_t len)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)bytes;
+	int left = (int)len;
+
+	if ((size_t)len > size) {
+		watch->is_list_due = true;
+		len = (ssize_t)size;
+		left = 0;
+	}
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		hear(watch, message);
+	if (left > 0)
+		watch->is_list_due = true;
+	explicit_bzero(bytes, (size_t)len);
+}
+
+/* Return: also 0 when there is more than one turn allows */
+static int read_queue(struct pl_xfrm_watch *watch)
+{
+	static uint8_t bytes[HEARD_MAX] __attribute__((aligned(8)));
+
+	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
+		struct sockaddr_nl from = { .nl_pid = 0 };
+		socklen_t from_len = sizeof(from);
+		ssize_t len = recvfrom(pl_xfrm_watch_fd(watch), bytes, sizeof(bytes),
+				       MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from,
+				       &from_len);
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0 && errno == ENOBUFS) {
+			watch->is_list_due = true;
+			continue;
+		}
+		if (len < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+		if (from.nl_pid == 0)
+			hear_all(watch, bytes, sizeof(bytes), len);
+	}
+	return 0;
+}
+
+int pl_xfrm_watch_dispatch(struct pl_xfrm_watch *watch, bool *ret_lost)
+{
+	int r = read_queue(watch);
+
+	*ret_lost = false;
+	for (unsigned i = 0; r == 0 && watch->is_list_due && i < LISTS_MAX; i++) {
+		*ret_lost = true;
+		r = list(watch);
+		if (r == 0)
+			r = read_queue(watch);
+	}
+	if (r != 0)
+		return r;
+	if (watch->is_list_due)
+		return -EAGAIN;
+	watch->ears->settle(watch->ctx);
+	return 0;
+}
