@@ -399,7 +399,9 @@ static void ike_cancel(void *ctx, uint64_t ticket)
 	host.cancelled = ticket;
 }
 
-static const struct pl_ike_ops ike_ops = { ike_initiate, ike_cancel };
+static const struct pl_ike_ops ike_ops = {
+	.initiate = ike_initiate, .cancel = ike_cancel,
+};
 
 static const char *initiated(const char *word, const char *reason)
 {

@@ -303,7 +303,9 @@ static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
 static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone,
 						 fake_holders };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };
-static const struct pl_ike_ops ike_ops = { fake_initiate, fake_cancel };
+static const struct pl_ike_ops ike_ops = {
+	.initiate = fake_initiate, .cancel = fake_cancel,
+};
 static const struct pl_ops ops = {
 	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,
 	.clock = &clock_ops, .ike = &ike_ops,

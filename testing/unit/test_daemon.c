@@ -273,7 +273,7 @@ static int setup(void **state)
 	assert_int_equal(pipe(stage.watch), 0);
 	stage.base = event_base_new();
 	stage.engine = pl_engine_new(NULL, NULL);
-	assert_int_equal(pl_daemon_start(stage.engine, note, &stage.daemon, error), 0);
+	assert_int_equal(pl_daemon_start(stage.engine, NULL, note, &stage.daemon, error), 0);
 	assert_int_equal(pl_daemon_attach(stage.daemon, stage.base), 0);
 	stage.nr_rebuilds = 0;
 	stage.log[0] = '\0';

@@ -190,6 +190,31 @@ static void a_peer_without_certificate_has_none_in_the_trace(void **state)
 	pl_identity_pool_free(pool);
 }
 
+static void an_answer_has_its_ticket_and_either_an_error_or_an_SA(void **state)
+{
+	static struct pl_fact fact = {
+		.kind = PL_FACT_INITIATED, .child = 7,
+		.u.initiated = { .ticket = 9, .spi_in = 0xc0ffee, .reqid = 16389 },
+	};
+	json_t *json = json_of(&fact);
+
+	(void)state;
+	assert_int_equal(json_integer_value(json_object_get(json, "ticket")), 9);
+	assert_string_equal(string_of(json, "spi_in"), "0x00c0ffee");
+	assert_null(json_object_get(json, "error"));
+	assert_null(json_object_get(json, "notification"));
+	json_decref(json);
+	fact.u.initiated.error = PL_E_NARROW_REFUSED;
+	fact.u.initiated.notification = 38;
+	snprintf(fact.u.initiated.reason, sizeof(fact.u.initiated.reason), "TS_UNACCEPTABLE");
+	json = json_of(&fact);
+	assert_string_equal(string_of(json, "error"), "NarrowRefused");
+	assert_string_equal(string_of(json, "reason"), "TS_UNACCEPTABLE");
+	assert_int_equal(json_integer_value(json_object_get(json, "notification")), 38);
+	assert_null(json_object_get(json, "spi_in"));
+	json_decref(json);
+}
+
 static void every_kind_can_be_told(void **state)
 {
 	(void)state;
@@ -214,6 +239,7 @@ int main(void)
 		cmocka_unit_test(random_names_stay_one_line),
 		cmocka_unit_test(base64_is_that_of_rfc_4648),
 		cmocka_unit_test(a_peer_without_certificate_has_none_in_the_trace),
+		cmocka_unit_test(an_answer_has_its_ticket_and_either_an_error_or_an_SA),
 		cmocka_unit_test(every_kind_can_be_told),
 	};
 

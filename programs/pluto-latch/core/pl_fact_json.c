@@ -365,6 +365,13 @@ static void put_initiated(struct out *out, const struct pl_initiated_facts *init
 	if (initiated->error != 0)
 		put_text(out, "error", pl_error_word(initiated->error));
 	put_text(out, "reason", initiated->reason);
+	put_serial(out, "notification", initiated->notification);
+	if (initiated->error != 0)
+		return;
+	put_bool(out, "narrowed", initiated->is_narrowed);
+	put_spi(out, "spi_in", initiated->spi_in);
+	put_spi(out, "spi_out", initiated->spi_out);
+	put_number(out, "reqid", initiated->reqid);
 }
 
 static void put_conn_facts(struct out *out, const struct pl_conn_facts *conn)

@@ -43,6 +43,8 @@
  *                           integ, replacing, hard
  *   policy-add, -delete     direction, mode, replacing, src TS, dst TS, priority, reqid,
  *                           templates, shunt
+ *   initiated               ticket, error (word of its D-Bus name, absent when done), reason,
+ *                           notification; when done: narrowed, spi_in, spi_out, reqid
  * TS is "192.0.2.1-192.0.2.1/6/4000-4000" (addresses, protocol, ports); an SPI is "0x%08x", an
  * IKE SPI 16 hex digits. Absent strings and zero serials are left out.
  */

@@ -316,13 +316,22 @@ struct pl_policy_facts {
  * struct pl_initiated_facts - an attempt to set up SAs is over
  * @ticket: of whoever asked
  * @error:  0: a child SA is up, struct pl_fact.child; else enum pl_error: NOT_PROTECTED, NO_SA,
- *          NARROW_REFUSED, AUTHENTICATION_FAILED, TIMEOUT
+ *          NARROW_REFUSED, AUTHENTICATION_FAILED, TIMEOUT, or what pl_ike_ops.initiate may return,
+ *          when the configuration changed meanwhile
  * @reason: for people: what pluto or the peer said, names of notifications as in RFC 7296
+ * @notification: error type that the peer answered with (RFC 7296 section 3.10.1), 0 for none
+ * @is_narrowed: the child SA covers the connection, but is less than was proposed
+ * @spi_in, @spi_out, @reqid: of the child SA that is up
  */
 struct pl_initiated_facts {
 	uint64_t ticket;
 	int error;
 	char reason[PL_TEXT_MAX];
+	uint32_t notification;
+	bool is_narrowed;
+	uint32_t spi_in;
+	uint32_t spi_out;
+	uint32_t reqid;
 };
 
 /**

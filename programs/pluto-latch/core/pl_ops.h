@@ -237,7 +237,7 @@ struct pl_socket_ops {
  * struct pl_initiate - which SAs to set up
  * @is_narrow: a child SA of just this connection, in both directions (K20); otherwise what a packet
  *             of it would make pluto set up
- * @suite:     of a narrow one: propose this alone; all zero leaves it to the configuration
+ * @suite:     of a narrow one: propose this alone (K21); all zero leaves it to the configuration
  */
 struct pl_initiate {
 	bool is_narrow;
@@ -250,13 +250,22 @@ struct pl_initiate {
  * @initiate: set up SAs for this connection (K25), and the IKE SA if there is none. Returns at
  *         once; SAs arrive as PL_FACT_CHILD_INSTALL as all others do, and the outcome, exactly
  *         once unless cancelled, as PL_FACT_INITIATED with this ticket, never from within the call.
- *         PL_E_NOT_PROTECTED when no connection of the configuration covers it.
- * @cancel: nobody waits for this ticket any more: no fact comes of it. What is under way may go on.
+ *         PL_E_NOT_PROTECTED when no connection of the configuration covers it; PL_E_NO_SA when
+ *         only such do as wait for their peer (no address to call); PL_E_UNSUPPORTED for a suite
+ *         that pluto cannot propose for it or that is not for a narrow one, and for a narrow one
+ *         where the connection has a security label, leased addresses or an interface of its own;
+ *         PL_E_WRONG_STATE for a ticket in use; PL_E_UNAVAILABLE while pluto starts or stops.
+ * @cancel: nobody waits for this ticket any more: no fact comes of it. What is under way may go on,
+ *         but a narrow child SA ends, if need be after it has come up.
+ * @delete_child: delete this child SA, later, and tell the peer. Only one that @is_narrow made, or
+ *         its successor: PL_E_NOT_FOUND for every other, they belong to the configuration. May be
+ *         NULL.
  */
 struct pl_ike_ops {
 	int (*initiate)(void *ctx, uint64_t ticket, const struct pl_tuple *tuple,
 			const struct pl_initiate *how);
 	void (*cancel)(void *ctx, uint64_t ticket);
+	int (*delete_child)(void *ctx, uint64_t child);
 };
 
 /**

@@ -39,6 +39,7 @@ enum { CONF_BYTES_MAX = 1 << 20 };
 
 struct pl_daemon {
 	struct pl_engine *engine;
+	const struct pl_ike_ops *ike;
 	pl_daemon_log *log;
 	struct pl_conf conf;
 	struct pl_guard *guard;
@@ -360,6 +361,7 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 		.guard = pl_guard_operations(), .guard_ctx = daemon->guard,
 		.owner = pl_bus_owner_ops(), .owner_ctx = daemon->bus,
 		.socket = pl_diag_operations(), .socket_ctx = daemon->diag,
+		.ike = daemon->ike,
 		.clock = &clock_ops, .clock_ctx = daemon,
 	};
 	struct pl_engine_settings settings = { .first_id = 1, .conf = &daemon->conf };
@@ -380,7 +382,8 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 	return r;
 }
 
-int pl_daemon_start(struct pl_engine *engine, pl_daemon_log *log, struct pl_daemon **ret,
+int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike,
+		    pl_daemon_log *log, struct pl_daemon **ret,
 		    char ret_error[static PL_DAEMON_ERROR_MAX])
 {
 	struct pl_daemon *daemon = calloc(1, sizeof(*daemon));
@@ -391,6 +394,7 @@ int pl_daemon_start(struct pl_engine *engine, pl_daemon_log *log, struct pl_daem
 		return -ENOMEM;
 	}
 	daemon->engine = engine;
+	daemon->ike = ike;
 	daemon->log = log;
 	r = open_layers(daemon, ret_error);
 	if (r == 0)

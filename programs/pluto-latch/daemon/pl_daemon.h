@@ -4,6 +4,7 @@
 #define PL_DAEMON_H
 
 #include "core/pl_engine.h"
+#include "core/pl_ops.h"
 
 struct event_base;
 
@@ -23,6 +24,7 @@ typedef void pl_daemon_log(const char *text);
 /**
  * pl_daemon_start() - latch.conf, the guard, and an engine that latches
  * @engine:    borrowed
+ * @ike:       what the engine may want from pluto; their context is NULL
  * @log:       not NULL
  * @ret:       free with pl_daemon_free() before the engine
  * @ret_error: a sentence for the administrator; written unless 0 is returned
@@ -31,7 +33,8 @@ typedef void pl_daemon_log(const char *text);
  *
  * Return: 0, enum pl_error or a negative errno
  */
-int pl_daemon_start(struct pl_engine *engine, pl_daemon_log *log, struct pl_daemon **ret,
+int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike,
+		    pl_daemon_log *log, struct pl_daemon **ret,
 		    char ret_error[static PL_DAEMON_ERROR_MAX]) PL_MUST_USE;
 
 /**

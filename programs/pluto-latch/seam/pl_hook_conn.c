@@ -5,6 +5,8 @@
  */
 
 #include "seam/pl_wrap.h"
+#include "seam/pl_initiate.h"
+#include "seam/pl_narrow.h"
 #include "seam/pl_seam.h"
 #include "seam/pl_upstream.h"
 
@@ -13,6 +15,15 @@ static void note(enum pl_fact_kind kind, const struct connection *c)
 	struct pl_fact fact = pl_seam_fact_of_conn(kind, c);
 
 	pl_seam_note(&fact);
+}
+
+diag_t __wrap_add_connection(const struct whack_message *wm, struct logger *logger)
+{
+	diag_t d = __real_add_connection(wm, logger);
+
+	if (d == NULL)
+		pl_narrow_keep(wm);
+	return d;
 }
 
 void __wrap_connection_db_add(struct connection *c)
@@ -27,6 +38,7 @@ void __wrap_connection_db_del(struct connection *c)
 
 	pl_upstream_installed(c, &fact.u.ts.tsi, &fact.u.ts.tsr);
 	pl_seam_note(&fact);
+	pl_initiate_conn_gone(c);
 	__real_connection_db_del(c);
 }
 

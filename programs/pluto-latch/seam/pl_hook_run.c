@@ -9,6 +9,7 @@
 
 #include "seam/pl_wrap.h"
 #include "seam/pl_ike.h"
+#include "seam/pl_initiate.h"
 #include "seam/pl_seam.h"
 #include "seam/pl_trace.h"
 
@@ -55,7 +56,7 @@ static void start_latching(struct logger *logger)
 {
 	char error[PL_DAEMON_ERROR_MAX];
 
-	if (pl_daemon_start(engine, log_line, &latch_daemon, error) != 0)
+	if (pl_daemon_start(engine, pl_initiate_operations(), log_line, &latch_daemon, error) != 0)
 		fatal(PLUTO_EXIT_FAIL, logger, "latch: %s", error);
 }
 
@@ -105,6 +106,7 @@ void __wrap_free_server(void)
 		event_free(start_event);
 	start_event = NULL;
 	latch_daemon = pl_daemon_free(latch_daemon);
+	pl_initiate_free();
 	pl_ike_drop_all();
 	engine = pl_engine_free(engine);
 	identities = pl_identity_pool_free(identities);

@@ -12,6 +12,7 @@
 
 #include "seam/pl_wrap.h"
 #include "seam/pl_ike.h"
+#include "seam/pl_initiate.h"
 #include "seam/pl_seam.h"
 #include "seam/pl_upstream.h"
 
@@ -178,6 +179,24 @@ void __wrap_v2_ike_sa_established(struct ike_sa *ike, where_t where)
 	pl_seam_note(&fact);
 }
 
+/* A response is taken up once; what it says holds until the next one. */
+void __wrap_v2_msgid_start(struct ike_sa *ike, const struct v2_exchange *exchange,
+			   const struct msg_digest *md, where_t where)
+{
+	if (md != NULL && v2_msg_role(md) == MESSAGE_RESPONSE) {
+		const struct payload_digest *p = md->chain[ISAKMP_NEXT_v2N];
+		struct pl_ike *note;
+
+		while (p != NULL && p->payload.v2n.isan_type >= v2N_STATUS_FLOOR)
+			p = p->next;
+		note = p == NULL ? pl_ike_find(ike->sa.st_serialno) :
+				   pl_ike_make(ike->sa.st_serialno);
+		if (note != NULL)
+			note->peer_error = p == NULL ? 0 : p->payload.v2n.isan_type;
+	}
+	__real_v2_msgid_start(ike, exchange, md, where);
+}
+
 void __wrap_v2_msgid_finish(struct ike_sa *ike, const struct msg_digest *md, where_t where)
 {
 	if (md != NULL && v2_msg_role(md) == MESSAGE_REQUEST) {
@@ -228,6 +247,7 @@ void __wrap_delete_ike_sa(struct ike_sa **ike)
 	ike_end_facts(*ike, &fact.u.ike_end);
 	/* The record holds the identity until everybody was told. */
 	pl_seam_note(&fact);
+	pl_initiate_ike_gone(&fact);
 	__real_delete_ike_sa(ike);
 	pl_ike_drop(serial);
 }
@@ -264,11 +284,12 @@ static bool may_install(struct child_sa *child, struct pl_fact *fact)
 	return given == PL_VERDICT_ACCEPT;
 }
 
-static bool tell_installed(struct pl_fact *fact, bool is_ok)
+static bool tell_installed(const struct child_sa *child, struct pl_fact *fact, bool is_ok)
 {
 	fact->is_ok = is_ok;
 	fact->kind = is_ok ? PL_FACT_CHILD_UP : PL_FACT_CHILD_FAILED;
 	pl_seam_note(fact);
+	pl_initiate_installed(child, fact);
 	return is_ok;
 }
 
@@ -282,7 +303,7 @@ bool __wrap_connection_establish_child(struct ike_sa *ike, struct child_sa *chil
 	/* The policies that are there bear the old one. */
 	if (!is_ok)
 		*reqid = before;
-	return tell_installed(&fact, is_ok);
+	return tell_installed(child, &fact, is_ok);
 }
 
 /* The IKEv1 responder installs in two exchanges. */
@@ -295,7 +316,7 @@ bool __wrap_connection_establish_inbound(struct child_sa *child, where_t where)
 	if (may_install(child, &fact) && __real_connection_establish_inbound(child, where))
 		return true;
 	*reqid = before;
-	return tell_installed(&fact, false);
+	return tell_installed(child, &fact, false);
 }
 
 bool __wrap_connection_establish_outbound(struct ike_sa *ike, struct child_sa *child,
@@ -304,7 +325,8 @@ bool __wrap_connection_establish_outbound(struct ike_sa *ike, struct child_sa *c
 	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_CHILD_UP, &child->sa);
 
 	pl_seam_child_facts(child, &fact.u.child);
-	return tell_installed(&fact, __real_connection_establish_outbound(ike, child, where));
+	return tell_installed(child, &fact,
+			      __real_connection_establish_outbound(ike, child, where));
 }
 
 void __wrap_connection_teardown_child(struct child_sa **child, enum terminate_reason reason,
@@ -351,8 +373,12 @@ void __wrap_delete_child_sa(struct child_sa **child)
 	    (*child)->sa.st_sa_type_when_established == CHILD_SA) {
 		struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_CHILD_DOWN, &(*child)->sa);
 
+		const struct ike_sa *ike = ike_sa_by_serialno((*child)->sa.st_clonedfrom);
+
 		child_end_facts(*child, &fact.u.child_end);
 		pl_seam_note(&fact);
+		pl_initiate_child_gone(&fact, ike == NULL ? PL_EXCHANGE_NONE :
+							    pending_exchange(ike));
 	}
 	__real_delete_child_sa(child);
 }

@@ -9,6 +9,7 @@
  */
 
 #include "seam/pl_wrap.h"
+#include "seam/pl_initiate.h"
 #include "seam/pl_seam.h"
 #include "seam/pl_upstream.h"
 
@@ -132,7 +133,12 @@ bool __wrap_process_v2TS_response_payloads(struct child_sa *child, struct msg_di
 {
 	bool ok = __real_process_v2TS_response_payloads(child, md);
 
-	return ask_other(PL_FACT_TS_RESPONSE, child, md, ok);
+	/* a clean end: pluto tells the peer to delete what it has made */
+	if (ask_other(PL_FACT_TS_RESPONSE, child, md, ok))
+		return true;
+	pl_initiate_refused(child, ok ? "the answer was refused by the latches of this host" :
+					"the answer is not within what was proposed");
+	return false;
 }
 
 bool __wrap_emit_v2TS_request_payloads(struct pbs_out *outpbs, const struct child_sa *child)

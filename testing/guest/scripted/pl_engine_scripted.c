@@ -12,15 +12,34 @@
  *   PL_SCRIPT_REKEY  "refuse": child rekeys
  *   PL_SCRIPT_CHILD  "refuse": at installation
  *   PL_SCRIPT_SA     "refuse": at the kernel
+ *   PL_SCRIPT_FIFO   a fifo; each line is what an engine would want from pluto:
+ *                    "initiate TICKET PROTO LOCAL PORT REMOTE PORT [narrow]
+ *                              [suite=ENCRYPT,BITS,INTEG]"   INTEG may be left out
+ *                    "cancel TICKET"
+ *                    "delete CHILD"                          serial of the child SA
+ *                    what the call returns is in the log: "script: initiate 7: done"
  * PROTO is tcp, udp or a number. Unset, everything is accepted.
  */
 
 #include "core/pl_engine.h"
+#include "core/pl_error.h"
 #include "daemon/pl_daemon.h"
 
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static struct {
+	const struct pl_ike_ops *ike;
+	pl_daemon_log *log;
+	struct event *event;
+	FILE *fifo;
+} wish;
 
 struct pl_engine {
 	pl_engine_observer *observer;
@@ -148,26 +167,133 @@ enum pl_verdict_kind pl_engine_kernel_change(struct pl_engine *engine, const str
 		       PL_VERDICT_REFUSE : PL_VERDICT_ACCEPT;
 }
 
+/* What the engine wants from pluto */
+
+static void said(const char *verb, uint64_t number, int r)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "script: %s %" PRIu64 ": %s", verb, number,
+		 r == 0 ? "done" : pl_error_word(r));
+	wish.log(text);
+}
+
+static int read_tuple(char *words[static 5], struct pl_tuple *ret)
+{
+	int af = strchr(words[1], ':') == NULL ? AF_INET : AF_INET6;
+	struct pl_tuple tuple = {
+		.af = af == AF_INET ? PL_AF_IP4 : PL_AF_IP6,
+		.proto = proto_of(words[0]),
+		.local_port = (uint16_t)atoi(words[2]),
+		.remote_port = (uint16_t)atoi(words[4]),
+	};
+
+	if (inet_pton(af, words[1], tuple.local) != 1 || inet_pton(af, words[3], tuple.remote) != 1)
+		return PL_E_MALFORMED;
+	return pl_tuple_connection(&tuple, ret);
+}
+
+static int read_suite(const char *word, struct pl_suite *ret)
+{
+	char encrypt[32], integ[32] = "";
+	unsigned bits;
+
+	if (sscanf(word, "%31[^,],%u,%31s", encrypt, &bits, integ) < 2)
+		return PL_E_MALFORMED;
+	return pl_suite_make(PL_PROTO_ESP, encrypt, bits, integ, false, ret);
+}
+
+static void initiate(uint64_t ticket, char *words[], unsigned nr_words)
+{
+	struct pl_initiate how = { .is_narrow = false };
+	struct pl_tuple tuple;
+	int r = nr_words < 5 ? PL_E_MALFORMED : read_tuple(words, &tuple);
+
+	for (unsigned i = 5; r == 0 && i < nr_words; i++) {
+		if (strcmp(words[i], "narrow") == 0) {
+			how.is_narrow = true;
+		} else if (strncmp(words[i], "suite=", 6) == 0) {
+			r = read_suite(words[i] + 6, &how.suite);
+		} else {
+			r = PL_E_MALFORMED;
+		}
+	}
+	if (r == 0)
+		r = wish.ike->initiate(NULL, ticket, &tuple, &how);
+	said("initiate", ticket, r);
+}
+
+static void carry_out(char *line)
+{
+	char *words[16], *rest = NULL;
+	unsigned nr = 0;
+	uint64_t number;
+
+	for (char *word = strtok_r(line, " \n", &rest); word != NULL && nr < 16;
+	     word = strtok_r(NULL, " \n", &rest))
+		words[nr++] = word;
+	if (nr < 2)
+		return;
+	number = strtoull(words[1], NULL, 10);
+	if (strcmp(words[0], "initiate") == 0) {
+		initiate(number, words + 2, nr - 2);
+	} else if (strcmp(words[0], "cancel") == 0) {
+		wish.ike->cancel(NULL, number);
+		said("cancel", number, 0);
+	} else if (strcmp(words[0], "delete") == 0) {
+		said("delete", number, wish.ike->delete_child(NULL, number));
+	}
+}
+
+static void on_fifo(evutil_socket_t fd, short what, void *ctx)
+{
+	char line[256];
+
+	(void)fd;
+	(void)what;
+	(void)ctx;
+	while (fgets(line, sizeof(line), wish.fifo) != NULL)
+		carry_out(line);
+	clearerr(wish.fifo);
+}
+
 /* No guard and no bus: whatever happens is the script's doing. */
-int pl_daemon_start(struct pl_engine *engine, pl_daemon_log *log, struct pl_daemon **ret,
-		    char ret_error[static PL_DAEMON_ERROR_MAX])
+int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike, pl_daemon_log *log,
+		    struct pl_daemon **ret, char ret_error[static PL_DAEMON_ERROR_MAX])
 {
 	(void)engine;
-	(void)log;
 	(void)ret_error;
+	wish.ike = ike;
+	wish.log = log;
 	*ret = NULL;
 	return 0;
 }
 
 int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
 {
+	const char *path = getenv("PL_SCRIPT_FIFO");
+	int fd;
+
 	(void)daemon;
-	(void)base;
-	return 0;
+	if (path == NULL)
+		return 0;
+	/* for writing, too: who ends to write is not the end of the file */
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	wish.fifo = fd < 0 ? NULL : fdopen(fd, "r");
+	if (wish.fifo == NULL)
+		return 0;
+	wish.event = event_new(base, fd, EV_READ | EV_PERSIST, on_fifo, NULL);
+	return event_add(wish.event, NULL);
 }
 
 struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 {
 	(void)daemon;
+	if (wish.event != NULL)
+		event_free(wish.event);
+	if (wish.fifo != NULL)
+		fclose(wish.fifo);
+	wish.event = NULL;
+	wish.fifo = NULL;
 	return NULL;
 }
