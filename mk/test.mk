@@ -82,6 +82,10 @@ $(BUILD)/gcc/$(SHARED).o: $(SHARED).h
 # Every command of a scenario goes through it: static, it starts in half the time.
 $(BUILD)/guest/bin/container: GUEST_CFLAGS := -static
 
+STREAM := testing/guest/programs/shared/stream
+$(LATCH_TOOL): $(BUILD)/gcc/$(STREAM).o $(STREAM).h
+$(BUILD)/gcc/$(STREAM).o: $(STREAM).h
+
 # a library, for LD_PRELOAD
 $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
 

@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shared/stream.h"
+
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -36,13 +38,16 @@ static const char usage[] =
 	"  bind SOCK ADDRESS PORT | connect SOCK ADDRESS PORT [MS]\n"
 	"  listen SOCK | accept LISTENER SOCK [MS] | rename SOCK NEW\n"
 	"  send SOCK COUNT WORD | recv SOCK MS\n"
+	"  stream SOCK (random bytes both ways from now on, see shared/stream.h)\n"
+	"  streamed SOCK BYTES MS (wait until it has received so many more)\n"
+	"  stream-stop SOCK (send no more) | stream-end SOCK (of both directions)\n"
 	"  latch SOCK [WISH...] | latch-connect SOCK ADDRESS PORT [WISH...]\n"
 	"  latch-listen SOCK [WISH...] | latch-accept LISTENER SOCK [MS]\n"
 	"  id SOCK | inquire SOCK|ID | get SOCK|ID KEY | find SOCK | list | wait SOCK|ID STATE MS\n"
 	"  release|unprotect SOCK|ID | break|shut SOCK|ID REASON\n"
 	"WISH: late may-be-broken wait reset confidentiality key=BITS tunnel transport\n"
 	"recv answers \"ok data WORD\", \"ok end\" or \"ok nothing\"; send \"ok BYTES\"; what\n"
-	"makes latches \"ok ID\".\n";
+	"makes latches \"ok ID\"; stream-end \"ok SENT SUM RECEIVED SUM\".\n";
 
 enum { WORDS_MAX = 12, SOCKETS_MAX = 64, LINE_BYTES = 4096, DEADLINE_MS = 10000 };
 
@@ -50,6 +55,7 @@ struct sock {
 	char name[16];
 	int fd;
 	uint64_t id;
+	struct stream *stream;
 };
 
 static struct sock socks[SOCKETS_MAX];
@@ -421,6 +427,74 @@ static void cmd_recv(char **argv)
 		answer("ok data %.*s", (int)n, text);
 }
 
+static void cmd_stream(char **argv)
+{
+	struct sock *sock = get(argv[1]);
+
+	if (sock == NULL)
+		return;
+	sock->stream = stream_start(sock->fd);
+	answer_call(sock->stream == NULL ? -1 : 0);
+}
+
+static struct stream *get_stream(const char *name)
+{
+	struct sock *sock = get(name);
+
+	if (sock != NULL && sock->stream == NULL)
+		answer("error usage: no stream %s", name);
+	return sock == NULL ? NULL : sock->stream;
+}
+
+/* Answers when it is not so in time. */
+static bool has_streamed(const struct stream *stream, uint64_t received, int ms)
+{
+	uint64_t end = now_ns(CLOCK_MONOTONIC) + (uint64_t)ms * 1000000;
+
+	while (!stream->is_over && stream->received < received) {
+		if (now_ns(CLOCK_MONOTONIC) >= end)
+			break;
+		await(-1, 0, 10);
+	}
+	if (stream->error != 0)
+		answer_errno(stream->error);
+	else if (stream->received < received && !stream->is_over)
+		answer_errno(ETIMEDOUT);
+	return stream->error == 0 && (stream->received >= received || stream->is_over);
+}
+
+static void cmd_streamed(char **argv)
+{
+	const struct stream *stream = get_stream(argv[1]);
+
+	if (stream != NULL &&
+	    has_streamed(stream, stream->received + strtoull(argv[2], NULL, 10), atoi(argv[3])))
+		answer("%s", stream->is_over ? "error EPIPE it is over" : "ok");
+}
+
+static void cmd_stream_stop(char **argv)
+{
+	struct stream *stream = get_stream(argv[1]);
+
+	if (stream == NULL)
+		return;
+	stream->is_stopping = true;
+	answer("ok");
+}
+
+static void cmd_stream_end(char **argv)
+{
+	struct stream *stream = get_stream(argv[1]);
+
+	if (stream == NULL || !has_streamed(stream, UINT64_MAX, DEADLINE_MS))
+		return;
+	answer("ok %llu %016llx %llu %016llx", (unsigned long long)stream->sent,
+	       (unsigned long long)stream->sent_sum, (unsigned long long)stream->received,
+	       (unsigned long long)stream->received_sum);
+	stream_free(stream);
+	find(argv[1])->stream = NULL;
+}
+
 static void cmd_close(char **argv)
 {
 	struct sock *sock = get(argv[1]);
@@ -710,6 +784,8 @@ static const struct {
 	{ "bind", cmd_bind, false }, { "connect", cmd_connect, false },
 	{ "listen", cmd_listen, false }, { "accept", cmd_accept, false },
 	{ "send", cmd_send, false }, { "recv", cmd_recv, false },
+	{ "stream", cmd_stream, false }, { "streamed", cmd_streamed, false },
+	{ "stream-stop", cmd_stream_stop, false }, { "stream-end", cmd_stream_end, false },
 	{ "latch", cmd_latch, true }, { "latch-connect", cmd_latch_connect, true },
 	{ "latch-listen", cmd_latch_listen, true }, { "latch-accept", cmd_latch_accept, true },
 	{ "id", cmd_id, false }, { "inquire", cmd_inquire, true },
