@@ -258,6 +258,7 @@ static void inquire_and_list_give_what_the_daemon_said(void **state)
 static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 {
 	const struct latch_request none = { .size = 1 };
+	const struct latch_request prefer = { .size = sizeof(prefer), .prefer = true };
 	enum latch_state got;
 	uint64_t ids[2], cursor = 0;
 	struct latch_info *info, **infos;
@@ -269,6 +270,7 @@ static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 	assert_int_equal(latch_break(latch, 1, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_shut(latch, 1, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_latch(latch, 0, &none, ids), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_latch(latch, 0, &prefer, ids), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_latch(latch, 0, NULL, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_inquire(latch, 1, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_list(latch, NULL, &infos, &nr), LATCH_ERR_ARGUMENT);
@@ -322,6 +324,77 @@ static void a_daemon_that_does_not_answer_is_a_service_error(void **state)
 	fake->mute = NULL;
 	latch->timeout_ms = 25000;
 	assert_int_equal(latch_release(latch, 1), 0);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * (int64_t)1000 + now.tv_nsec / 1000000;
+}
+
+/* K26 */
+static void a_call_that_sets_up_SAs_gets_that_time_too(void **state)
+{
+	struct latch_request request = { .size = sizeof(request), .wait_ms = 150 };
+	int64_t begin_ms = now_ms(), took_ms;
+	uint64_t id = 99;
+
+	(void)state;
+	latch->timeout_ms = 50;
+	fake->mute = "Latch";
+	assert_int_equal(latch_latch(latch, STDIN_FILENO, &request, &id), LATCH_ERR_SERVICE);
+	took_ms = now_ms() - begin_ms;
+	assert_true(took_ms >= 200);
+	assert_string_equal(fake->dict, "{\"wait\":150}");
+	/* Nothing is to be set up: no more time than any other call. */
+	begin_ms = now_ms();
+	request.wait_ms = LATCH_WAIT_NONE;
+	assert_int_equal(latch_latch(latch, STDIN_FILENO, &request, &id), LATCH_ERR_SERVICE);
+	assert_true(now_ms() - begin_ms < 15000);
+	assert_string_equal(fake->dict, "{\"wait\":0}");
+	assert_int_equal(id, 99);
+	/* As long as there is; the daemon's own limit is far below. */
+	fake->mute = NULL;
+	fake->fail = "Latch";
+	fake->error = "org.libreswan.Latch1.Error.LimitExceeded";
+	request.wait_ms = LATCH_WAIT_NONE - 1;
+	assert_int_equal(latch_latch(latch, STDIN_FILENO, &request, &id),
+			 LATCH_ERR_LIMIT_EXCEEDED);
+}
+
+static void the_reason_is_that_of_the_last_answer(void **state)
+{
+	struct latch_info *info;
+	uint64_t id;
+	int error;
+
+	(void)state;
+	assert_string_equal(latch_last_reason(latch, NULL), "");
+	fake->fail = "Latch";
+	fake->error = "org.libreswan.Latch1.Error.NoSa";
+	assert_int_equal(latch_latch(latch, STDIN_FILENO, NULL, &id), LATCH_ERR_NO_SA);
+	assert_string_equal(latch_last_reason(latch, &error), "as the script says");
+	assert_int_equal(error, LATCH_ERR_NO_SA);
+	/* One that asked nobody. */
+	assert_int_equal(latch_latch(latch, -1, NULL, &id), LATCH_ERR_SYSTEM);
+	latch_last_reason(latch, &error);
+	assert_int_equal(error, LATCH_ERR_NO_SA);
+	assert_int_equal(latch_release(latch, 7), 0);
+	assert_string_equal(latch_last_reason(latch, &error), "");
+	assert_int_equal(error, LATCH_OK);
+	fake->misshape = "Inquire";
+	assert_int_equal(latch_inquire(latch, 7, &info), LATCH_ERR_FAILED);
+	assert_string_equal(latch_last_reason(latch, &error), latch_strerror(LATCH_ERR_FAILED));
+	assert_int_equal(error, LATCH_ERR_FAILED);
+	fake_hang_up(fake);
+	assert_int_equal(latch_dispatch(latch, NULL, NULL), LATCH_ERR_SERVICE);
+	assert_int_equal(latch_release(latch, 7), LATCH_ERR_SERVICE);
+	assert_string_equal(latch_last_reason(latch, &error), latch_strerror(LATCH_ERR_SERVICE));
+	assert_int_equal(error, LATCH_ERR_SERVICE);
+	latch_last_reason(NULL, &error);
+	assert_int_equal(error, LATCH_ERR_ARGUMENT);
 }
 
 static void a_daemon_that_leaves_during_a_call_is_a_service_error_from_then_on(void **state)
@@ -629,6 +702,8 @@ int main(void)
 		HANDLE(what_makes_no_sense_does_not_reach_the_daemon),
 		HANDLE(an_answer_of_another_shape_is_an_error_and_writes_nothing),
 		HANDLE(a_daemon_that_does_not_answer_is_a_service_error),
+		HANDLE(a_call_that_sets_up_SAs_gets_that_time_too),
+		HANDLE(the_reason_is_that_of_the_last_answer),
 		HANDLE(a_daemon_that_leaves_during_a_call_is_a_service_error_from_then_on),
 		HANDLE(another_daemon_does_not_answer_for_the_one_that_died),
 		HANDLE(two_hundred_failing_calls_leak_no_descriptor),

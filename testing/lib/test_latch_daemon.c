@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	static const char *const commands_back[] = {
-		"sa del 1", "sa del 2", "born any 0", "used no", "gone yes", "gone no",
+		"sa del 1", "sa del 2", "born any 0", "used no", "gone yes", "gone no", "ike no",
 	};
 
 	(void)state;
@@ -94,11 +95,59 @@ static enum latch_state state_of(uint64_t id)
 	return state;
 }
 
+/* A latch_connect() that waits for SAs, in a thread of its own. */
+struct waiter {
+	pthread_t thread;
+	struct latch_request request;
+	struct sockaddr_in to;
+	int fd, r;
+	uint64_t id;
+};
+
+static void *connect_and_wait(void *ctx)
+{
+	struct waiter *waiter = ctx;
+
+	waiter->r = latch_connect(latch, waiter->fd, (struct sockaddr *)&waiter->to,
+				  sizeof(waiter->to), &waiter->request, &waiter->id);
+	return NULL;
+}
+
+/* What pluto was asked for last; 0 is nothing yet. */
+static unsigned long long last_ticket(void)
+{
+	unsigned long long ticket;
+
+	assert_true(stage_tell("asked"));
+	assert_int_equal(sscanf(stage_answer(), "ok %llu", &ticket), 1);
+	return ticket;
+}
+
+/* Return: when pluto has been asked for the SAs of a connection to @to, within a while */
+static struct waiter *begin_to_wait(const struct sockaddr_in *to, bool prefer)
+{
+	static struct waiter waiter;
+	unsigned long long before = last_ticket(), ticket = before;
+
+	waiter = (struct waiter) {
+		.request = { .size = sizeof(waiter.request), .prefer = prefer, .wait_ms = 20000 },
+		.to = *to, .fd = new_socket(SOCK_STREAM), .id = 99,
+	};
+	assert_true(stage_tell("sa del 1"));
+	assert_true(stage_tell("ike yes"));
+	assert_int_equal(pthread_create(&waiter.thread, NULL, connect_and_wait, &waiter), 0);
+	for (int i = 0; i < 100000 && ticket == before; i++)
+		ticket = last_ticket();
+	assert_true(ticket != before);
+	return &waiter;
+}
+
 /* The last alert, as it was handed out. */
 struct alert {
 	unsigned nr;
 	uint64_t id, listener, mono_ns;
 	enum latch_state from, to;
+	int error;
 	char type[16], reason[256], json[4096];
 };
 
@@ -112,6 +161,7 @@ static void see(void *ctx, const struct latch_event *event)
 	alert->id = event->id;
 	alert->listener = event->listener;
 	alert->mono_ns = event->mono_ns;
+	alert->error = event->error;
 	alert->from = event->from;
 	alert->to = event->to;
 	snprintf(alert->type, sizeof(alert->type), "%s", event->type);
@@ -274,6 +324,144 @@ static void a_dual_stack_listener_has_two_latches(void **state)
 	assert_int_equal(latch_listen(latch, fd, 8, NULL, ids), 0);
 	assert_true(ids[0] != 0 && ids[1] != 0 && ids[0] != ids[1]);
 	close(fd);
+}
+
+static bool has_arrived(int listener)
+{
+	struct pollfd arrives = { .fd = listener, .events = POLLIN };
+
+	return poll(&arrives, 1, 0) == 1;
+}
+
+/* K25, T15 */
+static void connect_waits_for_the_SA_and_connects_when_it_is_up_K25(void **state)
+{
+	struct waiter *waiter;
+	struct sockaddr_in to;
+	int server = serve(SOCK_STREAM, &to);
+
+	(void)state;
+	waiter = begin_to_wait(&to, true);
+	assert_false(has_arrived(server));
+	assert_true(stage_tell("sa add 1 peer.test 16384"));
+	assert_int_equal(pthread_join(waiter->thread, NULL), 0);
+	assert_int_equal(waiter->r, 0);
+	assert_int_equal(state_of(waiter->id), LATCH_STATE_ESTABLISHED);
+	assert_true(has_arrived(server));
+	close(waiter->fd);
+	close(server);
+}
+
+/* K26, K42: with prefer the same failure is a connection without a latch. */
+static void what_pluto_fails_with_is_told_and_prefer_goes_on_K26_K42(void **state)
+{
+	struct sockaddr_in to;
+	int server = serve(SOCK_STREAM, &to);
+
+	(void)state;
+	for (int prefer = 0; prefer < 2; prefer++) {
+		struct waiter *waiter = begin_to_wait(&to, prefer);
+		const char *reason;
+		int error;
+
+		assert_true(stage_tell("initiated AuthenticationFailed AUTHENTICATION_FAILED"));
+		assert_int_equal(pthread_join(waiter->thread, NULL), 0);
+		reason = latch_last_reason(latch, &error);
+		assert_int_equal(error, LATCH_ERR_AUTHENTICATION_FAILED);
+		assert_ptr_equal(strstr(reason, latch_strerror(error)), reason);
+		assert_non_null(strstr(reason, "AUTHENTICATION_FAILED"));
+		assert_int_equal(waiter->r, prefer ? 0 : LATCH_ERR_AUTHENTICATION_FAILED);
+		assert_int_equal(waiter->id, prefer ? 0 : 99);
+		assert_int_equal(has_arrived(server), prefer);
+		assert_true(stage_tell("compare"));
+		assert_string_equal(stage_answer(), "ok 0 0\n");
+		close(waiter->fd);
+	}
+	close(server);
+}
+
+static void a_wait_ends_as_it_was_told_K26(void **state)
+{
+	struct latch_request request = { .size = sizeof(request), .wait_ms = 50 };
+	struct sockaddr_in to;
+	int server = serve(SOCK_STREAM, &to), fd;
+	uint64_t id = 99;
+
+	(void)state;
+	assert_true(stage_tell("sa del 1"));
+	assert_true(stage_tell("ike yes"));
+	assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id), LATCH_ERR_TIMEOUT);
+	request.wait_ms = 3600001;
+	assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id),
+			 LATCH_ERR_LIMIT_EXCEEDED);
+	assert_false(has_arrived(server));
+	request.wait_ms = 50;
+	request.prefer = true;
+	assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id), 0);
+	assert_int_equal(id, 0);
+	assert_true(has_arrived(server));
+	close(fd);
+	close(server);
+}
+
+/* K42: a conflict, and what the host forbids, is no lack of protection. */
+static void prefer_does_not_get_around_a_conflict_or_the_policy_K42(void **state)
+{
+	struct latch_request request = { .size = sizeof(request), .prefer = true };
+	struct sockaddr_in to;
+	int server = serve(SOCK_STREAM, &to), fd;
+	uint64_t id = 99;
+
+	(void)state;
+	assert_true(stage_tell("sa add 2 other.test 16388"));
+	assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id), LATCH_ERR_CONFLICT);
+	assert_true(stage_tell("sa del 2"));
+	assert_true(stage_tell("allow no"));
+	assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id), LATCH_ERR_FORBIDDEN);
+	assert_true(stage_tell("allow yes"));
+	assert_true(stage_tell("changes yes"));
+	assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id),
+			 LATCH_ERR_SOCKET_CHANGED);
+	assert_true(stage_tell("changes no"));
+	assert_false(has_arrived(server));
+	assert_int_equal(id, 99);
+	close(server);
+}
+
+/* LATCH_WAIT_NONE: the answer is a larval latch, and the session tells the rest. */
+static void who_does_not_wait_is_told_by_the_session(void **state)
+{
+	struct latch_request request = { .size = sizeof(request), .wait_ms = LATCH_WAIT_NONE };
+	struct sockaddr_in to, from = stage_address("192.0.2.1", 0);
+	struct alert alert = { .nr = 0 };
+	enum latch_state got;
+	int server = serve(SOCK_STREAM, &to);
+	uint64_t id;
+
+	(void)state;
+	assert_true(stage_tell("ike yes"));
+	for (int fails = 0; fails < 2; fails++) {
+		int fd = new_socket(SOCK_STREAM);
+
+		assert_true(stage_tell("sa del 1"));
+		assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+		assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+		assert_int_equal(latch_latch(latch, fd, &request, &id), 0);
+		assert_int_equal(state_of(id), LATCH_STATE_LARVAL);
+		assert_true(stage_tell(fails ? "initiated NoSa TS_UNACCEPTABLE" :
+					       "sa add 1 peer.test 16384"));
+		assert_int_equal(latch_wait(latch, id, 1u << LATCH_STATE_ESTABLISHED, A_WHILE_MS,
+					    &got), 0);
+		assert_int_equal(got, fails ? LATCH_STATE_CLOSED : LATCH_STATE_ESTABLISHED);
+		alert.nr = 0;
+		do {
+			assert_int_equal(latch_dispatch(latch, see, &alert), 0);
+		} while (alert.id != id);
+		assert_int_equal(alert.error, fails ? LATCH_ERR_NO_SA : LATCH_OK);
+		assert_string_equal(alert.reason, fails ? "TS_UNACCEPTABLE" : "");
+		close(fd);
+	}
+	close(server);
 }
 
 static void every_refusal_has_its_name_and_leaves_no_latch(void **state)
@@ -500,6 +688,11 @@ int main(void)
 		TEST(an_accepted_connection_has_a_latch_established_or_broken),
 		TEST(a_datagram_server_latches_a_socket_for_each_peer),
 		TEST(a_dual_stack_listener_has_two_latches),
+		TEST(connect_waits_for_the_SA_and_connects_when_it_is_up_K25),
+		TEST(what_pluto_fails_with_is_told_and_prefer_goes_on_K26_K42),
+		TEST(a_wait_ends_as_it_was_told_K26),
+		TEST(prefer_does_not_get_around_a_conflict_or_the_policy_K42),
+		TEST(who_does_not_wait_is_told_by_the_session),
 		TEST(every_refusal_has_its_name_and_leaves_no_latch),
 		TEST(a_request_is_met_or_refused),
 		TEST(a_used_socket_is_latched_late_or_not_at_all),

@@ -165,8 +165,31 @@ static void an_alert_says_which_latch_and_from_where_to_where(void **state)
 	assert_int_equal(record->event.mono_ns, 123456789012345);
 	assert_int_equal(record->event.generation, 9);
 	assert_string_equal(record->event.reason, "peer C");
+	assert_int_equal(record->event.error, LATCH_OK);
 	assert_null(latch_record_free(record));
 	assert_null(latch_record_free(NULL));
+}
+
+/* K26 */
+static void a_record_says_why_no_SAs_could_be_set_up(void **state)
+{
+	static const struct { const char *text; int error; } t[] = {
+		{ "{\"type\":\"alert\",\"error\":\"AuthenticationFailed\"}",
+		  LATCH_ERR_AUTHENTICATION_FAILED },
+		{ "{\"type\":\"alert\",\"error\":\"Timeout\"}", LATCH_ERR_TIMEOUT },
+		{ "{\"type\":\"alert\",\"error\":\"OfTomorrow\"}", LATCH_ERR_FAILED },
+		{ "{\"type\":\"alert\",\"error\":\"\"}", LATCH_ERR_FAILED },
+		{ "{\"type\":\"alert\",\"error\":4}", LATCH_OK },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct latch_record *record;
+
+		assert_int_equal(latch_record_parse(t[i].text, strlen(t[i].text), &record), 0);
+		assert_int_equal(record->event.error, t[i].error);
+		latch_record_free(record);
+	}
 }
 
 static void what_a_record_leaves_out_or_says_oddly_is_zero(void **state)
@@ -267,6 +290,7 @@ static void a_full_request_asks_for_everything(void **state)
 		.size = sizeof(request), .protection = LATCH_INTEGRITY | LATCH_CONFIDENTIALITY,
 		.min_key_bits = 256, .min_integ_bits = 128, .mode = LATCH_MODE_TRANSPORT,
 		.disposition = LATCH_DISPOSITION_WAIT, .late = true, .may_be_broken = true,
+		.prefer = true, .wait_ms = 1500,
 	};
 	struct latch_entry entries[LATCH_REQUEST_ENTRIES];
 	DBusMessage *message = dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_RETURN);
@@ -285,7 +309,8 @@ static void a_full_request_asks_for_everything(void **state)
 	assert_string_equal(latch_info_json(info),
 			    "{\"protection\":[\"integrity\",\"confidentiality\"],"
 			    "\"min_key_bits\":256,\"min_integ_bits\":128,\"mode\":\"transport\","
-			    "\"disposition\":\"wait\",\"late\":true,\"may_be_broken\":true}");
+			    "\"disposition\":\"wait\",\"late\":true,\"may_be_broken\":true,"
+			    "\"wait\":1500}");
 	latch_info_free(info);
 	dbus_message_unref(message);
 }
@@ -310,6 +335,31 @@ static void every_value_of_a_request_has_its_word(void **state)
 		assert_string_equal(entries[0].key, t[i].key);
 		assert_string_equal(entries[0].type == 'a' ? entries[0].value.a[0] :
 				    entries[0].value.s, t[i].word);
+	}
+}
+
+/* K25, K26 */
+static void a_wait_is_the_daemons_none_or_so_many_milliseconds(void **state)
+{
+	static const struct { uint32_t wait_ms, setup_ms; size_t nr; uint32_t sent; } t[] = {
+		{ 0, 20000, 0, 0 },
+		{ LATCH_WAIT_NONE, 0, 1, 0 },
+		{ 1, 1, 1, 1 },
+		{ LATCH_WAIT_NONE - 1, LATCH_WAIT_NONE - 1, 1, LATCH_WAIT_NONE - 1 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const struct latch_request request = { .wait_ms = t[i].wait_ms };
+		struct latch_entry entries[LATCH_REQUEST_ENTRIES];
+
+		assert_int_equal(latch_request_setup_ms(&request), t[i].setup_ms);
+		assert_int_equal(latch_request_entries(&request, entries), t[i].nr);
+		if (t[i].nr == 0)
+			continue;
+		assert_string_equal(entries[0].key, "wait");
+		assert_int_equal(entries[0].type, 'u');
+		assert_int_equal(entries[0].value.u, t[i].sent);
 	}
 }
 
@@ -356,12 +406,14 @@ int main(void)
 		cmocka_unit_test(what_a_later_daemon_says_passes_through_or_is_left_out),
 		cmocka_unit_test(an_empty_dictionary_is_a_latch_in_no_state),
 		cmocka_unit_test(an_alert_says_which_latch_and_from_where_to_where),
+		cmocka_unit_test(a_record_says_why_no_SAs_could_be_set_up),
 		cmocka_unit_test(what_a_record_leaves_out_or_says_oddly_is_zero),
 		cmocka_unit_test(what_is_no_record_is_malformed),
 		cmocka_unit_test(a_record_with_any_byte_changed_is_parsed_or_malformed),
 		cmocka_unit_test(no_request_is_all_zero_and_asks_for_nothing),
 		cmocka_unit_test(a_full_request_asks_for_everything),
 		cmocka_unit_test(every_value_of_a_request_has_its_word),
+		cmocka_unit_test(a_wait_is_the_daemons_none_or_so_many_milliseconds),
 		cmocka_unit_test(a_request_that_makes_no_sense_is_an_argument_error),
 		cmocka_unit_test(what_a_later_caller_asks_for_is_never_dropped),
 	};

@@ -7,7 +7,7 @@
 
 #include "fake.h"
 
-#include "latch.h"
+#include "latch_impl.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -337,6 +337,165 @@ static void without_a_latch_nothing_is_sent(void **state)
 	close(listener);
 }
 
+/* What the daemon calls an error: "LATCH_ERR_NO_SA" is "NoSa". */
+static const char *dbus_name_of(int error)
+{
+	static char name[128];
+	const char *from = latch_error_name(error) + strlen("LATCH_ERR_");
+	char *to = name + sprintf(name, "org.libreswan.Latch1.Error.");
+	bool is_first = true;
+
+	for (; *from != '\0'; from++) {
+		if (*from != '_')
+			*to++ = (char)(is_first ? *from : *from | 0x20);
+		is_first = *from == '_';
+	}
+	*to = '\0';
+	return name;
+}
+
+static bool may_go_on(int error)
+{
+	static const int those[] = {
+		LATCH_ERR_NOT_PROTECTED, LATCH_ERR_NO_SA, LATCH_ERR_NARROW_REFUSED,
+		LATCH_ERR_WEAK, LATCH_ERR_AUTHENTICATION_FAILED, LATCH_ERR_TIMEOUT,
+	};
+
+	for (unsigned i = 0; i < sizeof(those) / sizeof(those[0]); i++) {
+		if (those[i] == error)
+			return true;
+	}
+	return false;
+}
+
+/* Every error, with and without prefer: what gets through to the peer, and what is said. */
+static void refused_with(int error, bool prefers, int type)
+{
+	struct latch_request request = { .size = sizeof(request), .prefer = prefers };
+	bool goes_on = prefers && may_go_on(error);
+	union end to, peer;
+	int server = serve_at("127.0.0.1", type, &to), fd = new_socket(AF_INET, type);
+	struct pollfd arrives = { .fd = server, .events = POLLIN };
+	socklen_t len = sizeof(peer);
+	uint64_t id = 99;
+	int last, r;
+
+	fake->fail = "Latch";
+	fake->error = dbus_name_of(error);
+	assert_int_equal(latch_error_from_dbus(fake->error), error);
+	r = latch_connect(latch, fd, &to.any, size_of(&to), &request, &id);
+	assert_int_equal(r, goes_on ? 0 : error);
+	assert_int_equal(id, goes_on ? 0 : 99);
+	assert_string_equal(latch_last_reason(latch, &last), "as the script says");
+	assert_int_equal(last, error);
+	assert_int_equal(getpeername(fd, &peer.any, &len), goes_on ? 0 : -1);
+	if (goes_on)
+		assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+	/* Over the loopback, what was sent has arrived. */
+	assert_int_equal(poll(&arrives, 1, 0), goes_on ? 1 : 0);
+	close(fd);
+	close(server);
+}
+
+static void prefer_goes_on_without_protection_and_says_why_and_no_further_K42(void **state)
+{
+	int error, passed = 0;
+
+	(void)state;
+	for (error = LATCH_ERR_MALFORMED; latch_error_name(error) != NULL; error--) {
+		refused_with(error, false, SOCK_STREAM);
+		refused_with(error, true, SOCK_STREAM);
+		refused_with(error, true, SOCK_DGRAM);
+		passed += may_go_on(error);
+	}
+	assert_true(error <= -46);
+	assert_int_equal(passed, 6);
+	assert_int_equal(fake_count(fake, "Release"), 0);
+}
+
+static void prefer_says_nothing_to_the_daemon_and_latches_when_it_can_K42(void **state)
+{
+	struct latch_request request = { .size = sizeof(request), .prefer = true, .wait_ms = 700 };
+	union end to;
+	int listener = serve_at("127.0.0.1", SOCK_STREAM, &to);
+	int fd = new_socket(AF_INET, SOCK_STREAM);
+	uint64_t id = 0;
+	int error;
+
+	(void)state;
+	assert_int_equal(latch_connect(latch, fd, &to.any, size_of(&to), &request, &id), 0);
+	assert_int_equal(id, 7);
+	assert_string_equal(latch_last_reason(latch, &error), "");
+	assert_int_equal(error, LATCH_OK);
+	assert_null(strstr(fake->dict, "prefer"));
+	assert_non_null(strstr(fake->dict, "\"wait\":700,"));
+	close(fd);
+	close(listener);
+}
+
+/* K42: what the daemon does not say is a doubt, and a doubt is no reason to go on. */
+static void prefer_without_a_daemon_sends_nothing(void **state)
+{
+	struct latch_request request = { .size = sizeof(request), .prefer = true };
+	union end to;
+	int listener = serve_at("127.0.0.1", SOCK_STREAM, &to);
+	struct pollfd arrives = { .fd = listener, .events = POLLIN };
+	uint64_t id = 99;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		int fd = new_socket(AF_INET, SOCK_STREAM);
+
+		fake->misshape = i == 0 ? "Latch" : NULL;
+		fake->vanish = i == 1 ? "Latch" : NULL;
+		assert_int_equal(latch_connect(latch, fd, &to.any, size_of(&to), &request, &id),
+				 i == 0 ? LATCH_ERR_FAILED : LATCH_ERR_SERVICE);
+		close(fd);
+	}
+	assert_int_equal(poll(&arrives, 1, 0), 0);
+	assert_int_equal(id, 99);
+	close(listener);
+}
+
+static void prefer_that_cannot_connect_has_nothing_to_release(void **state)
+{
+	struct latch_request request = { .size = sizeof(request), .prefer = true };
+	union end to;
+	int fd = new_socket(AF_INET, SOCK_STREAM);
+	uint64_t id = 99;
+
+	(void)state;
+	close(serve_at("127.0.0.1", SOCK_STREAM, &to));
+	fake->fail = "Latch";
+	fake->error = "org.libreswan.Latch1.Error.NoSa";
+	assert_int_equal(latch_connect(latch, fd, &to.any, size_of(&to), &request, &id),
+			 LATCH_ERR_SYSTEM);
+	assert_int_equal(errno, ECONNREFUSED);
+	assert_int_equal(id, 99);
+	assert_int_equal(fake_count(fake, "Release"), 0);
+	close(fd);
+}
+
+static void connect_does_not_connect_under_a_larval_latch(void **state)
+{
+	struct latch_request request = { .size = sizeof(request), .wait_ms = LATCH_WAIT_NONE };
+	union end to;
+	int listener = serve_at("127.0.0.1", SOCK_STREAM, &to);
+	struct pollfd arrives = { .fd = listener, .events = POLLIN };
+	int fd = new_socket(AF_INET, SOCK_STREAM);
+	unsigned before = fake->nr_calls;
+	uint64_t id = 99;
+
+	(void)state;
+	assert_int_equal(latch_connect(latch, fd, &to.any, size_of(&to), &request, &id),
+			 LATCH_ERR_ARGUMENT);
+	assert_int_equal(fake->nr_calls, before);
+	assert_int_equal(id, 99);
+	assert_int_equal(poll(&arrives, 1, 0), 0);
+	close(fd);
+	close(listener);
+}
+
 static void connect_of_a_socket_that_does_not_block_is_under_way(void **state)
 {
 	union end to;
@@ -478,6 +637,35 @@ static void listen_knows_two_latches_of_a_dual_stack_and_no_other_number(void **
 	close(fd);
 }
 
+static void a_listener_and_a_connection_hand_the_request_on_K40_K41(void **state)
+{
+	static const char wishes[] =
+		"\"protection\":[\"confidentiality\"],\"min_key_bits\":256,"
+		"\"min_integ_bits\":96,\"mode\":\"tunnel\",\"disposition\":\"reset\"";
+	struct latch_request request = {
+		.size = sizeof(request), .protection = LATCH_CONFIDENTIALITY,
+		.min_key_bits = 256, .min_integ_bits = 96, .mode = LATCH_MODE_TUNNEL,
+		.disposition = LATCH_DISPOSITION_RESET,
+	};
+	union end at, local = make_end("127.0.0.1", 0);
+	int listener = new_socket(AF_INET, SOCK_STREAM), fd = new_socket(AF_INET, SOCK_STREAM);
+	uint64_t ids[2], id;
+	char dict[256];
+
+	(void)state;
+	assert_int_equal(bind(listener, &local.any, size_of(&local)), 0);
+	assert_int_equal(latch_listen(latch, listener, 8, &request, ids), 0);
+	snprintf(dict, sizeof(dict), "{%s}", wishes);
+	assert_string_equal(fake->dict, dict);
+	at = local_of(listener);
+	assert_int_equal(latch_connect(latch, fd, &at.any, size_of(&at), &request, &id), 0);
+	snprintf(dict, sizeof(dict), "{%s,\"remote_address\":\"127.0.0.1\",\"remote_port\":%u}",
+		 wishes, port_of(&at));
+	assert_string_equal(fake->dict, dict);
+	close(fd);
+	close(listener);
+}
+
 static void listen_that_fails_releases_every_latch_and_keeps_errno(void **state)
 {
 	union end at;
@@ -501,6 +689,8 @@ static void listen_refuses_what_is_for_one_connection(void **state)
 {
 	struct latch_request late = { .size = sizeof(late), .late = true };
 	struct latch_request broken = { .size = sizeof(broken), .may_be_broken = true };
+	struct latch_request prefer = { .size = sizeof(prefer), .prefer = true };
+	struct latch_request wait = { .size = sizeof(wait), .wait_ms = 1 };
 	union end at;
 	int fd = serve_at("127.0.0.1", SOCK_STREAM, &at);
 	unsigned before = fake->nr_calls;
@@ -511,6 +701,8 @@ static void listen_refuses_what_is_for_one_connection(void **state)
 	assert_int_equal(latch_listen(latch, -1, 8, NULL, ids), LATCH_ERR_SYSTEM);
 	assert_int_equal(latch_listen(latch, fd, 8, &late, ids), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_listen(latch, fd, 8, &broken, ids), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_listen(latch, fd, 8, &prefer, ids), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_listen(latch, fd, 8, &wait, ids), LATCH_ERR_ARGUMENT);
 	assert_int_equal(fake->nr_calls, before);
 	close(fd);
 }
@@ -655,11 +847,17 @@ int main(void)
 		TEST(connect_cannot_narrow_a_port_that_is_bound_on_every_address),
 		TEST(connect_that_fails_releases_and_keeps_errno),
 		TEST(without_a_latch_nothing_is_sent),
+		TEST(prefer_goes_on_without_protection_and_says_why_and_no_further_K42),
+		TEST(prefer_says_nothing_to_the_daemon_and_latches_when_it_can_K42),
+		TEST(prefer_without_a_daemon_sends_nothing),
+		TEST(prefer_that_cannot_connect_has_nothing_to_release),
+		TEST(connect_does_not_connect_under_a_larval_latch),
 		TEST(connect_of_a_socket_that_does_not_block_is_under_way),
 		TEST(connect_refuses_what_is_no_place_to_connect_to),
 		TEST(datagrams_from_before_the_latch_are_not_the_peers),
 		TEST(listen_latches_first_and_listens_then),
 		TEST(listen_knows_two_latches_of_a_dual_stack_and_no_other_number),
+		TEST(a_listener_and_a_connection_hand_the_request_on_K40_K41),
 		TEST(listen_that_fails_releases_every_latch_and_keeps_errno),
 		TEST(listen_refuses_what_is_for_one_connection),
 		TEST(accept_latches_the_connection_and_closes_it_otherwise),

@@ -8,8 +8,9 @@
  *
  * Threads: one handle serves one thread at a time. No call here ends the process, changes signal
  * handling, or closes a descriptor that it did not open. Calls that ask the daemon block until it
- * answers, at most 25 s for each answer. The child of a fork() must not use its parent's handles;
- * exec closes them.
+ * answers, at most 25 s for each answer; where the daemon may have to set up SAs first, at most
+ * 25 s longer than that may take (struct latch_request). The child of a fork() must not use its
+ * parent's handles; exec closes them.
  *
  * Beside the errors that a function names, each that asks the daemon may return LATCH_ERR_SERVICE,
  * LATCH_ERR_ARGUMENT, LATCH_ERR_NO_MEMORY, LATCH_ERR_LIMIT_EXCEEDED and LATCH_ERR_FAILED. Outputs
@@ -111,6 +112,9 @@ enum latch_disposition {
 enum { LATCH_INTEGRITY = 1, LATCH_CONFIDENTIALITY = 2 };
 enum latch_mode { LATCH_MODE_ANY = 0, LATCH_MODE_TUNNEL, LATCH_MODE_TRANSPORT };
 
+/* As wait_ms of a request: the answer comes at once, and the latch may be LATCH_STATE_LARVAL. */
+#define LATCH_WAIT_NONE UINT32_MAX
+
 /**
  * struct latch_request - what is wanted; all zero asks for what the host's policy gives
  * @size:           sizeof(struct latch_request) of the caller; later versions may be larger
@@ -121,6 +125,11 @@ enum latch_mode { LATCH_MODE_ANY = 0, LATCH_MODE_TUNNEL, LATCH_MODE_TRANSPORT };
  * @disposition:    of the socket on a break
  * @late:           a socket that has received bytes before may be latched all the same
  * @may_be_broken:  with a conflict, make a broken latch instead of returning LATCH_ERR_CONFLICT
+ * @prefer:         latch_connect() alone: when there is no protection to be had, go on without
+ * @wait_ms:        latch_latch() and latch_connect(): how long the daemon may take to set up SAs
+ *                  for the connection when there are none, in milliseconds; what fails leaves no
+ *                  latch. 0 is the daemon's default, 20 s; LATCH_WAIT_NONE is for latch_latch():
+ *                  latch_wait() and latch_dispatch() tell what becomes of the latch
  */
 struct latch_request {
 	size_t size;
@@ -131,6 +140,8 @@ struct latch_request {
 	enum latch_disposition disposition;
 	bool late;
 	bool may_be_broken;
+	bool prefer;
+	uint32_t wait_ms;
 };
 
 /**
@@ -142,6 +153,7 @@ struct latch_request {
  * @to:         state now
  * @mono_ns:    CLOCK_MONOTONIC of the change, in nanoseconds: the kernel enforced it by then
  * @generation: of the daemon's database
+ * @error:      why no SAs could be set up for a latch that was larval; otherwise LATCH_OK
  * @reason:     for people; may be NULL
  * @json:       the whole record, as `latchctl monitor --json` prints it
  */
@@ -153,6 +165,7 @@ struct latch_event {
 	enum latch_state to;
 	uint64_t mono_ns;
 	uint64_t generation;
+	int error;
 	const char *reason;
 	const char *json;
 };
@@ -194,8 +207,9 @@ struct latch *latch_close(struct latch *latch);
  * @request: NULL is all zero
  * @ret_id:  of the latch
  *
- * Return: 0, or an error of the D-Bus member Latch. Of an accepted connection with a conflict the
- * latch is there and LATCH_STATE_BROKEN: ask latch_inquire().
+ * Return: 0, or an error of the D-Bus member Latch; LATCH_ERR_TIMEOUT when SAs took too long to be
+ * set up, LATCH_ERR_CLOSED when somebody ended the latch meanwhile. Of an accepted connection with
+ * a conflict the latch is there and LATCH_STATE_BROKEN: ask latch_inquire().
  */
 int latch_latch(struct latch *latch, int fd, const struct latch_request *request,
 		uint64_t *ret_id);
@@ -213,10 +227,17 @@ int latch_latch(struct latch *latch, int fd, const struct latch_request *request
  * first packet is protected already. On a non-blocking socket, 0 may mean that connect() is under
  * way. Datagrams that came before the socket had a peer are thrown away, unless @request says late.
  *
+ * Without a latch nothing is sent, unless @request says prefer (RFC 5660 section 2.3). Then
+ * LATCH_ERR_NOT_PROTECTED, _NO_SA, _NARROW_REFUSED, _WEAK, _AUTHENTICATION_FAILED and _TIMEOUT are
+ * no failures: @fd is connected all the same, unprotected or protected worse than was asked for,
+ * @ret_id is 0, and latch_last_reason() says why. Who can drop packets on the way can bring that
+ * about. No other error, a conflict above all, lets anything through.
+ *
  * Return: 0; as above; LATCH_ERR_NOT_CONNECTED when @fd is bound to a port on every address, since
  * no address can be chosen then; LATCH_ERR_ARGUMENT when @to is no address and port of the socket's
- * family; LATCH_ERR_SYSTEM when bind() or connect() failed: the latch is released then, and @fd is
- * good for close()
+ * family, or when @request says LATCH_WAIT_NONE, since a larval latch lets nothing through;
+ * LATCH_ERR_SYSTEM when bind() or connect() failed: the latch is released then, and @fd is good for
+ * close()
  */
 int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, socklen_t to_len,
 		  const struct latch_request *request, uint64_t *ret_id);
@@ -226,7 +247,7 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
  * @latch:   the handle
  * @fd:      a bound socket
  * @backlog: of listen(2)
- * @request: for each connection, neither late nor may_be_broken; NULL is all zero
+ * @request: for each connection, without late, may_be_broken, prefer and wait_ms; NULL is all zero
  * @ret_ids: of the latches: one, or two of a dual-stack socket; the second is 0 otherwise
  *
  * Return: 0, or an error of the D-Bus member Listen, or LATCH_ERR_SYSTEM
@@ -392,6 +413,19 @@ int latch_break(struct latch *latch, uint64_t id, const char *reason);
  * Return: as latch_break()
  */
 int latch_shut(struct latch *latch, uint64_t id, const char *reason);
+
+/**
+ * latch_last_reason() - what the daemon said last, if that was an error
+ * @latch:     the handle
+ * @ret_error: of the last answer: LATCH_OK or what it refused; may be NULL
+ *
+ * The text is for people. It begins with the sentence of latch_strerror(); what the IKE peer said,
+ * or with what there is a conflict, may follow: others chose it, and it may hold any character. An
+ * error that the library found before it asked (LATCH_ERR_ARGUMENT, LATCH_ERR_SYSTEM) is no answer.
+ *
+ * Return: "" with LATCH_OK, never NULL; valid until the next call of the handle
+ */
+const char *latch_last_reason(const struct latch *latch, int *ret_error);
 
 /**
  * latch_strerror() - one sentence

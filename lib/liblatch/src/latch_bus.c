@@ -17,6 +17,7 @@
 
 #include <dbus/dbus.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,26 @@ static int take_error(DBusError *error)
 
 	dbus_error_free(error);
 	return r;
+}
+
+/* What latch_last_reason() says from now on. Without memory, less. */
+static int keep(struct latch *latch, int error, const char *text)
+{
+	free(latch->reason);
+	latch->reason = text == NULL ? NULL : strndup(text, strlen(text));
+	latch->error = error;
+	return error;
+}
+
+const char *latch_last_reason(const struct latch *latch, int *ret_error)
+{
+	int error = latch == NULL ? LATCH_ERR_ARGUMENT : latch->error;
+
+	if (ret_error != NULL)
+		*ret_error = error;
+	if (error == LATCH_OK)
+		return "";
+	return latch == NULL || latch->reason == NULL ? latch_strerror(error) : latch->reason;
 }
 
 int latch_bus_open(struct latch *latch, const char *address)
@@ -96,6 +117,7 @@ static bool add_value(DBusMessageIter *to, const struct latch_entry *entry)
 {
 	const char signature[] = { entry->type, entry->type == 'a' ? 's' : '\0', '\0' };
 	DBusMessageIter variant = DBUS_MESSAGE_ITER_INIT_CLOSED;
+	dbus_uint32_t number;
 	dbus_bool_t flag;
 	bool ok = dbus_message_iter_open_container(to, DBUS_TYPE_VARIANT, signature, &variant);
 
@@ -105,6 +127,10 @@ static bool add_value(DBusMessageIter *to, const struct latch_entry *entry)
 		break;
 	case 'q':
 		ok = dbus_message_iter_append_basic(&variant, DBUS_TYPE_UINT16, &entry->value.q);
+		break;
+	case 'u':
+		number = entry->value.u;
+		ok = dbus_message_iter_append_basic(&variant, DBUS_TYPE_UINT32, &number);
 		break;
 	case 'b':
 		flag = entry->value.b;
@@ -168,28 +194,38 @@ static bool is_from_daemon(struct latch *latch, DBusMessage *reply)
 	return strcmp(latch->service, sender) == 0;
 }
 
-int latch_bus_call(struct latch *latch, DBusMessage *message, const char *signature,
-		   DBusMessage **ret)
+/* To libdbus, INT_MAX is for ever. */
+static int timeout_of(const struct latch *latch, uint32_t more_ms)
+{
+	uint32_t most_ms = (uint32_t)(INT_MAX - 1 - latch->timeout_ms);
+
+	return latch->timeout_ms + (int)(more_ms < most_ms ? more_ms : most_ms);
+}
+
+int latch_bus_call(struct latch *latch, DBusMessage *message, uint32_t more_ms,
+		   const char *signature, DBusMessage **ret)
 {
 	DBusError error = DBUS_ERROR_INIT;
 	DBusMessage *reply;
 
 	if (message == NULL)
-		return LATCH_ERR_NO_MEMORY;
+		return keep(latch, LATCH_ERR_NO_MEMORY, NULL);
 	if (latch->is_over) {
 		dbus_message_unref(message);
-		return LATCH_ERR_SERVICE;
+		return keep(latch, LATCH_ERR_SERVICE, NULL);
 	}
-	reply = dbus_connection_send_with_reply_and_block(latch->bus, message, latch->timeout_ms,
-							  &error);
+	reply = dbus_connection_send_with_reply_and_block(latch->bus, message,
+							  timeout_of(latch, more_ms), &error);
 	dbus_message_unref(message);
 	throw_away(latch);
-	if (reply == NULL)
+	if (reply == NULL) {
+		keep(latch, latch_error_from_dbus(error.name), error.message);
 		return take_error(&error);
+	}
 	if (!dbus_message_has_signature(reply, signature) || !is_from_daemon(latch, reply)) {
 		dbus_message_unref(reply);
-		return LATCH_ERR_FAILED;
+		return keep(latch, LATCH_ERR_FAILED, NULL);
 	}
 	*ret = reply;
-	return 0;
+	return keep(latch, LATCH_OK, NULL);
 }

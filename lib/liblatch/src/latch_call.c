@@ -32,7 +32,7 @@ static int open_session(struct latch *latch, unsigned flags)
 	if (message != NULL &&
 	    !latch_bus_add_dict(message, &watch, (flags & LATCH_OPEN_WATCH) != 0))
 		message = give_up(message);
-	r = latch_bus_call(latch, message, "h", &reply);
+	r = latch_bus_call(latch, message, 0, "h", &reply);
 	if (r != 0)
 		return r;
 	/* A copy of the descriptor, with CLOEXEC. */
@@ -72,6 +72,7 @@ struct latch *latch_close(struct latch *latch)
 	if (latch != NULL) {
 		latch_session_end(latch);
 		latch_bus_close(latch);
+		free(latch->reason);
 		free(latch);
 	}
 	errno = kept;
@@ -91,8 +92,8 @@ static size_t add_remote(struct latch_entry *entries, size_t nr, const char *add
 }
 
 static int call_with_socket(struct latch *latch, const char *member, int fd,
-			    const struct latch_entry *entries, size_t nr, const char *signature,
-			    DBusMessage **ret)
+			    const struct latch_entry *entries, size_t nr, uint32_t more_ms,
+			    const char *signature, DBusMessage **ret)
 {
 	DBusMessage *message;
 
@@ -104,7 +105,7 @@ static int call_with_socket(struct latch *latch, const char *member, int fd,
 	    (!dbus_message_append_args(message, DBUS_TYPE_UNIX_FD, &fd, DBUS_TYPE_INVALID) ||
 	     !latch_bus_add_dict(message, entries, nr)))
 		message = give_up(message);
-	return latch_bus_call(latch, message, signature, ret);
+	return latch_bus_call(latch, message, more_ms, signature, ret);
 }
 
 int latch_call_latch(struct latch *latch, int fd, const struct latch_request *asked,
@@ -121,7 +122,8 @@ int latch_call_latch(struct latch *latch, int fd, const struct latch_request *as
 		return r;
 	nr = latch_request_entries(&request, entries);
 	nr = add_remote(entries, nr, address, port);
-	r = call_with_socket(latch, "Latch", fd, entries, nr, "ta{sv}", &reply);
+	r = call_with_socket(latch, "Latch", fd, entries, nr, latch_request_setup_ms(&request),
+			     "ta{sv}", &reply);
 	if (r != 0)
 		return r;
 	dbus_message_iter_init(reply, &iter);
@@ -132,9 +134,16 @@ int latch_call_latch(struct latch *latch, int fd, const struct latch_request *as
 
 int latch_latch(struct latch *latch, int fd, const struct latch_request *request, uint64_t *ret_id)
 {
+	struct latch_request checked;
+	int r;
+
 	if (latch == NULL || ret_id == NULL)
 		return LATCH_ERR_ARGUMENT;
-	return latch_call_latch(latch, fd, request, NULL, 0, ret_id);
+	r = latch_request_check(request, &checked);
+	/* The socket is connected: the caller alone knows what goes on without a latch. */
+	if (r == 0 && checked.prefer)
+		r = LATCH_ERR_ARGUMENT;
+	return r == 0 ? latch_call_latch(latch, fd, request, NULL, 0, ret_id) : r;
 }
 
 int latch_call_listen(struct latch *latch, int fd, const struct latch_request *asked,
@@ -149,11 +158,11 @@ int latch_call_listen(struct latch *latch, int fd, const struct latch_request *a
 
 	if (r != 0)
 		return r;
-	/* These two are about one socket that is connected or about to be. */
-	if (request.late || request.may_be_broken)
+	/* These are about one socket that is connected or about to be. */
+	if (request.late || request.may_be_broken || request.prefer || request.wait_ms != 0)
 		return LATCH_ERR_ARGUMENT;
 	nr = latch_request_entries(&request, entries);
-	r = call_with_socket(latch, "Listen", fd, entries, nr, "at", &reply);
+	r = call_with_socket(latch, "Listen", fd, entries, nr, 0, "at", &reply);
 	if (r != 0)
 		return r;
 	if (!dbus_message_get_args(reply, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_UINT64, &ids, &count,
@@ -178,7 +187,7 @@ int latch_call_find(struct latch *latch, const struct latch_entry *flow, size_t 
 
 	if (message != NULL && !latch_bus_add_dict(message, flow, nr))
 		message = give_up(message);
-	r = latch_bus_call(latch, message, "t", &reply);
+	r = latch_bus_call(latch, message, 0, "t", &reply);
 	if (r != 0)
 		return r;
 	dbus_message_iter_init(reply, &iter);
@@ -198,7 +207,7 @@ static int call_by_id(struct latch *latch, const char *member, uint64_t id, cons
 	     (reason != NULL &&
 	      !dbus_message_append_args(message, DBUS_TYPE_STRING, &reason, DBUS_TYPE_INVALID))))
 		message = give_up(message);
-	return latch_bus_call(latch, message, signature, ret);
+	return latch_bus_call(latch, message, 0, signature, ret);
 }
 
 int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info)
@@ -287,7 +296,7 @@ int latch_list(struct latch *latch, uint64_t *cursor, struct latch_info ***ret_i
 	     !dbus_message_append_args(message, DBUS_TYPE_UINT64, cursor, DBUS_TYPE_UINT32, &limit,
 				       DBUS_TYPE_INVALID)))
 		message = give_up(message);
-	r = latch_bus_call(latch, message, "aa{sv}t", &reply);
+	r = latch_bus_call(latch, message, 0, "aa{sv}t", &reply);
 	if (r != 0)
 		return r;
 	r = take_page(reply, cursor, ret_infos, ret_nr);

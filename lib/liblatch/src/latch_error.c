@@ -11,6 +11,7 @@
 
 #include <dbus/dbus.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define PREFIX "org.libreswan.Latch1.Error."
@@ -103,6 +104,31 @@ int latch_error_from_dbus(const char *name)
 	if (strncmp(name, BUS_PREFIX, strlen(BUS_PREFIX)) == 0)
 		return LATCH_ERR_SERVICE;
 	return LATCH_ERR_FAILED;
+}
+
+int latch_error_from_word(const char *word)
+{
+	char name[128];
+
+	if (word == NULL)
+		return LATCH_OK;
+	snprintf(name, sizeof(name), PREFIX "%s", word);
+	return latch_error_from_dbus(name);
+}
+
+/* The list of what may pass, not of what may not: an error of a later daemon is a failure. */
+bool latch_error_is_unprotected(int error)
+{
+	switch (error) {
+	case LATCH_ERR_NOT_PROTECTED:
+	case LATCH_ERR_NO_SA:
+	case LATCH_ERR_NARROW_REFUSED:
+	case LATCH_ERR_WEAK:
+	case LATCH_ERR_AUTHENTICATION_FAILED:
+	case LATCH_ERR_TIMEOUT:
+		return true;
+	}
+	return false;
 }
 
 const char *latch_strerror(int error)

@@ -34,6 +34,8 @@ struct latch_record {
  * @bus:        connection of its own, or NULL
  * @service:    unique name of the daemon that opened the session: another one knows nothing of it
  * @timeout_ms: of a call
+ * @error:      of the last answer
+ * @reason:     its text; NULL: none, or no memory for it
  * @session:    SEQPACKET, or -1
  * @poll:       epoll descriptor of @session and @bell: what latch_fd() returns
  * @bell:       eventfd, readable while records are queued
@@ -49,6 +51,8 @@ struct latch {
 	struct DBusConnection *bus;
 	char service[256];
 	int timeout_ms;
+	int error;
+	char *reason;
 	int session;
 	int poll;
 	int bell;
@@ -83,7 +87,7 @@ enum latch_state latch_state_from_name(const char *name);
 /**
  * struct latch_entry - one entry of an a{sv}
  * @key:  in UTF-8
- * @type: 's', 'q', 'b', or 'a' for a list of strings that ends with NULL
+ * @type: 's', 'q', 'u', 'b', or 'a' for a list of strings that ends with NULL
  */
 struct latch_entry {
 	const char *key;
@@ -91,6 +95,7 @@ struct latch_entry {
 	union {
 		const char *s;
 		uint16_t q;
+		uint32_t u;
 		bool b;
 		const char *const *a;
 	} value;
@@ -135,13 +140,15 @@ bool latch_bus_add_dict(struct DBusMessage *to, const struct latch_entry *entrie
  * latch_bus_call() - ask the daemon, wait for its answer
  * @latch:     the handle
  * @message:   consumed; NULL is LATCH_ERR_NO_MEMORY, so that what makes one need not be checked
+ * @more_ms:   how much longer than others it may take
  * @signature: that the answer must have
  * @ret:       the answer; free with dbus_message_unref()
  *
- * Return: 0; LATCH_ERR_SERVICE; LATCH_ERR_FAILED for another answer; what the daemon said
+ * Return: 0; LATCH_ERR_SERVICE; LATCH_ERR_FAILED for another answer; what the daemon said. It is
+ * kept for latch_last_reason()
  */
-int latch_bus_call(struct latch *latch, struct DBusMessage *message, const char *signature,
-		   struct DBusMessage **ret) MUST_USE;
+int latch_bus_call(struct latch *latch, struct DBusMessage *message, uint32_t more_ms,
+		   const char *signature, struct DBusMessage **ret) MUST_USE;
 
 /* info */
 
@@ -248,7 +255,7 @@ int latch_call_find(struct latch *latch, const struct latch_entry *flow, size_t 
 /* request */
 
 /* A request has at most these many entries. */
-enum { LATCH_REQUEST_ENTRIES = 9 };
+enum { LATCH_REQUEST_ENTRIES = 10 };
 
 /**
  * latch_request_check() - does it make sense
@@ -268,5 +275,27 @@ int latch_request_check(const struct latch_request *request, struct latch_reques
  */
 size_t latch_request_entries(const struct latch_request *request,
 			     struct latch_entry ret[LATCH_REQUEST_ENTRIES]);
+
+/**
+ * latch_request_setup_ms() - how long the daemon may take before it answers
+ * @request: checked
+ */
+uint32_t latch_request_setup_ms(const struct latch_request *request);
+
+/**
+ * latch_error_is_unprotected() - is there just no protection to be had?
+ * @error: of the D-Bus member Latch
+ *
+ * Return: false for everything that speaks against using the socket at all
+ */
+bool latch_error_is_unprotected(int error);
+
+/**
+ * latch_error_from_word() - the error behind the last part of a D-Bus error name
+ * @word: "NoSa"; NULL is LATCH_OK
+ *
+ * Return: LATCH_ERR_FAILED for what has no name of ours
+ */
+int latch_error_from_word(const char *word);
 
 #endif

@@ -26,6 +26,9 @@ enum {
 	DISPOSITIONS = sizeof(dispositions) / sizeof(dispositions[0]),
 };
 
+/* The daemon's, of an absent "wait". */
+enum { WAIT_DEFAULT_MS = 20000 };
+
 int latch_request_check(const struct latch_request *request, struct latch_request *ret)
 {
 	static const struct latch_request zero;
@@ -67,6 +70,15 @@ static void add_flag(struct latch_entry *to, size_t *nr, const char *key, bool v
 		to[(*nr)++] = (struct latch_entry) { key, 'b', { .b = value } };
 }
 
+/* Absent, the daemon takes its default; 0 on the bus is not to wait. */
+static void add_wait(struct latch_entry *to, size_t *nr, uint32_t wait_ms)
+{
+	uint32_t value = wait_ms == LATCH_WAIT_NONE ? 0 : wait_ms;
+
+	if (wait_ms != 0)
+		to[(*nr)++] = (struct latch_entry) { "wait", 'u', { .u = value } };
+}
+
 size_t latch_request_entries(const struct latch_request *request,
 			     struct latch_entry ret[LATCH_REQUEST_ENTRIES])
 {
@@ -82,5 +94,13 @@ size_t latch_request_entries(const struct latch_request *request,
 	add_string(ret, &nr, "disposition", dispositions[request->disposition]);
 	add_flag(ret, &nr, "late", request->late);
 	add_flag(ret, &nr, "may_be_broken", request->may_be_broken);
+	add_wait(ret, &nr, request->wait_ms);
 	return nr;
+}
+
+uint32_t latch_request_setup_ms(const struct latch_request *request)
+{
+	if (request->wait_ms == LATCH_WAIT_NONE)
+		return 0;
+	return request->wait_ms == 0 ? WAIT_DEFAULT_MS : request->wait_ms;
 }

@@ -51,6 +51,7 @@ int latch_record_parse(const char *text, size_t len, struct latch_record **ret)
 		.to = latch_state_from_name(text_of(record->json, "to")),
 		.mono_ns = number_of(record->json, "mono_ns"),
 		.generation = number_of(record->json, "generation"),
+		.error = latch_error_from_word(text_of(record->json, "error")),
 		.reason = text_of(record->json, "reason"),
 	};
 	if (record->event.type == NULL) {

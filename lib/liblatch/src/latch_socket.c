@@ -4,7 +4,8 @@
  *
  * A connection must be latched before its first packet, and a latch needs all of its tuple. So the
  * local end is fixed first: the address that the route to the peer prefers, and a port. Then the
- * guard knows the flow, and connect() sends its first packet through it.
+ * guard knows the flow, and connect() sends its first packet through it. Nothing is sent without a
+ * latch, unless the program prefers that to nothing (K42).
  *
  * Datagrams are different at one point: between bind() and connect() anybody's are queued, and
  * recv() would hand them out as the peer's. They are thrown away.
@@ -198,7 +199,7 @@ static int forget_datagrams(int fd)
 	return LATCH_ERR_SYSTEM;
 }
 
-static int connect_latched(int fd, const union address *to, bool is_late)
+static int connect_now(int fd, const union address *to, bool is_late)
 {
 	int type;
 
@@ -221,22 +222,29 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 	if (latch == NULL || ret_id == NULL)
 		return LATCH_ERR_ARGUMENT;
 	r = latch_request_check(request, &checked);
+	/* The first packet would meet a latch without a pin. */
+	if (r == 0 && checked.wait_ms == LATCH_WAIT_NONE)
+		r = LATCH_ERR_ARGUMENT;
 	if (r == 0)
 		r = take_remote_end(fd, to, to_len, &remote);
 	if (r == 0)
 		r = local_end(fd, &local);
 	if (r == 0)
 		r = bind_local_end(fd, &remote, &local);
-	if (r == 0)
-		r = latch_call_latch(latch, fd, request, text_of(&remote, text), port_of(&remote),
-				     &id);
 	if (r != 0)
 		return r;
-	r = connect_latched(fd, &remote, checked.late);
+	r = latch_call_latch(latch, fd, request, text_of(&remote, text), port_of(&remote), &id);
+	if (checked.prefer && latch_error_is_unprotected(r)) {
+		id = 0;
+		r = 0;
+	}
 	if (r != 0)
-		(void)!latch_release(latch, id);
-	else
+		return r;
+	r = connect_now(fd, &remote, checked.late);
+	if (r == 0)
 		*ret_id = id;
+	else if (id != 0)
+		(void)!latch_release(latch, id);
 	return r;
 }
 
