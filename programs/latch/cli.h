@@ -197,6 +197,18 @@ enum cli_exit cli_failed(const struct cli *cli, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
+ * cli_refused() - likewise, with what the service said beyond that
+ * @cli:   for its name
+ * @latch: the handle of the call, which was its last one
+ * @error: enum latch_error
+ * @fmt:   of what was to be done
+ *
+ * Return: its exit code
+ */
+enum cli_exit cli_refused(const struct cli *cli, const struct latch *latch, int error,
+			  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/**
  * cli_open() - get in touch with the service; with --wait, when it is there
  * @cli:   for the bus
  * @flags: of latch_open()

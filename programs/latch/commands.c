@@ -22,7 +22,8 @@ const struct cli_command cli_commands[] = {
 	  CLI_COMPLETE_HOST, cli_create, "connect, latched from the first packet on",
 	  "The latch is printed on standard error. Then COMMAND runs with the connection as its\n"
 	  "standard input and output; without one, standard input and output are copied. When\n"
-	  "the latch breaks, COMMAND is ended and the exit code is 5; else it is COMMAND's.\n" },
+	  "the latch breaks, COMMAND is ended and the exit code is 5; else it is COMMAND's.\n"
+	  "With --prefer, 0 does not say that there was a latch: standard error does.\n" },
 	{ CLI_RELEASE, "release", "ID...", 1, -1, false, CLI_COMPLETE_IDS, cli_release,
 	  "let go of latches; each flow stays guarded while its socket lives", NULL },
 	{ CLI_UNPROTECT, "unprotect", "ID", 1, 1, false, CLI_COMPLETE_ID, cli_unprotect,
@@ -45,17 +46,12 @@ static bool set_bus(struct cli *cli, const char *value)
 }
 
 /* Seconds, with a decimal part if need be. */
-static bool set_wait(struct cli *cli, const char *value)
+static bool read_seconds(const char *value, int *ret_ms)
 {
 	uint64_t s, ms = 0;
 	char whole[16];
-	size_t len;
+	size_t len = strcspn(value, ".");
 
-	cli->waits = true;
-	cli->wait_ms = -1;
-	if (value == NULL)
-		return true;
-	len = strcspn(value, ".");
 	if (len >= sizeof(whole))
 		return false;
 	memcpy(whole, value, len);
@@ -70,7 +66,32 @@ static bool set_wait(struct cli *cli, const char *value)
 			return false;
 		ms *= scale[digits];
 	}
-	cli->wait_ms = (int)(s * 1000 + ms);
+	*ret_ms = (int)(s * 1000 + ms);
+	return true;
+}
+
+static bool set_wait(struct cli *cli, const char *value)
+{
+	cli->waits = true;
+	cli->wait_ms = -1;
+	return value == NULL || read_seconds(value, &cli->wait_ms);
+}
+
+static bool set_setup_time(struct cli *cli, const char *value)
+{
+	int ms;
+
+	/* 0 is the library's word for the default. */
+	if (!read_seconds(value, &ms) || ms == 0)
+		return false;
+	cli->request.wait_ms = (uint32_t)ms;
+	return true;
+}
+
+static bool set_prefer(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->request.prefer = true;
 	return true;
 }
 
@@ -270,6 +291,10 @@ const struct cli_option cli_options[] = {
 	  set_mode, "of the SA: tunnel or transport" },
 	{ "disposition", "HOW", false, "default reset unreachable wait", CLI_CREATE,
 	  set_disposition, "of the socket on a break: default, reset, unreachable or wait" },
+	{ "setup-time", "SECONDS", false, NULL, CLI_CREATE,
+	  set_setup_time, "how long setting up SAs may take, if there are none; else 20" },
+	{ "prefer", NULL, false, NULL, CLI_CREATE,
+	  set_prefer, "no protection to be had: say so, and go on without" },
 	{ "json", "pretty|short", true, "pretty short", JSONS,
 	  set_json, "print JSON" },
 	{ "no-legend", NULL, false, NULL, CLI_LIST,
@@ -278,7 +303,7 @@ const struct cli_option cli_options[] = {
 	  CLI_LIST | CLI_SHOW | CLI_MONITOR,
 	  set_color, "colours; auto: on a terminal, unless NO_COLOR is set" },
 	{ "wait", "SECONDS", true, NULL, CLI_ASKERS,
-	  set_wait, "wait for the service, at most SECONDS; create: for protection too" },
+	  set_wait, "wait for the service to be there, at most SECONDS" },
 	{ "bus", "ADDRESS", false, NULL, CLI_ASKERS,
 	  set_bus, "D-Bus address; " CLI_BUS_VARIABLE " or the system bus otherwise" },
 	{ "completion", NULL, false, NULL, CLI_HELP,

@@ -3,6 +3,7 @@
 /* What every command needs: to speak, to reach the service, to print JSON. */
 
 #include "cli.h"
+#include "text.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -48,19 +49,48 @@ enum cli_exit cli_usage(const struct cli *cli, const char *fmt, ...)
 	return CLI_USAGE;
 }
 
-enum cli_exit cli_failed(const struct cli *cli, int error, const char *fmt, ...)
+/* "WHAT: WHY". errno may be that of the error. */
+__attribute__((format(printf, 4, 0)))
+static enum cli_exit fail(const struct cli *cli, int error, const char *reason, const char *fmt,
+			  va_list ap)
 {
 	const char *why = error == LATCH_ERR_SYSTEM ? strerror(errno) : latch_strerror(error);
+	struct text text = { .s = NULL };
 	char *what = NULL;
+
+	if (vasprintf(&what, fmt, ap) < 0)
+		cli_need(NULL);
+	text_add_safe(&text, reason == NULL ? why : reason);
+	cli_say(cli, "%s: %s", what, text_of(&text));
+	text_free(&text);
+	free(what);
+	return cli_exit_of(error);
+}
+
+enum cli_exit cli_failed(const struct cli *cli, int error, const char *fmt, ...)
+{
+	enum cli_exit code;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&what, fmt, ap) < 0)
-		cli_need(NULL);
+	code = fail(cli, error, NULL, fmt, ap);
 	va_end(ap);
-	cli_say(cli, "%s: %s", what, why);
-	free(what);
-	return cli_exit_of(error);
+	return code;
+}
+
+enum cli_exit cli_refused(const struct cli *cli, const struct latch *latch, int error,
+			  const char *fmt, ...)
+{
+	int kept = errno, last;
+	const char *reason = latch_last_reason(latch, &last);
+	enum cli_exit code;
+	va_list ap;
+
+	errno = kept;
+	va_start(ap, fmt);
+	code = fail(cli, error, last == error ? reason : NULL, fmt, ap);
+	va_end(ap);
+	return code;
 }
 
 static int64_t now_ms(void)

@@ -4,7 +4,8 @@
  *
  * Invariant: no byte of standard input leaves before the latch is ESTABLISHED, and none is passed
  * on once its break is known. The guard in the kernel holds the flow anyway; this is about the
- * exit code, which never says that all went well when it did not.
+ * exit code, which never says that all went well when it did not. With --prefer there may be no
+ * latch: that is said before the first byte.
  */
 
 #include "create.h"
@@ -54,8 +55,11 @@ static void on_event(void *ctx, const struct latch_event *event)
 
 enum cli_exit held_check(struct held *held)
 {
-	int r = latch_dispatch(held->latch, on_event, held);
+	int r;
 
+	if (held->latch == NULL)
+		return held->over;
+	r = latch_dispatch(held->latch, on_event, held);
 	if (held->over == CLI_OK && r != LATCH_OK)
 		held->over = cli_failed(held->cli, r, "latch %llu", (unsigned long long)held->id);
 	return held->over;
@@ -64,8 +68,11 @@ enum cli_exit held_check(struct held *held)
 enum cli_exit held_end(struct held *held)
 {
 	struct latch_info *info = NULL;
-	int r = latch_inquire(held->latch, held->id, &info);
+	int r;
 
+	if (held->latch == NULL)
+		return held->over;
+	r = latch_inquire(held->latch, held->id, &info);
 	latch_info_free(info);
 	if (held_check(held) == CLI_OK && r != LATCH_OK && r != LATCH_ERR_NOT_FOUND)
 		held->over = cli_failed(held->cli, r, "latch %llu", (unsigned long long)held->id);
@@ -98,18 +105,61 @@ static void say_latch(const struct cli *cli, const json_t *object)
 	text_free(&text);
 }
 
-static void print_latch(const struct cli *cli, const json_t *object)
+/* Standard output belongs to the connection. */
+static void print_json(const struct cli *cli, const json_t *object)
 {
 	size_t flags = JSON_ENSURE_ASCII;
 
-	if (cli->json == CLI_JSON_OFF) {
-		say_latch(cli, object);
-		return;
-	}
-	/* Standard output belongs to the connection. */
 	flags |= cli->json == CLI_JSON_SHORT ? JSON_COMPACT : JSON_INDENT(2);
 	json_dumpf(object, stderr, flags);
 	fputc('\n', stderr);
+}
+
+static void print_latch(const struct cli *cli, const json_t *object)
+{
+	if (cli->json == CLI_JSON_OFF)
+		say_latch(cli, object);
+	else
+		print_json(cli, object);
+}
+
+/* "LATCH_ERR_NO_SA" is "NoSa" on the bus, and in what monitor prints. */
+static json_t *error_word(int error)
+{
+	const char *from = latch_error_name(error), prefix[] = "LATCH_ERR_";
+	bool is_first = true;
+	char word[64];
+	size_t len = 0;
+
+	if (from == NULL || strncmp(from, prefix, strlen(prefix)) != 0)
+		from = "LATCH_ERR_FAILED";
+	for (from += strlen(prefix); *from != '\0' && len < sizeof(word) - 1; from++) {
+		if (*from != '_')
+			word[len++] = (char)(is_first ? *from : *from | 0x20);
+		is_first = *from == '_';
+	}
+	word[len] = '\0';
+	return cli_need(json_string(word));
+}
+
+static void say_unlatched(const struct cli *cli, int error, const char *reason)
+{
+	struct text text = { .s = NULL };
+	json_t *object;
+
+	if (cli->json == CLI_JSON_OFF) {
+		text_add_safe(&text, reason);
+		cli_say(cli, "not latched: %s", text_of(&text));
+		text_free(&text);
+		return;
+	}
+	object = cli_need(json_object());
+	json_object_set_new(object, "id", json_integer(0));
+	json_object_set_new(object, "state", json_string(latch_state_name(LATCH_STATE_NONE)));
+	json_object_set_new(object, "error", error_word(error));
+	json_object_set_new(object, "reason", json_string(reason));
+	print_json(cli, object);
+	json_decref(object);
 }
 
 static enum cli_exit describe(const struct cli *cli, struct latch *latch, uint64_t id,
@@ -148,19 +198,6 @@ static void set_environment(const json_t *object)
 	set_endpoint(object, "remote", "LATCH_REMOTE");
 }
 
-/* A latch that is being set up: wait for what becomes of it. */
-static enum cli_exit settle(const struct held *held)
-{
-	const unsigned settled = 1U << LATCH_STATE_ESTABLISHED | 1U << LATCH_STATE_BROKEN |
-				 1U << LATCH_STATE_CLOSED;
-	enum latch_state state = LATCH_STATE_NONE;
-	int r = latch_wait(held->latch, held->id, settled, held->cli->wait_ms, &state);
-
-	if (r != LATCH_OK)
-		return cli_failed(held->cli, r, "latch %llu", (unsigned long long)held->id);
-	return CLI_OK;
-}
-
 /* Says what state it is in and why, unless it is well. */
 static enum cli_exit judge(const struct held *held, const json_t *object)
 {
@@ -178,14 +215,36 @@ static enum cli_exit judge(const struct held *held, const json_t *object)
 	return CLI_BROKEN;
 }
 
+/* --prefer, and no protection was to be had. Nothing of the service concerns this connection any
+ * more, not even its end. Closes @fd. */
+static int use_unlatched(struct held *held, int fd)
+{
+	static const char *const variables[] = {
+		"LATCH_ID", "LATCH_PEER_ID", "LATCH_LOCAL", "LATCH_REMOTE",
+	};
+	const char *reason;
+	int error, code;
+
+	reason = latch_last_reason(held->latch, &error);
+	say_unlatched(held->cli, error, reason);
+	held->latch = latch_close(held->latch);
+	if (held->cli->run != NULL) {
+		/* Of a latch that this process itself runs on. */
+		for (unsigned i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+			unsetenv(variables[i]);
+		return relay_run(held, fd);
+	}
+	code = relay_copy(held, fd, held->cli->udp);
+	close(fd);
+	return code;
+}
+
 /* The connection is there: say so, and use it. Closes @fd. */
 static int use(struct held *held, int fd)
 {
 	json_t *object = NULL;
-	int code = settle(held);
+	int code = describe(held->cli, held->latch, held->id, &object);
 
-	if (code == CLI_OK)
-		code = describe(held->cli, held->latch, held->id, &object);
 	if (code == CLI_OK)
 		code = judge(held, object);
 	if (code == CLI_OK && held->cli->run != NULL) {
@@ -258,11 +317,14 @@ static int connect_any(struct held *held, const struct addrinfo *list)
 		r = latch_connect(held->latch, fd, ai->ai_addr, ai->ai_addrlen,
 				  &held->cli->request, &held->id);
 		if (r == LATCH_OK)
-			return use(held, fd);
-		code = cli_failed(held->cli, r, "%s", name_of(ai, name, sizeof(name)));
+			return held->id != 0 ? use(held, fd) : use_unlatched(held, fd);
+		code = cli_refused(held->cli, held->latch, r, "%s",
+				   name_of(ai, name, sizeof(name)));
 		close(fd);
-		/* Another address will not bring it back. */
-		if (r == LATCH_ERR_SERVICE)
+		/* Another address will not bring it back; and a refusal that --prefer does not
+		 * cover must not end in an unprotected connection to another one. */
+		if (r == LATCH_ERR_SERVICE ||
+		    (held->cli->request.prefer && r != LATCH_ERR_SYSTEM))
 			break;
 	}
 	return code;
@@ -322,7 +384,7 @@ static enum cli_exit accept_one(struct held *held, int fd, int *ret)
 		if (r == LATCH_ERR_SYSTEM &&
 		    (errno == EINTR || errno == EAGAIN || errno == ECONNABORTED))
 			continue;
-		code = cli_failed(held->cli, r, "connection refused");
+		code = cli_refused(held->cli, held->latch, r, "connection refused");
 		if (r == LATCH_ERR_SYSTEM || code == CLI_NO_SERVICE)
 			return code;
 	}
@@ -340,7 +402,8 @@ static int listen_at(struct held *held, const struct addrinfo *ai)
 		return CLI_ERROR;
 	r = latch_listen(held->latch, fd, 1, &held->cli->request, ids);
 	if (r != LATCH_OK) {
-		code = cli_failed(held->cli, r, "%s", name_of(ai, name, sizeof(name)));
+		code = cli_refused(held->cli, held->latch, r, "%s",
+				   name_of(ai, name, sizeof(name)));
 		close(fd);
 		return code;
 	}
@@ -364,6 +427,8 @@ int cli_create(struct cli *cli, int argc, char **argv)
 
 	if (cli->listen && cli->udp)
 		return cli_usage(cli, "--listen and --udp do not go together");
+	if (cli->listen && (cli->request.prefer || cli->request.wait_ms != 0))
+		return cli_usage(cli, "--listen does not go with --prefer and --setup-time");
 	if (!cli->listen && argc < 2)
 		return cli_usage(cli, "create needs HOST PORT");
 	if (!cli_number(argv[argc - 1], UINT16_MAX, &port) || port == 0)

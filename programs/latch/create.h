@@ -8,7 +8,7 @@
 /**
  * struct held - a latched connection, or listener, of this process
  * @cli:   what the user asked for
- * @latch: the handle whose session owns it
+ * @latch: the handle whose session owns it; NULL: it is not latched, as --prefer allows
  * @id:    of the latch
  * @id2:   of the other one of a dual-stack listener, or 0
  * @over:  CLI_OK as long as the latch holds; otherwise what to end with, and it was said why

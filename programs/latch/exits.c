@@ -4,7 +4,8 @@
  *
  * Invariant: every error has its row, and "not protected" (4) is the answer for everything that
  * keeps a flow from being protected as it was asked for, whatever the cause; so a script that
- * tests for 0 alone never takes such a flow for a protected one.
+ * tests for 0 alone never takes such a flow for a protected one. (Who says --prefer has said that
+ * it need not be: see create.c.)
  */
 
 #include "cli.h"

@@ -9,13 +9,18 @@
  * FAKE_ASKED=N       no record before latch_inquire() was called this often
  * FAKE_PAGE=N        latches in one answer of latch_list(); 2 if not given
  * FAKE_ERROR=CALL=N  this call, without "latch_", returns enum latch_error N
+ * FAKE_REASON=TEXT   what the service says with it; with "prefer", NO_SA is no failure
  * FAKE_STATE=FILE    which calls were made, with their id and reason
+ *
+ * The host "two.test" has two addresses.
  */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <latch.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +30,7 @@
 
 struct latch {
 	json_t *latches;
-	int fd, asked;
+	int fd, asked, error;
 	char line[65536];
 	size_t len;
 };
@@ -172,7 +177,15 @@ const char *latch_info_json(const struct latch_info *info)
 
 int latch_fd(const struct latch *latch)
 {
-	return latch->fd;
+	return latch == NULL ? -1 : latch->fd;
+}
+
+const char *latch_last_reason(const struct latch *latch, int *ret_error)
+{
+	const char *reason = getenv("FAKE_REASON");
+
+	*ret_error = latch->error;
+	return reason == NULL ? latch_strerror(latch->error) : reason;
 }
 
 static void hand_out(const char *line, latch_event_fn *fn, void *ctx)
@@ -225,17 +238,18 @@ int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx)
 	return LATCH_OK;
 }
 
-int latch_wait(struct latch *latch, uint64_t id, unsigned states, int timeout_ms,
-	       enum latch_state *ret_state)
-{
-	int r = fault("wait");
+typedef int resolver(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
-	(void)latch;
-	(void)id;
-	(void)states;
-	(void)timeout_ms;
-	*ret_state = LATCH_STATE_ESTABLISHED;
-	return r;
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **ret)
+{
+	resolver *real = (resolver *)(uintptr_t)dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (node == NULL || strcmp(node, "two.test") != 0)
+		return real(node, service, hints, ret);
+	/* The libc frees entry by entry. */
+	return real("127.0.0.1", service, hints, ret) == 0 &&
+	       real("127.0.0.2", service, hints, &(*ret)->ai_next) == 0 ? 0 : EAI_NONAME;
 }
 
 /* Of connections: the one with id 1. */
@@ -244,17 +258,19 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 {
 	char text[128];
 	int r = fault("connect");
+	bool is_unlatched = request->prefer && r == LATCH_ERR_NO_SA;
 
-	(void)latch;
-	snprintf(text, sizeof(text), "protection %u key %u integ %u mode %d disposition %d",
-		 request->protection, request->min_key_bits, request->min_integ_bits,
-		 (int)request->mode, (int)request->disposition);
+	latch->error = r;
+	snprintf(text, sizeof(text), "protection %u key %u integ %u mode %d disposition %d "
+		 "wait %u prefer %d", request->protection, request->min_key_bits,
+		 request->min_integ_bits, (int)request->mode, (int)request->disposition,
+		 request->wait_ms, request->prefer);
 	note("connect", 1, text);
-	if (r != LATCH_OK)
+	if (r != LATCH_OK && !is_unlatched)
 		return r;
 	if (connect(fd, to, to_len) != 0)
 		return LATCH_ERR_SYSTEM;
-	*ret_id = 1;
+	*ret_id = is_unlatched ? 0 : 1;
 	return LATCH_OK;
 }
 
@@ -263,7 +279,7 @@ int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_re
 {
 	int r = fault("listen");
 
-	(void)latch;
+	latch->error = r;
 	(void)request;
 	if (r != LATCH_OK)
 		return r;
@@ -278,7 +294,7 @@ int latch_accept(struct latch *latch, int fd, int flags, int *ret_fd, uint64_t *
 {
 	int r = fault("accept");
 
-	(void)latch;
+	latch->error = r;
 	if (r != LATCH_OK)
 		return r;
 	*ret_fd = accept4(fd, NULL, NULL, flags | SOCK_CLOEXEC);

@@ -86,6 +86,9 @@ completion_offers() {
 	completes "" break 1 ""
 	completes "$all" help ""
 	completes "--state=" list --st
+	completes "--setup-time=" create --se
+	completes "--protection= --prefer" create --pr
+	completes "" create --setup-time = ""
 	completes "--json --json=" show --js
 	completes "pretty short" list --json = ""
 	completes "pretty short" list --json =

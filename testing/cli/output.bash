@@ -80,6 +80,16 @@ usage_errors() {
 		create --min-key-bits=0 host 1
 		create --mode=both host 1
 		create --disposition=explode host 1
+		create --setup-time=0 host 1
+		create --setup-time=0.000 host 1
+		create --setup-time=forever host 1
+		create --setup-time= host 1
+		create --setup-time
+		create --prefer=yes host 1
+		create --listen --prefer 9
+		create --listen --setup-time=1 9
+		list --prefer
+		list --setup-time=1
 		release
 		release 1 x
 		release --json 1
@@ -181,6 +191,10 @@ every_command_hands_errors_up() {
 		connect -32 4 create 127.0.0.1 9
 		connect -1 1 create 127.0.0.1 9
 		connect -39 6 create 127.0.0.1 9
+		connect -35 3 create 127.0.0.1 9
+		connect -34 4 create --prefer 127.0.0.1 9
+		connect -10 4 create --prefer 127.0.0.1 9
+		connect -44 8 create --prefer 127.0.0.1 9
 		listen -44 8 create --listen 127.0.0.1 59999
 		listen -39 6 create --listen 127.0.0.1 59999
 		release -8 10 release 1
@@ -385,6 +399,10 @@ monitor_prints_each_event() {
 ["peer-id"],"reason":"C took the address","mono_ns":2}' | tr -d '\n' >&5
 	echo >&5
 	reads 6 'alert latch 4 established -> broken; conflict-sa; differs in peer-id; C took the address$'
+	echo '{"type":"alert","id":5,"from":"larval","to":"closed","event":"failed","diff":[],
+"error":"NoSa","reason":"TS_UNACCEPTABLE","mono_ns":3}' | tr -d '\n' >&5
+	echo >&5
+	reads 6 'alert latch 5 larval -> closed; failed; error NoSa; TS_UNACCEPTABLE$'
 	echo '{"type":"lost","generation":99}' >&5
 	reads 6 'lost events up to generation 99: ask "latch.fake list"$'
 	echo '{"type":"of-tomorrow","what":"x"}' >&5
