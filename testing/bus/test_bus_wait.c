@@ -152,9 +152,13 @@ static void a_wait_has_an_end_and_leaves_no_latch_K26(void **state)
 	uint64_t ticket;
 	struct waiter waiter = wait_for(request, &ticket);
 	DBusMessage *reply = answer(waiter.pending);
+	const char *text;
 
 	(void)state;
 	assert_string_equal(error_of(reply), "org.libreswan.Latch1.Error.Timeout");
+	assert_true(dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &text,
+					  DBUS_TYPE_INVALID));
+	assert_string_equal(text, "There was no answer in time.");
 	dbus_message_unref(reply);
 	expect_error(waiter.client, call_new("Inquire", "t", ticket), "NotFound");
 	assert_cancelled(ticket);

@@ -115,9 +115,10 @@ static DBusMessage *error_new(const struct pl_call *call, int error)
 
 	if (call->dbus_error != NULL)
 		snprintf(text, sizeof(text), "%s", call->report);
+	else if (call->report[0] != '\0' && strcmp(call->report, info->sentence) != 0)
+		snprintf(text, sizeof(text), "%s %s", info->sentence, call->report);
 	else
-		snprintf(text, sizeof(text), "%s%s%s", info->sentence,
-			 call->report[0] == '\0' ? "" : " ", call->report);
+		snprintf(text, sizeof(text), "%s", info->sentence);
 	if (answer == NULL)
 		return NULL;
 	if (dbus_message_set_error_name(answer, name) &&
