@@ -254,9 +254,9 @@ static int fake_initiate(void *ctx, uint64_t ticket, const struct pl_tuple *tupl
 			 const struct pl_initiate *how)
 {
 	(void)ctx;
-	(void)how;
 	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
-	record("initiate");
+	record(how->is_narrow ? "initiate-narrow" : "initiate");
+	fake.wanted = *how;
 	fake.ticket = ticket;
 	return fake.initiate;
 }
@@ -303,8 +303,18 @@ static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
 static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone,
 						 fake_holders };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };
+static int fake_delete_child(void *ctx, uint64_t serial)
+{
+	char text[64];
+
+	(void)ctx;
+	snprintf(text, sizeof(text), "delete:%llu", (unsigned long long)serial);
+	record(text);
+	return 0;
+}
+
 static const struct pl_ike_ops ike_ops = {
-	.initiate = fake_initiate, .cancel = fake_cancel,
+	.initiate = fake_initiate, .cancel = fake_cancel, .delete_child = fake_delete_child,
 };
 static const struct pl_ops ops = {
 	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,

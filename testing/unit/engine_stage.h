@@ -32,6 +32,7 @@ enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
  * @socket:    what the first look at a socket finds, and @socket_again what every later one does
  * @looks:     how many there were
  * @ticket:    of the last SAs that pluto was asked for; @initiate is what it said to that
+ * @wanted:    how they were to be
  */
 struct fake {
 	struct pl_engine *engine;
@@ -55,6 +56,7 @@ struct fake {
 	unsigned looks;
 	uint64_t ticket;
 	int initiate;
+	struct pl_initiate wanted;
 };
 
 extern struct fake fake;

@@ -73,7 +73,7 @@ static void it_is_ESTABLISHED_when_its_SA_is_up_and_its_owner_told_T15(void **st
 
 	(void)state;
 	install(child(1, who_b, REQID_B));
-	assert_string_equal(fake.log, "ACCEPT permit:101 save cancel ALERT");
+	assert_string_equal(fake.log, "ACCEPT permit:101 save ALERT");
 	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
 	assert_int_equal(fake.alert.event, PL_EVENT_COMPLETED);
 	assert_int_equal(fake.alert.from, PL_STATE_LARVAL);

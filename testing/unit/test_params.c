@@ -462,6 +462,48 @@ static void differences_have_stable_names(void **state)
 	assert_int_equal(PL_DIFF_PEER & PL_DIFF_LOCAL_KEY, PL_DIFF_LOCAL_KEY);
 }
 
+static void a_suite_is_read_as_it_is_written(void **state)
+{
+	static const char *const suites[] = {
+		"esp aes_gcm_16-256", "esp aes_cbc-128 hmac_sha2_256_128 esn",
+		"ah hmac_sha2_512_256",
+		"esp null hmac_sha1_96", "esp chacha20_poly1305-256 esn", "ah aes_cmac_96 esn",
+	};
+	char text[PL_SUITE_TEXT_MAX];
+	struct pl_suite suite;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		assert_int_equal(pl_suite_parse(suites[i], &suite), 0);
+		assert_string_equal(pl_suite_text(&suite, text), suites[i]);
+	}
+	assert_int_equal(pl_suite_parse("ESP AES_GCM_16-256", &suite), 0);
+}
+
+static void what_is_no_suite_is_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		int error;
+	} rows[] = {
+		{ "", PL_E_MALFORMED }, { "esp", PL_E_MALFORMED }, { "tls aes", PL_E_MALFORMED },
+		{ "esp aes_gcm_16-", PL_E_MALFORMED }, { "esp aes_gcm_16-x", PL_E_MALFORMED },
+		{ "esp aes_gcm_16-0", PL_E_MALFORMED }, { "esp aes_gcm_16-65536", PL_E_MALFORMED },
+		{ "esp aes_cbc-128 hmac_sha2_256_128 hmac_sha1_96", PL_E_MALFORMED },
+		{ "esp a b c d e f", PL_E_MALFORMED },
+		{ "esp aes_gcm_16-256-256-256-256-256-256-256-256-256-256-256-256-256-256",
+		  PL_E_MALFORMED },
+		{ "esp rot13-256", PL_E_UNSUPPORTED }, { "esp aes_cbc-128", PL_E_UNSUPPORTED },
+		{ "esp aes_gcm_16", PL_E_UNSUPPORTED }, { "ah none", PL_E_UNSUPPORTED },
+		{ "esp esn", PL_E_UNSUPPORTED },
+	};
+	struct pl_suite suite;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(pl_suite_parse(rows[i].text, &suite), rows[i].error);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +518,8 @@ int main(void)
 		cmocka_unit_test(a_psk_peer_is_the_same_only_where_the_connection_fixes_the_id),
 		cmocka_unit_test(the_local_end_and_the_encoding_of_ids_count_too_K1),
 		cmocka_unit_test(differences_have_stable_names),
+		cmocka_unit_test(a_suite_is_read_as_it_is_written),
+		cmocka_unit_test(what_is_no_suite_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

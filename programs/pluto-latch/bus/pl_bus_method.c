@@ -100,7 +100,8 @@ static struct pl_engine_ask ask_of(const struct pl_caller_id *who,
 		.tuple = request->tuple, .owner = owner_of(who), .gids = who->gids,
 		.nr_gids = who->nr_gids, .require = request->require,
 		.disposition = request->disposition, .is_late = request->is_late,
-		.may_be_broken = request->may_be_broken,
+		.may_be_broken = request->may_be_broken, .is_narrow = request->is_narrow,
+		.suite = request->suite,
 	};
 }
 

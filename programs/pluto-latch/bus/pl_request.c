@@ -182,6 +182,20 @@ static int read_may_be_broken(struct reading *reading, DBusMessageIter *value)
 	return 0;
 }
 
+static int read_narrow(struct reading *reading, DBusMessageIter *value)
+{
+	reading->to->is_narrow = get_bool(value);
+	return 0;
+}
+
+static int read_suite(struct reading *reading, DBusMessageIter *value)
+{
+	const char *text;
+	int r = get_text(reading, value, &text);
+
+	return r == 0 ? pl_suite_parse(text, &reading->to->suite) : r;
+}
+
 static int read_wait(struct reading *reading, DBusMessageIter *value)
 {
 	dbus_uint32_t wait_ms;
@@ -262,7 +276,7 @@ static int read_kind(struct reading *reading, DBusMessageIter *value)
 	{ "mode", "s", read_mode }, \
 	{ "disposition", "s", read_disposition }
 
-#define DICT_KEYS_MAX 12
+#define DICT_KEYS_MAX 16
 
 static const struct dict_key dicts[PL_DICT_ROOF][DICT_KEYS_MAX] = {
 	[PL_DICT_OPTIONS] = {
@@ -275,6 +289,8 @@ static const struct dict_key dicts[PL_DICT_ROOF][DICT_KEYS_MAX] = {
 		{ "late", "b", read_late },
 		{ "may_be_broken", "b", read_may_be_broken },
 		{ "wait", "u", read_wait },
+		{ "narrow", "b", read_narrow },
+		{ "suite", "s", read_suite },
 	},
 	[PL_DICT_LISTEN] = {
 		LISTEN_KEYS,

@@ -35,6 +35,8 @@ enum pl_dict {
  * @disposition: request
  * @is_late:     request
  * @may_be_broken: request
+ * @is_narrow:   request
+ * @suite:       request; all zero is any
  * @wait_ms:     request
  * @has_wait:    request: .wait_ms was given
  * @tuple:       flow; of a request the remote end: .remote_port is 0 when none was given
@@ -51,6 +53,8 @@ struct pl_request {
 	enum pl_disposition disposition;
 	bool is_late;
 	bool may_be_broken;
+	bool is_narrow;
+	struct pl_suite suite;
 	bool has_wait;
 	uint32_t wait_ms;
 	struct pl_tuple tuple;

@@ -87,11 +87,15 @@ enum pl_conflict pl_conflict_judge(const struct pl_tuple *tuple, const struct pl
  * @require:    the least protection
  * @allowed:    suites a wide latch may have beside that of the SA it finds; may be NULL
  * @nr_allowed: how many
+ * @is_narrow:  by an SA of just this connection (K20)
+ * @suite:      of that SA (K21); all zero is any
  */
 struct pl_wish {
 	struct pl_require require;
 	const struct pl_suite *allowed;
 	unsigned nr_allowed;
+	bool is_narrow;
+	struct pl_suite suite;
 };
 
 /**

@@ -31,6 +31,11 @@
 
 enum { CHAINS = 1 << 16 };
 
+/* Bit fields of struct pl_latch have room for them. */
+_Static_assert(PL_STATE_ROOF <= 1 << 5, "states");
+_Static_assert(PL_EVENT_ROOF <= 1 << 6, "events");
+_Static_assert(PL_DISPOSITION_ROOF <= 1 << 3, "dispositions");
+
 struct node {
 	struct pl_latch latch;
 	struct node *chain;

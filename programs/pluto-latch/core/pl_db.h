@@ -48,6 +48,7 @@ struct pl_owner {
  * @may_unprotect: latch.conf lets its owner end the protection (may-bypass)
  * @is_unsure:   guard or store refused a change: the guard blocks again before it ever permits
  * @is_inherited: left in the guard by a predecessor: nobody asked for it, no limit counts it
+ * @is_narrow:   by an SA of just this connection, which was made for it and ends with it
  * @is_heir:     its flow was guarded by the latch that gave way to it: no failure sets it free
  * @is_early:    born from an SA of just this connection, and nobody has presented its socket yet
  * @is_leaving:  its socket ended; what is left of it, TIME_WAIT say, is waited for
@@ -62,11 +63,12 @@ struct pl_latch {
 	struct pl_tuple tuple;
 	uint64_t id;
 	struct pl_owner owner;
-	enum pl_state state : 8;
-	enum pl_event cause : 8;
-	enum pl_disposition disposition : 8;
+	enum pl_state state : 5;
+	enum pl_event cause : 6;
+	enum pl_disposition disposition : 3;
 	bool is_unsure : 1;
 	bool is_inherited : 1;
+	bool is_narrow : 1;
 	bool is_heir : 1;
 	bool is_early : 1;
 	bool is_leaving : 1;

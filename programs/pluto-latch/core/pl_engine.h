@@ -208,6 +208,8 @@ void pl_engine_xfrm_blind(struct pl_engine *engine);
  * @is_late:     of a socket: that it received bytes before is welcome; of a tuple: it did
  * @may_unprotect: set by latch.conf, whatever is asked for
  * @may_be_broken: with a conflict, an object that passes nothing instead of an error (T3)
+ * @is_narrow:   by an SA of just this connection, which ends with the latch (K20)
+ * @suite:       of that SA, which must be narrow then (K21); all zero is any
  * @setup_ms:    how long SAs may take that have to be set up first (K25, K26); 0: only those that
  *               are there
  */
@@ -225,6 +227,8 @@ struct pl_engine_ask {
 	bool is_late;
 	bool may_unprotect;
 	bool may_be_broken;
+	bool is_narrow;
+	struct pl_suite suite;
 	uint32_t setup_ms;
 };
 

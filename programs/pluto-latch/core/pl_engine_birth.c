@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Making room and objects */
 
@@ -96,15 +97,33 @@ static void take_wishes(struct pl_world *world, struct pl_latch *latch,
 	latch->may_unprotect = ask->may_unprotect;
 }
 
+/* It carries the whole connection, and if that is wished for, nothing else. */
+static bool will_do(const struct pl_sa_view *view, const struct pl_tuple *tuple,
+		    const struct pl_wish *wish)
+{
+	const struct pl_suite *suite = &wish->suite;
+	struct pl_tuple only;
+
+	if (view->params == NULL ||
+	    !pl_tuple_is_covered(tuple, view->role, view->tsi, view->tsr))
+		return false;
+	if (!wish->is_narrow)
+		return true;
+	return pl_tuple_of_selectors(view->role, view->tsi, view->tsr, &only) == 0 &&
+	       pl_tuple_compare(&only, tuple) == 0 &&
+	       (suite->protocol == 0 ||
+		memcmp(suite, &view->params->suites[0], sizeof(*suite)) == 0);
+}
+
 static const struct pl_params *carrier_params(const struct pl_world *world,
-					      const struct pl_tuple *tuple, uint32_t reqid,
+					      const struct pl_tuple *tuple,
+					      const struct pl_wish *wish, uint32_t reqid,
 					      const struct pl_sa_view *views, unsigned nr)
 {
 	for (unsigned i = 0; i < nr; i++) {
 		const struct pl_sa *sa = pl_sad_find(world->sad, views[i].child);
 
-		if (views[i].params != NULL && (reqid == 0 || sa->reqid == reqid) &&
-		    pl_tuple_is_covered(tuple, views[i].role, views[i].tsi, views[i].tsr))
+		if ((reqid == 0 || sa->reqid == reqid) && will_do(&views[i], tuple, wish))
 			return views[i].params;
 	}
 	return NULL;
@@ -135,7 +154,7 @@ static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
 	r = pl_sad_views(world->sad, tuple, reqid, &views, &nr);
 	if (r != 0)
 		return r;
-	carrier = carrier_params(world, tuple, reqid, views, nr);
+	carrier = carrier_params(world, tuple, wish, reqid, views, nr);
 	if (carrier != NULL) {
 		ret->has_carrier = true;
 		ret->params = *carrier;
@@ -187,11 +206,18 @@ static int give_birth(struct pl_world *world, struct pl_latch *latch,
 	return r == PL_E_NO_SA && may_wait ? pl_wait_begin(world, latch, ask) : r;
 }
 
+/* Who wants one suite wants an SA of his own (K21). */
+static bool is_narrow(const struct pl_engine_ask *ask)
+{
+	return ask->is_narrow || ask->suite.protocol != 0;
+}
+
 static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 		       const struct pl_engine_ask *ask, uint64_t *ret_id, struct pl_lesson *ret)
 {
 	struct pl_wish wish = {
 		.require = ask->require, .allowed = ask->allowed, .nr_allowed = ask->nr_allowed,
+		.is_narrow = is_narrow(ask), .suite = ask->suite,
 	};
 	const struct pl_latch *old = pl_db_find(world->db, tuple);
 	bool was_guarded = old != NULL;
@@ -207,6 +233,7 @@ static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 	if (r != 0)
 		return r;
 	take_wishes(world, latch, ask);
+	latch->is_narrow = is_narrow(ask);
 	r = give_birth(world, latch, &wish, ask, may_wait, ret);
 	if (r == 0) {
 		*ret_id = latch->id;

@@ -27,7 +27,7 @@ int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
 		  const struct pl_engine_ask *ask)
 {
 	const struct pl_clock_ops *clock = world->ops.clock;
-	const struct pl_initiate how = { .is_narrow = false };
+	const struct pl_initiate how = { .is_narrow = latch->is_narrow, .suite = ask->suite };
 	struct pl_larva *larva;
 	int r;
 
@@ -37,6 +37,7 @@ int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
 	if (r != 0)
 		return r;
 	larva->may_be_broken = ask->may_be_broken;
+	larva->suite = ask->suite;
 	larva->nr_allowed = ask->nr_allowed;
 	if (ask->nr_allowed > 0)
 		memcpy(larva->allowed, ask->allowed, ask->nr_allowed * sizeof(*ask->allowed));
@@ -44,7 +45,7 @@ int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
 			     (uint64_t)ask->setup_ms * 1000000u;
 	r = world->ops.ike->initiate(world->ops.ike_ctx, latch->id, &latch->tuple, &how);
 	if (r != 0) {
-		pl_larva_end(world, latch->id);
+		pl_larva_end(world, latch->id, false);
 		return r;
 	}
 	larva->is_asked = true;
@@ -58,7 +59,8 @@ static void try(struct pl_world *world, struct pl_latch *latch, struct pl_larva 
 {
 	const struct pl_wish wish = {
 		.require = latch->require, .allowed = larva->allowed,
-		.nr_allowed = larva->nr_allowed,
+		.nr_allowed = larva->nr_allowed, .is_narrow = latch->is_narrow,
+		.suite = larva->suite,
 	};
 	struct pl_lesson lesson;
 	int r = pl_birth_complete(world, latch, &wish, PL_EVENT_COMPLETED, larva->may_be_broken,

@@ -38,7 +38,7 @@ struct pl_larva *pl_larva_find(const struct pl_world *world, uint64_t id)
 	return larva;
 }
 
-void pl_larva_end(struct pl_world *world, uint64_t id)
+void pl_larva_end(struct pl_world *world, uint64_t id, bool is_done)
 {
 	struct pl_larva **at = &world->larvae, *larva;
 
@@ -48,7 +48,7 @@ void pl_larva_end(struct pl_world *world, uint64_t id)
 	if (larva == NULL)
 		return;
 	*at = larva->next;
-	if (larva->is_asked)
+	if (larva->is_asked && !is_done)
 		world->ops.ike->cancel(world->ops.ike_ctx, id);
 	pl_usage_give_back(world->usage, larva->uid, PL_LIMIT_PENDING);
 	free(larva);

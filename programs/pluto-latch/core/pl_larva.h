@@ -16,6 +16,7 @@
  * @reason:        of @error; may be empty
  * @allowed:       struct pl_wish
  * @nr_allowed:    how many
+ * @suite:         struct pl_wish
  */
 struct pl_larva {
 	struct pl_larva *next;
@@ -28,6 +29,7 @@ struct pl_larva {
 	char reason[PL_CONFLICT_TEXT_MAX];
 	struct pl_suite allowed[PL_SUITES_MAX];
 	unsigned nr_allowed;
+	struct pl_suite suite;
 };
 
 /**
@@ -51,11 +53,12 @@ int pl_larva_new(struct pl_world *world, const struct pl_latch *latch,
 struct pl_larva *pl_larva_find(const struct pl_world *world, uint64_t id);
 
 /**
- * pl_larva_end() - the latch does not wait any more; pluto is told
- * @world: the world
- * @id:    of a latch that may not have waited
+ * pl_larva_end() - the latch does not wait any more
+ * @world:   the world
+ * @id:      of a latch that may not have waited
+ * @is_done: it has its SAs; otherwise pluto is told that nobody wants them
  */
-void pl_larva_end(struct pl_world *world, uint64_t id);
+void pl_larva_end(struct pl_world *world, uint64_t id, bool is_done);
 
 /**
  * pl_larvae_free() - forget all, and tell nobody

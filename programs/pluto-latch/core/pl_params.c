@@ -17,6 +17,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ID_DER_ASN1_DN = 9 };	/* RFC 7296 section 3.5 */
@@ -176,6 +177,55 @@ const char *pl_suite_text(const struct pl_suite *suite, char ret[static PL_SUITE
 	for (char *c = ret; *c != '\0'; c++)
 		*c = (char)tolower((unsigned char)*c);
 	return ret;
+}
+
+/* "AES_CBC-128": the number leaves @word. Return: false for what is no number */
+static bool take_key_bits(char *word, uint32_t *ret)
+{
+	char *dash = strrchr(word, '-'), *end;
+	unsigned long bits;
+
+	*ret = 0;
+	if (dash == NULL)
+		return true;
+	bits = strtoul(dash + 1, &end, 10);
+	if (!isdigit((unsigned char)dash[1]) || *end != '\0' || bits == 0 || bits > UINT16_MAX)
+		return false;
+	*dash = '\0';
+	*ret = (uint32_t)bits;
+	return true;
+}
+
+int pl_suite_parse(const char *text, struct pl_suite *ret)
+{
+	char copy[PL_SUITE_TEXT_MAX], *at = copy, *words[5];
+	uint32_t key_bits = 0;
+	unsigned nr = 0, next = 1;
+	const char *encrypt = "", *integ = "";
+	bool is_esp, has_esn;
+
+	if (strlen(text) >= sizeof(copy))
+		return PL_E_MALFORMED;
+	for (size_t i = 0; i <= strlen(text); i++)
+		copy[i] = (char)toupper((unsigned char)text[i]);
+	while (nr < 5 && (words[nr] = strsep(&at, " ")) != NULL)
+		nr++;
+	is_esp = nr > 0 && strcmp(words[0], "ESP") == 0;
+	if (at != NULL || nr < 2 || (!is_esp && strcmp(words[0], "AH") != 0))
+		return PL_E_MALFORMED;
+	has_esn = strcmp(words[nr - 1], "ESN") == 0;
+	nr -= has_esn;
+	if (is_esp && next < nr) {
+		if (!take_key_bits(words[next], &key_bits))
+			return PL_E_MALFORMED;
+		encrypt = words[next++];
+	}
+	if (next < nr)
+		integ = words[next++];
+	if (next != nr)
+		return PL_E_MALFORMED;
+	return pl_suite_make(is_esp ? PL_PROTO_ESP : PL_PROTO_AH, encrypt, key_bits, integ,
+			     has_esn, ret);
 }
 
 int pl_params_from_child(const struct pl_child_facts *child, const struct pl_peer *peer,

@@ -145,6 +145,15 @@ unsigned pl_suite_protection(const struct pl_suite *suite);
 const char *pl_suite_text(const struct pl_suite *suite, char ret[static PL_SUITE_TEXT_MAX]);
 
 /**
+ * pl_suite_parse() - the inverse of pl_suite_text(), in letters of any case
+ * @text: from anybody
+ * @ret:  the suite
+ *
+ * Return: 0; PL_E_MALFORMED for what is no such text; PL_E_UNSUPPORTED as pl_suite_make()
+ */
+int pl_suite_parse(const char *text, struct pl_suite *ret) PL_MUST_USE;
+
+/**
  * pl_params_from_child() - the parameters of one SA
  * @child: as pluto installs it
  * @peer:  of its IKE SA

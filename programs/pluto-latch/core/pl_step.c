@@ -304,8 +304,19 @@ static void unstamp(struct pl_latch *latch, const struct pl_latch *before)
 	latch->reason = before->reason;
 }
 
+static int delete_own(void *ctx, const struct pl_sa *sa)
+{
+	struct pl_world *world = ctx;
+
+	/* Pluto knows which ones were made for a latch, and leaves the others. */
+	(void)!world->ops.ike->delete_child(world->ops.ike_ctx, sa->child);
+	return 0;
+}
+
 static void drop(struct pl_world *world, struct pl_latch *latch)
 {
+	if (latch->is_narrow && world->ops.ike != NULL && world->ops.ike->delete_child != NULL)
+		(void)pl_sad_touch(world->sad, &latch->tuple, delete_own, world, NULL);
 	if (!latch->is_inherited)
 		pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
 	pl_db_remove(world->db, latch);
@@ -344,7 +355,7 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 	if (latch->reason != before.reason)
 		free(before.reason);
 	if (from == PL_STATE_LARVAL && step.next != from)
-		pl_larva_end(world, latch->id);
+		pl_larva_end(world, latch->id, step.next == PL_STATE_ESTABLISHED);
 	is_told = tell(world, latch, event, from, &step, why);
 	/* After the owner was told, so that a program whose socket fails finds the reason there. */
 	dispose(world, latch, &step);
