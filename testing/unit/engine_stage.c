@@ -250,6 +250,12 @@ static int fake_is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cookie
 	return 0;
 }
 
+static int fake_reroute(void *ctx)
+{
+	(void)ctx;
+	return called("reroute");
+}
+
 static int fake_initiate(void *ctx, uint64_t ticket, const struct pl_tuple *tuple,
 			 const struct pl_initiate *how)
 {
@@ -302,6 +308,7 @@ static const struct pl_store_ops store_ops = { fake_save, fake_forget };
 static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
 static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone,
 						 fake_holders };
+static const struct pl_route_ops route_ops = { fake_reroute };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };
 static int fake_delete_child(void *ctx, uint64_t serial)
 {
@@ -318,7 +325,7 @@ static const struct pl_ike_ops ike_ops = {
 };
 static const struct pl_ops ops = {
 	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,
-	.clock = &clock_ops, .ike = &ike_ops,
+	.clock = &clock_ops, .ike = &ike_ops, .route = &route_ops,
 };
 
 static struct pl_identity *somebody(const char *id)

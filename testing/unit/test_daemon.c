@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* What an administrator reads of the guard: that it was lost, and that it is back, whichever of its
- * keepers found out and put it back. Every layer but the engine is a fake, at link time.
+ * keepers found out and put it back; and that cached routes stay. Every layer but the engine is a
+ * fake, at link time.
  */
 
 #include "bus/pl_bus.h"
 #include "daemon/pl_daemon.h"
 #include "daemon/pl_offload.h"
 #include "kernel/pl_guard.h"
+#include "kernel/pl_reroute.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
 #include "kernel/pl_xfrm_watch.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/netlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,12 +27,14 @@
 #include <cmocka.h>
 
 /* @dispatch: what the guard finds when it is woken, and @is_restored; @rebuild: what it says when
- * the engine wants it anew */
+ * the engine wants it anew; @reroute: what the kernel says when it shall forget routes */
 static struct {
 	struct event_base *base;
 	struct pl_engine *engine;
 	struct pl_daemon *daemon;
-	int guard[2], watch[2], dispatch, rebuild;
+	struct pl_identity_pool *pool;
+	struct pl_identity *peer;
+	int guard[2], watch[2], dispatch, rebuild, reroute;
 	bool is_restored;
 	unsigned nr_rebuilds;
 	char log[2048];
@@ -166,6 +171,24 @@ int pl_xfrm_watch_dispatch(struct pl_xfrm_watch *watch, bool *ret_lost)
 	return 0;
 }
 
+int pl_ask_open(int protocol, struct pl_ask *ret)
+{
+	assert_int_equal(protocol, NETLINK_XFRM);
+	ret->seq = 77;
+	return 0;
+}
+
+void pl_ask_close(struct pl_ask *ask)
+{
+	assert_int_equal(ask->seq, 77);
+}
+
+int pl_reroute(struct pl_ask *ask)
+{
+	assert_int_equal(ask->seq, 77);
+	return stage.reroute;
+}
+
 int pl_watch_open(struct pl_watch **ret)
 {
 	*ret = (struct pl_watch *)&stage;
@@ -287,6 +310,8 @@ static int teardown(void **state)
 	(void)state;
 	pl_daemon_free(stage.daemon);
 	pl_engine_free(stage.engine);
+	pl_identity_unref(stage.peer);
+	pl_identity_pool_free(stage.pool);
 	event_base_free(stage.base);
 	for (unsigned i = 0; i < 2; i++) {
 		close(stage.guard[i]);
@@ -377,6 +402,82 @@ static void a_lost_guard_that_the_next_change_brings_back_is_logged(void **state
 	assert_string_equal(said(), BACK);
 }
 
+/* Routes */
+
+static struct pl_ts host(uint8_t last)
+{
+	return (struct pl_ts) { .af = PL_AF_IP4, .hi_port = UINT16_MAX, .lo = { 192, 0, 2, last },
+				.hi = { 192, 0, 2, last } };
+}
+
+/* Between this host, 192.0.2.1, and 192.0.2.2; the empty @shunt protects. */
+static void policy(const char *shunt)
+{
+	struct pl_fact fact = { .kind = PL_FACT_POLICY_ADD };
+
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		fact.u.policy = (struct pl_policy_facts) {
+			.direction = way, .src = host(way == PL_DIR_OUT ? 1 : 2),
+			.dst = host(way == PL_DIR_OUT ? 2 : 1), .nr_templates = shunt[0] == '\0',
+		};
+		snprintf(fact.u.policy.shunt, sizeof(fact.u.policy.shunt), "%s", shunt);
+		assert_int_equal(pl_engine_kernel_change(stage.engine, &fact), PL_VERDICT_ACCEPT);
+	}
+}
+
+static void sa_is_up(void)
+{
+	struct pl_fact fact = {
+		.kind = PL_FACT_CHILD_INSTALL, .child = 1, .ike = 2, .role = PL_ROLE_INITIATOR,
+		.identity = stage.peer,
+		.u.child = {
+			.protocol = PL_PROTO_ESP, .mode = PL_MODE_TRANSPORT, .reqid = 101,
+			.encrypt = "AES_GCM_16", .key_bits = 256, .tsi = { 1, { host(1) } },
+			.tsr = { 1, { host(2) } },
+		},
+	};
+
+	assert_int_equal(pl_engine_child_install(stage.engine, &fact), PL_VERDICT_ACCEPT);
+	fact.kind = PL_FACT_CHILD_UP;
+	pl_engine_note(stage.engine, &fact);
+}
+
+static enum pl_state restored(void)
+{
+	const struct pl_latch *latch = pl_engine_next(stage.engine, NULL, 0);
+
+	policy("PASS");
+	assert_int_equal(latch->state, PL_STATE_BROKEN);
+	policy("");
+	return latch->state;
+}
+
+static void routes_that_the_kernel_does_not_forget_are_logged_T9(void **state)
+{
+	static const char wanted[] = "latch: the kernel does not forget cached routes (";
+	struct pl_identity_data data = { .peer = { .id = "B", .auth = PL_AUTH_SIGNATURE },
+					 .own = { .id = "A", .auth = PL_AUTH_SIGNATURE } };
+	struct pl_engine_ask ask = {
+		.tuple = { .af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = 4000,
+			   .remote_port = 5000, .local = { 192, 0, 2, 1 },
+			   .remote = { 192, 0, 2, 2 } },
+		.cookie = 9, .owner = { .kind = PL_OWNER_ADMIN },
+	};
+	uint64_t id;
+
+	(void)state;
+	stage.pool = pl_identity_pool_new();
+	assert_int_equal(pl_identity_intern(stage.pool, &data, &stage.peer), 0);
+	policy("");
+	sa_is_up();
+	assert_int_equal(pl_engine_latch(stage.engine, &ask, &id, NULL), 0);
+	assert_int_equal(restored(), PL_STATE_ESTABLISHED);
+	assert_string_equal(said(), "");
+	stage.reroute = -EINVAL;
+	assert_int_equal(restored(), PL_STATE_ESTABLISHED);
+	assert_memory_equal(said(), wanted, strlen(wanted));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -385,6 +486,7 @@ int main(void)
 		TEST(a_guard_that_the_engine_puts_back_is_logged),
 		TEST(a_guard_that_a_tick_puts_back_is_logged_lost_and_back_each_once),
 		TEST(a_lost_guard_that_the_next_change_brings_back_is_logged),
+		TEST(routes_that_the_kernel_does_not_forget_are_logged_T9),
 	};
 #undef TEST
 

@@ -135,7 +135,61 @@ static void the_end_of_all_conflicts_restores_T9(void **state)
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 	forget_log();
 	down(3);
-	assert_string_equal(fake.log, "permit:101 save ALERT");
+	assert_string_equal(fake.log, "permit:101 save reroute ALERT");
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void routes_are_forgotten_once_for_all_that_an_event_restores_T9(void **state)
+{
+	uint64_t one = established(5000), two = established(5001);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		policy(PL_FACT_POLICY_ADD, "PASS", 1);
+		assert_int_equal(state_of(one), PL_STATE_BROKEN);
+		forget_log();
+		policy(PL_FACT_POLICY_ADD, "", 1);
+		assert_string_equal(fake.log,
+				    "permit:101 save reroute ALERT permit:101 save ALERT");
+		assert_int_equal(state_of(one), PL_STATE_ESTABLISHED);
+		assert_int_equal(state_of(two), PL_STATE_ESTABLISHED);
+	}
+	assert_in_force();
+}
+
+static void a_latch_is_restored_also_when_routes_are_not_forgotten_T9(void **state)
+{
+	uint64_t one = established(5000), two = established(5001);
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	forget_log();
+	fake.refuses = "reroute";
+	down(2);
+	/* the guard drops what takes the old way, so nothing is less safe; no second try */
+	assert_string_equal(fake.log, "permit:101 save reroute FAILED ALERT permit:101 save ALERT");
+	assert_int_equal(state_of(one), PL_STATE_ESTABLISHED);
+	assert_int_equal(state_of(two), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void routes_are_left_alone_by_a_restoration_that_failed_T9(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	forget_log();
+	fake.refuses = "permit";
+	down(2);
+	assert_string_equal(fake.log, "permit:101 FAILED");
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	/* its turn comes with the tick */
+	fake.refuses = NULL;
+	forget_log();
+	pl_engine_tick(fake.engine);
+	assert_string_equal(fake.log, "block permit:101 save reroute ALERT");
 	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
 	assert_in_force();
 }
@@ -626,6 +680,9 @@ int main(void)
 		TEST(a_broken_latch_has_no_pin_in_either_direction_K45_K46),
 		TEST(the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block),
 		TEST(the_end_of_all_conflicts_restores_T9),
+		TEST(routes_are_forgotten_once_for_all_that_an_event_restores_T9),
+		TEST(a_latch_is_restored_also_when_routes_are_not_forgotten_T9),
+		TEST(routes_are_left_alone_by_a_restoration_that_failed_T9),
 		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA),
 		TEST(a_reqid_of_two_peers_is_no_pin),
 		TEST(a_policy_that_lets_packets_by_breaks_T7_K37),

@@ -59,7 +59,7 @@ static const struct {
 	{ "L10", "broken", "conflict-spd", "broken", "save" },
 	{ "K19", "broken", "peer-dead", "dead", "save alert" },
 	{ "K15", "broken", "peer-timeout", "broken", "" },
-	{ "T9", "broken", "cleared", "established", "permit save bind alert" },
+	{ "T9", "broken", "cleared", "established", "permit save reroute bind alert" },
 	{ "T11", "broken", "release", "closed-told", "save" },
 	{ "T11 K48", "broken", "admin-close", "closed", "block save alert reset" },
 	{ "K62", "broken", "admin-break", "dead", "save alert" },
@@ -281,6 +281,7 @@ static void effects_are_numbered_in_the_order_in_which_they_are_done_K34_K51(voi
 	assert_true(PL_DO_GUARD < PL_DO_BLOCK);
 	assert_true(PL_DO_BLOCK < PL_DO_SAVE && PL_DO_PERMIT < PL_DO_SAVE);
 	assert_true(PL_DO_SAVE < PL_DO_ALERT);
+	assert_true(PL_DO_PERMIT < PL_DO_REROUTE && PL_DO_REROUTE < PL_DO_ALERT);
 	assert_true(PL_DO_ALERT < PL_DO_DISPOSE && PL_DO_ALERT < PL_DO_RESET);
 	assert_true(PL_DO_DISPOSE < PL_DO_FREE && PL_DO_RESET < PL_DO_FREE);
 	assert_true(PL_DO_FREE < PL_DO_ROOF);

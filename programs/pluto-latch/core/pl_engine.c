@@ -46,6 +46,7 @@ static bool see(struct pl_engine *engine, const struct pl_fact *fact)
 	if ((unsigned)fact->kind <= PL_FACT_NONE || (unsigned)fact->kind >= PL_FACT_ROOF)
 		return false;
 	engine->count[fact->kind]++;
+	engine->world.has_rerouted = false;
 	if (engine->observer != NULL)
 		engine->observer(engine->observer_ctx, fact);
 	return true;

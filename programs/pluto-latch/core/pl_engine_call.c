@@ -263,6 +263,7 @@ void pl_engine_tick(struct pl_engine *engine)
 	if (!engine->is_latching)
 		return;
 	world->wake_ns = 0;
+	world->has_rerouted = false;
 	if (!world->is_guarding)
 		(void)!pl_engine_guard_lost(engine);
 	/* What is done for one of them concerns no other. One that leaves the list and comes back

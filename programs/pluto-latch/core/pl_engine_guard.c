@@ -112,6 +112,7 @@ int pl_engine_guard_lost(struct pl_engine *engine)
 	if (!engine->is_latching)
 		return PL_E_UNAVAILABLE;
 	world->is_guarding = false;
+	world->has_rerouted = false;
 	r = items_of(world, &items);
 	if (r == 0)
 		r = world->ops.guard->rebuild(world->ops.guard_ctx, items.list, items.nr);

@@ -29,6 +29,7 @@ static bool is_complete(const struct pl_ops *ops)
 	       ops->socket != NULL && ops->socket->read != NULL && ops->socket->dispose != NULL &&
 	       ops->socket->is_gone != NULL &&
 	       ops->socket->holders != NULL && ops->clock != NULL && ops->clock->now_ns != NULL &&
+	       (ops->route == NULL || ops->route->forget != NULL) &&
 	       (ops->ike == NULL ||
 		(ops->ike->initiate != NULL && ops->ike->cancel != NULL));
 }

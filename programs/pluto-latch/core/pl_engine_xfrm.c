@@ -172,6 +172,7 @@ void pl_engine_xfrm_settle(struct pl_engine *engine)
 
 	if (!engine->is_latching)
 		return;
+	engine->world.has_rerouted = false;
 	if (news->is_all)
 		pl_engine_recheck_all(&engine->world, false);
 	else

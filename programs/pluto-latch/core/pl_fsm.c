@@ -83,8 +83,8 @@ static const struct pl_step table[PL_STATE_ROOF][PL_EVENT_ROOF] = {
 		[PL_EVENT_CONFLICT_SPD] = GO(BROKEN, PL_DO_SAVE),
 		[PL_EVENT_PEER_DEAD] = GO(DEAD, PL_DO_SAVE | PL_DO_ALERT),
 		[PL_EVENT_PEER_TIMEOUT] = GO(BROKEN, 0),
-		[PL_EVENT_CLEARED] = GO(ESTABLISHED,
-			PL_DO_PERMIT | PL_DO_SAVE | PL_DO_BIND | PL_DO_ALERT),
+		[PL_EVENT_CLEARED] = GO(ESTABLISHED, PL_DO_PERMIT | PL_DO_SAVE | PL_DO_REROUTE |
+						     PL_DO_BIND | PL_DO_ALERT),
 		[PL_EVENT_RELEASE] = GO(CLOSED_TOLD, PL_DO_SAVE),
 		[PL_EVENT_ADMIN_CLOSE] = GO(CLOSED, CLOSE),
 		[PL_EVENT_ADMIN_BREAK] = GO(DEAD, PL_DO_SAVE | PL_DO_ALERT),
@@ -194,8 +194,8 @@ const char *pl_event_name(enum pl_event event)
 const char *pl_effect_name(enum pl_effect effect)
 {
 	static const char *const names[] = {
-		"guard", "block", "permit", "unguard", "save", "bind", "unbind", "alert",
-		"dispose", "reset", "free",
+		"guard", "block", "permit", "unguard", "save", "reroute", "bind", "unbind",
+		"alert", "dispose", "reset", "free",
 	};
 
 	for (unsigned bit = 0; 1u << bit < PL_DO_ROOF; bit++) {

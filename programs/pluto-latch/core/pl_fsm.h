@@ -70,13 +70,14 @@ enum pl_effect {
 	PL_DO_PERMIT = 1 << 2,	/* the latched SAs are pinned */
 	PL_DO_UNGUARD = 1 << 3,	/* tuple, pins and steering policies leave (K17) */
 	PL_DO_SAVE = 1 << 4,	/* into the journal */
-	PL_DO_BIND = 1 << 5,	/* channel bindings are fixed (design D14) */
-	PL_DO_UNBIND = 1 << 6,	/* and withdrawn */
-	PL_DO_ALERT = 1 << 7,	/* tell the owner */
-	PL_DO_DISPOSE = 1 << 8,	/* the disposition chosen for a break (K59) */
-	PL_DO_RESET = 1 << 9,	/* as if reset by the peer, whatever was chosen (K48) */
-	PL_DO_FREE = 1 << 10,	/* delete the object */
-	PL_DO_ROOF = 1 << 11,
+	PL_DO_REROUTE = 1 << 5,	/* sockets forget ways that they took under another SPD */
+	PL_DO_BIND = 1 << 6,	/* channel bindings are fixed (design D14) */
+	PL_DO_UNBIND = 1 << 7,	/* and withdrawn */
+	PL_DO_ALERT = 1 << 8,	/* tell the owner */
+	PL_DO_DISPOSE = 1 << 9,	/* the disposition chosen for a break (K59) */
+	PL_DO_RESET = 1 << 10,	/* as if reset by the peer, whatever was chosen (K48) */
+	PL_DO_FREE = 1 << 11,	/* delete the object */
+	PL_DO_ROOF = 1 << 12,
 };
 
 /**

@@ -234,6 +234,19 @@ struct pl_socket_ops {
 };
 
 /**
+ * struct pl_route_ops - the ways that sockets of this host remember
+ *
+ * A socket that sent while a policy let its packets pass goes on doing so when the policy is gone:
+ * the guard drops what it sends, and a latch that is ESTABLISHED again carries nothing.
+ *
+ * @forget: all of them ask the SPD anew for what they send next. An error changes nothing else, and
+ *         is for the log: the packets stay dropped until routes change.
+ */
+struct pl_route_ops {
+	int (*forget)(void *ctx);
+};
+
+/**
  * struct pl_initiate - which SAs to set up
  * @is_narrow: a child SA of just this connection, in both directions (K20); otherwise what a packet
  *             of it would make pluto set up
@@ -283,7 +296,7 @@ struct pl_clock_ops {
 /**
  * struct pl_ops - all of them; a value, what it points to must outlive the engine
  *
- * @guard, @owner, @socket and @clock are needed; @store and @ike may be NULL.
+ * @guard, @owner, @socket and @clock are needed; @store, @route and @ike may be NULL.
  */
 struct pl_ops {
 	const struct pl_guard_ops *guard;
@@ -294,6 +307,8 @@ struct pl_ops {
 	void *owner_ctx;
 	const struct pl_socket_ops *socket;
 	void *socket_ctx;
+	const struct pl_route_ops *route;
+	void *route_ctx;
 	const struct pl_ike_ops *ike;
 	void *ike_ctx;
 	const struct pl_clock_ops *clock;

@@ -229,6 +229,18 @@ static int save(struct pl_world *world, const struct pl_latch *latch, enum pl_st
 	return ops->save == NULL ? 0 : ops->save(world->ops.store_ctx, latch);
 }
 
+/* What the event is about is in force in the kernel, or makes it forget by itself: a policy that
+ * comes does. So once does for all latches of an event, also for those that are not pinned yet. */
+static void reroute(struct pl_world *world)
+{
+	const struct pl_route_ops *ops = world->ops.route;
+
+	if (ops == NULL || world->has_rerouted)
+		return;
+	world->has_rerouted = true;
+	(void)ops->forget(world->ops.route_ctx);
+}
+
 /* Effects on socket and owner */
 
 static enum pl_disposition disposition_of(const struct pl_latch *latch,
@@ -356,6 +368,8 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 		free(before.reason);
 	if (from == PL_STATE_LARVAL && step.next != from)
 		pl_larva_end(world, latch->id, step.next == PL_STATE_ESTABLISHED);
+	if (step.effects & PL_DO_REROUTE)
+		reroute(world);
 	is_told = tell(world, latch, event, from, &step, why);
 	/* After the owner was told, so that a program whose socket fails finds the reason there. */
 	dispose(world, latch, &step);

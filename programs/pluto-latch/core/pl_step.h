@@ -34,6 +34,7 @@ struct pl_larva;
  * @last_reqid:  the last base number that was given out
  * @larvae:      latches that wait for their SAs
  * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
+ * @has_rerouted: that was asked for since the last event
  * @is_guarding: the guard is in force; nothing comes up while it is not
  * @is_blind:    what the kernel has could not be read: nothing is known to be protected
  */
@@ -51,7 +52,7 @@ struct pl_world {
 	uint32_t last_reqid;
 	struct pl_larva *larvae;
 	uint64_t wake_ns;
-	bool is_guarding, is_blind;
+	bool has_rerouted, is_guarding, is_blind;
 };
 
 /**

@@ -18,6 +18,7 @@
 #include "core/pl_error.h"
 #include "daemon/pl_offload.h"
 #include "kernel/pl_guard.h"
+#include "kernel/pl_reroute.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
 #include "kernel/pl_xfrm_watch.h"
@@ -25,6 +26,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +46,7 @@ struct pl_daemon {
 	struct pl_conf conf;
 	struct pl_guard *guard;
 	struct pl_diag *diag;
+	struct pl_ask reroute;
 	struct pl_watch *watch;
 	struct pl_xfrm_watch *xfrm;
 	struct pl_offload *offload;
@@ -103,6 +106,22 @@ static int wake_at(void *ctx, uint64_t mono_ns)
 }
 
 static const struct pl_clock_ops clock_ops = { .now_ns = now_ns, .wake_at = wake_at };
+
+/* Routes */
+
+static int forget_routes(void *ctx)
+{
+	struct pl_daemon *daemon = ctx;
+	int r = pl_reroute(&daemon->reroute);
+
+	if (r != 0)
+		say(daemon, "latch: the kernel does not forget cached routes (%s): sockets that "
+			    "sent while a policy let it pass are mute until routes change",
+		    strerror(-r));
+	return r;
+}
+
+static const struct pl_route_ops route_ops = { .forget = forget_routes };
 
 /* Whoever found out, and whoever put it back: lost and back are said once each.
  * @error: why it is lost, if it is */
@@ -333,6 +352,8 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to sock_diag: %s", strerror(-r));
 		return r;
 	}
+	/* Without it nothing is less safe; whoever is concerned reads it in the log. */
+	(void)!pl_ask_open(NETLINK_XFRM, &daemon->reroute);
 	r = pl_watch_open(&daemon->watch);
 	if (r != 0) {
 		snprintf(error, PL_DAEMON_ERROR_MAX, "cannot hear of the end of sockets: %s",
@@ -362,6 +383,7 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 		.owner = pl_bus_owner_ops(), .owner_ctx = daemon->bus,
 		.socket = pl_diag_operations(), .socket_ctx = daemon->diag,
 		.ike = daemon->ike,
+		.route = &route_ops, .route_ctx = daemon,
 		.clock = &clock_ops, .clock_ctx = daemon,
 	};
 	struct pl_engine_settings settings = { .first_id = 1, .conf = &daemon->conf };
@@ -466,6 +488,7 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 		event_free(daemon->xfrm_event);
 	pl_xfrm_watch_close(daemon->xfrm);
 	pl_diag_close(daemon->diag);
+	pl_ask_close(&daemon->reroute);
 	pl_guard_close(daemon->guard);
 	pl_conf_clear(&daemon->conf);
 	free(daemon);
