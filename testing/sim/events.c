@@ -283,6 +283,7 @@ void event_listen(void)
 	struct host *host = &sim.hosts[B];
 	struct pl_engine_ask ask = {
 		.tuple = flow_of(host, 0), .owner = some_owner(host), .cookie = 100,
+		.require.min_key_bits = any(2) * 256,
 	};
 	uint64_t ids[2];
 	unsigned nr;
@@ -293,14 +294,20 @@ void event_listen(void)
 		host->is_listening = true;
 }
 
-/* The guard has seen the first packet under one of the SAs that are there, or two, or none. */
+/* The guard has seen the first packet under one of the SAs that are there, or two, or none. It lets
+ * a listener's begin under those only that it was told of. */
 static void be_born(struct host *host, unsigned flow)
 {
+	struct pl_tuple tuple = flow_of(host, flow), listener;
+
+	pl_tuple_listener_of(&tuple, false, &listener);
 	host->nr_born[flow] = 0;
 	for (unsigned i = 0; i < NR_SAS && host->nr_born[flow] < 1 + (any(8) == 0); i++) {
 		const struct sa *sa = &sim.sas[(i + sim.step) % NR_SAS];
 
-		if (sa->serial[host->at] != 0 && sa_touches(sa, flow))
+		if (sa->serial[host->at] != 0 && sa_touches(sa, flow) &&
+		    (any(16) == 0 || guard_holds(host, PL_GUARD_PIN, &listener, PL_DIR_IN,
+						 sa->reqid[host->at])))
 			host->born[flow][host->nr_born[flow]++] = sa->reqid[host->at];
 	}
 	if (host->nr_born[flow] == 2 && host->born[flow][0] == host->born[flow][1])

@@ -129,8 +129,10 @@ static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pi
 {
 	struct host *host = ctx;
 
-	if (!host->is_lost && !guard_holds(host, PL_GUARD_FLOW, tuple, PL_DIR_NONE, 0))
-		fail("a flow is permitted that is not guarded");
+	if (!host->is_lost &&
+	    !guard_holds(host, pl_tuple_is_listener(tuple) ? PL_GUARD_LISTENER : PL_GUARD_FLOW,
+			 tuple, PL_DIR_NONE, 0))
+		fail("what is permitted is not guarded");
 	if (may_fail(host))
 		return -EIO;
 	for (unsigned i = 0; i < nr; i++)

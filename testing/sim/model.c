@@ -36,6 +36,16 @@ bool is_in_conflict(const struct host *host, const struct pl_latch *latch)
 	return false;
 }
 
+static unsigned bits_of(const struct sa *sa)
+{
+	return sa->suite == 0 ? 256 : 128;
+}
+
+static bool is_weak(const struct pl_latch *latch, unsigned bits)
+{
+	return bits < latch->require.min_key_bits;
+}
+
 static bool is_connection(const struct pl_latch *latch)
 {
 	return !pl_tuple_is_listener(&latch->tuple);
@@ -111,6 +121,46 @@ static void check_packets(const struct host *host, const struct pl_latch *latch)
 	}
 }
 
+/* K40: a connection begins at a listener under an SA that satisfies it, or not at all; in calm
+ * times under each of those. */
+static void check_births(const struct host *host, const struct pl_latch *listener, bool is_calm)
+{
+	bool is_taking = listener->state == PL_STATE_LISTENER ||
+			 listener->state == PL_STATE_LINGERING;
+
+	if (host->is_lost || listener->is_unsure || listener->state == PL_STATE_CLOSED_GONE)
+		return;
+	for (unsigned i = 0; i < host->nr_items; i++) {
+		const struct pl_guard_item *item = &host->items[i];
+		bool is_found = false;
+
+		if (item->kind != PL_GUARD_PIN ||
+		    pl_tuple_compare(&item->tuple, &listener->tuple) != 0)
+			continue;
+		for (unsigned j = 0; j < NR_SAS; j++) {
+			const struct sa *sa = &sim.sas[j];
+
+			if (sa->serial[host->at] == 0 || sa->reqid[host->at] != item->pin.reqid)
+				continue;
+			is_found = true;
+			if (is_weak(listener, bits_of(sa)))
+				fail("a connection may begin under a weak SA");
+		}
+		if (!is_found || !is_taking || item->pin.direction != PL_DIR_IN)
+			fail("a connection may begin, and under no SA");
+	}
+	for (unsigned i = 0; i < NR_SAS && is_calm && is_taking; i++) {
+		const struct sa *sa = &sim.sas[i];
+
+		if (sa->serial[host->at] == 0 || is_weak(listener, bits_of(sa)))
+			continue;
+		sim.counts.admitted++;
+		if (!guard_holds(host, PL_GUARD_PIN, &listener->tuple, PL_DIR_IN,
+				 sa->reqid[host->at]))
+			fail("no connection may begin under an SA that satisfies the listener");
+	}
+}
+
 /* K43: whatever becomes of the latch, what its program still sends is protected or dropped. */
 static void check_debts(struct host *host)
 {
@@ -136,7 +186,8 @@ static bool is_mendable(const struct pl_latch *latch)
 	case PL_EVENT_CONFLICT_SPD:
 	case PL_EVENT_CREATED_BROKEN:
 	case PL_EVENT_ACCEPTED_BROKEN:
-		return latch->params.peer.identity != NULL;
+		return latch->params.peer.identity != NULL &&
+		       !is_weak(latch, latch->params.suites[0].key_bits);
 	default:
 		return false;
 	}
@@ -148,6 +199,9 @@ static void check_state(const struct host *host, const struct pl_latch *latch, b
 	if (latch->state == PL_STATE_ESTABLISHED && is_in_conflict(host, latch))
 		fail("latch %llu is ESTABLISHED in spite of a conflict",
 		     (unsigned long long)latch->id);
+	if (latch->state == PL_STATE_ESTABLISHED &&
+	    is_weak(latch, latch->params.suites[0].key_bits))
+		fail("latch %llu is ESTABLISHED and weak", (unsigned long long)latch->id);
 	if (is_calm && latch->state == PL_STATE_BROKEN && is_mendable(latch) &&
 	    !is_in_conflict(host, latch))
 		fail("latch %llu is BROKEN (%s: %s%s) without a conflict",
@@ -166,8 +220,10 @@ static void check_host(struct host *host, bool is_calm)
 		at = latch->id;
 		if (latch->id >= NR_IDS)
 			fail("too many latches for one run");
-		if (!is_connection(latch))
+		if (!is_connection(latch)) {
+			check_births(host, latch, is_calm);
 			continue;
+		}
 		if (++of_flow[flow_at(host, &latch->tuple)] > 1)
 			fail("two latches of one flow");
 		check_memory(host, latch);

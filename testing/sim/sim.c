@@ -160,7 +160,7 @@ static void assert_alive(unsigned long nr)
 	if (sim.counts.established < 20 * least || sim.counts.broken < 20 * least ||
 	    sim.counts.restored < 20 * least || sim.counts.closed < 20 * least ||
 	    sim.counts.failed < least / 10 || sim.counts.faults < 10 * least ||
-	    sim.counts.lost < least)
+	    sim.counts.lost < least || sim.counts.admitted < 20 * least)
 		fail("too little happened");
 }
 

@@ -93,7 +93,8 @@ struct sim {
 	unsigned long step;
 	const char *what;
 	struct {
-		unsigned long established, broken, restored, closed, failed, refused, faults, lost;
+		unsigned long established, broken, restored, closed, failed, refused, faults, lost,
+			admitted;
 	} counts;
 };
 

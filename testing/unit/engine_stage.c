@@ -106,16 +106,19 @@ static int fake_listen(void *ctx, const struct pl_tuple *tuple)
 static int fake_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
 		       unsigned nr)
 {
+	bool is_listener = pl_tuple_is_listener(tuple);
 	char text[64];
 	int r;
 
 	(void)ctx;
-	assert_in_range(nr, 1, 32);
-	snprintf(text, sizeof(text), "permit:%u", pins[0].reqid);
+	assert_in_range(nr, 1, NR_ITEMS);
+	snprintf(text, sizeof(text), "%s:%u", is_listener ? "admit" : "permit", pins[0].reqid);
 	r = called(text);
-	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
+	assert_true(holds((struct pl_guard_item) {
+		.kind = is_listener ? PL_GUARD_LISTENER : PL_GUARD_FLOW, .tuple = *tuple }));
 	for (unsigned i = 0; r == 0 && i < nr; i++) {
 		assert_int_not_equal(pins[i].reqid, 0);
+		assert_true(!is_listener || pins[i].direction == PL_DIR_IN);
 		put((struct pl_guard_item) { .kind = PL_GUARD_PIN, .tuple = *tuple,
 					     .pin = pins[i] });
 	}
@@ -129,7 +132,9 @@ static int fake_retire(void *ctx, const struct pl_tuple *tuple, const struct pl_
 	int r;
 
 	(void)ctx;
-	snprintf(text, sizeof(text), "retire:%u", pins[0].reqid);
+	assert_in_range(nr, 1, 32);
+	snprintf(text, sizeof(text), "%s:%u",
+		 pl_tuple_is_listener(tuple) ? "dismiss" : "retire", pins[0].reqid);
 	r = called(text);
 	for (unsigned i = 0; r == 0 && i < nr; i++)
 		cut(PL_GUARD_PIN, tuple, pins[i]);
@@ -451,6 +456,19 @@ static void assert_minded(const struct pl_latch *latch)
 	}
 }
 
+/* No connection begins at one that is over. */
+static void assert_listener_safe(const struct pl_latch *listener)
+{
+	bool is_taking = listener->state == PL_STATE_LISTENER ||
+			 listener->state == PL_STATE_LINGERING;
+
+	for (unsigned i = 0; i < fake.nr_items && !listener->is_unsure; i++) {
+		if (fake.items[i].kind == PL_GUARD_PIN &&
+		    pl_tuple_compare(&fake.items[i].tuple, &listener->tuple) == 0)
+			assert_true(is_taking);
+	}
+}
+
 void assert_safe(void)
 {
 	const struct pl_latch *latch;
@@ -461,8 +479,10 @@ void assert_safe(void)
 
 		at = latch->id;
 		assert_minded(latch);
-		if (pl_tuple_is_listener(&latch->tuple))
+		if (pl_tuple_is_listener(&latch->tuple)) {
+			assert_listener_safe(latch);
 			continue;
+		}
 		if (is_up) {
 			assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW,
 								   .tuple = latch->tuple }));

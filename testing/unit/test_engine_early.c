@@ -51,7 +51,7 @@ static void an_SA_of_one_connection_is_its_birth_L14_T4_K24(void **state)
 
 	(void)state;
 	assert_int_equal(install(narrow(1, who_b, REQID_B, 6000)), PL_VERDICT_ACCEPT);
-	assert_string_equal(fake.log, "ACCEPT guard born guard permit:101 save ALERT");
+	assert_string_equal(fake.log, "admit:101 ACCEPT guard born guard permit:101 save ALERT");
 	assert_non_null(latch_at(6000));
 	assert_int_equal(latch_at(6000)->state, PL_STATE_ESTABLISHED);
 	assert_int_equal(fake.alert.event, PL_EVENT_ACCEPTED);
@@ -69,7 +69,7 @@ static void a_wider_SA_is_none_L14(void **state)
 	ports.u.child.tsi.list[0].hi_port++;
 	assert_int_equal(install(ports), PL_VERDICT_ACCEPT);
 	assert_null(latch_at(6000));
-	assert_string_equal(fake.log, "ACCEPT ACCEPT");
+	assert_string_equal(fake.log, "admit:101 ACCEPT ACCEPT");
 }
 
 static void without_a_listener_there_is_none(void **state)
@@ -139,7 +139,7 @@ static void an_SA_of_another_peer_breaks_it_K33(void **state)
 	install(narrow(1, who_b, REQID_B, 6000));
 	forget_log();
 	assert_int_equal(install(narrow(2, who_c, REQID_C, 6000)), PL_VERDICT_ACCEPT);
-	assert_string_equal(fake.log, "block save ALERT dispose ACCEPT");
+	assert_string_equal(fake.log, "block save ALERT dispose admit:103 ACCEPT");
 	assert_int_equal(latch_at(6000)->state, PL_STATE_BROKEN);
 	assert_in_force();
 }

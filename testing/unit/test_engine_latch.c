@@ -379,7 +379,7 @@ static void listen_is_guarded_and_accept_takes_the_reqid_of_the_birth_T1_T4_K24(
 	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
 	assert_int_equal(nr, 1);
 	assert_int_equal(state_of(ids[0]), PL_STATE_LISTENER);
-	assert_string_equal(fake.log, "listen save");
+	assert_string_equal(fake.log, "listen admit:101 save");
 	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), PL_E_ALREADY_LATCHED);
 	forget_log();
 	fake.born[0] = REQID_B;

@@ -193,8 +193,8 @@ static void an_accepted_socket_that_changed_stays_guarded_and_pinned_until_it_is
 		assert_int_equal(id, 0);
 		assert_int_equal(pl_engine_find(fake.engine, NULL, &tuple, &left), 0);
 		assert_int_equal(left->state, PL_STATE_LINGERING);
-		/* the listener, and each flow with B's pins, both ways */
-		assert_int_equal(fake.nr_items, 4 + 3 * is_error);
+		/* the listener with its pin, and each flow with B's pins, both ways */
+		assert_int_equal(fake.nr_items, 5 + 3 * is_error);
 		assert_in_force();
 	}
 	fake.is_gone = true;
@@ -231,7 +231,7 @@ static void what_was_guarded_before_a_socket_changed_is_guarded_after_it_K43(voi
 			 PL_E_SOCKET_CHANGED);
 	assert_int_equal(pl_engine_find(fake.engine, NULL, &tuple, &left), 0);
 	assert_int_equal(left->state, PL_STATE_LINGERING);
-	assert_int_equal(fake.nr_items, 4);
+	assert_int_equal(fake.nr_items, 5);
 	assert_in_force();
 }
 

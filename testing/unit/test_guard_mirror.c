@@ -135,7 +135,6 @@ static void a_block_of_ports_lives_as_long_as_one_of_them(void **state)
 	assert_int_equal(count(model, PL_NFT_PORTS), 1);
 	pl_nft_batch_begin(&batch, 1);
 	assert_int_equal(pl_mirror_add(mirror, &batch, &listener), 0);
-	pl_mirror_births(&batch, pl_mirror_find(mirror, &listener), false);
 	pl_mirror_remove(mirror, &batch, pl_mirror_find(mirror, &two));
 	run(model, &batch);
 	assert_int_equal(count(model, PL_NFT_PORTS), 2);
@@ -180,6 +179,61 @@ static void only_inbound_pins_let_fragments_of_a_pair_in(void **state)
 	pl_mirror_free(mirror);
 }
 
+static void a_listener_admits_as_many_as_there_are_each_once_K40(void **state)
+{
+	enum { MANY = 1000 };
+	struct pl_mirror *mirror = pl_mirror_new(key);
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct model *model = calloc(1, sizeof(*model));
+	struct pl_tuple tuples[2] = { flow(0, 1, PL_TUPLE_TCP), flow(1, 1, PL_TUPLE_TCP) };
+	const struct pl_mirror_birth *before;
+	struct pl_mirror_entry *entry;
+
+	(void)state;
+	assert_non_null(model);
+	pl_nft_batch_begin(&batch, 1);
+	for (unsigned i = 0; i < 2 * MANY; i++) {
+		struct pl_tuple listener;
+
+		pl_tuple_listener_of(&tuples[i % 2], false, &listener);
+		entry = pl_mirror_find(mirror, &listener);
+		if (entry == NULL)
+			assert_int_equal(pl_mirror_add(mirror, &batch, &listener), 0);
+		entry = pl_mirror_find(mirror, &listener);
+		assert_int_equal(pl_mirror_admit(mirror, &batch, entry, 1 + i / 2), 0);
+		assert_int_equal(pl_mirror_admit(mirror, &batch, entry, 1 + i / 2), 0);
+	}
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_BIRTHS), 2 * MANY);
+	assert_int_equal(count(model, PL_NFT_LISTENERS), 2);
+	assert_int_equal(count(model, PL_NFT_PAIR_PINS), 0);
+	/* what failed is undone: the last ones, of this listener alone */
+	before = entry->births;
+	assert_int_equal(pl_mirror_admit(mirror, NULL, entry, MANY + 1), 0);
+	assert_int_equal(pl_mirror_admit(mirror, NULL, entry, MANY + 2), 0);
+	pl_mirror_dismiss_until(mirror, NULL, entry, before);
+	assert_ptr_equal(entry->births, before);
+	pl_nft_batch_begin(&batch, 1);
+	assert_false(pl_mirror_dismiss(mirror, &batch, entry, MANY + 1));
+	assert_true(pl_mirror_dismiss(mirror, &batch, entry, 1));
+	assert_true(pl_mirror_dismiss(mirror, &batch, entry, MANY / 2));
+	assert_true(pl_mirror_dismiss(mirror, &batch, entry, MANY));
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_BIRTHS), 2 * MANY - 3);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_dismiss_until(mirror, &batch, entry, NULL);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_BIRTHS), MANY);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_remove(mirror, &batch, entry);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_BIRTHS), MANY);
+	assert_int_equal(count(model, PL_NFT_LISTENERS), 1);
+	free(model);
+	pl_nft_batch_free(&batch);
+	pl_mirror_free(mirror);
+}
+
 static void random_change(struct pl_mirror *mirror, struct pl_nft_batch *batch)
 {
 	struct pl_tuple tuple = flow((unsigned)random() % 4, (unsigned)random() % 4,
@@ -194,16 +248,20 @@ static void random_change(struct pl_mirror *mirror, struct pl_nft_batch *batch)
 		tuple.remote_port = 0;
 	}
 	entry = pl_mirror_find(mirror, &tuple);
-	if (entry == NULL)
+	if (entry == NULL) {
 		assert_int_equal(pl_mirror_add(mirror, batch, &tuple), 0);
-	else if (random() % 4 == 0)
+	} else if (random() % 4 == 0) {
 		pl_mirror_remove(mirror, batch, entry);
-	else if (pl_tuple_is_listener(&tuple))
-		pl_mirror_births(batch, entry, !entry->takes_births);
-	else if (pl_mirror_has_pin(entry, &pin, &i))
+	} else if (pl_tuple_is_listener(&tuple)) {
+		if (random() % 8 == 0)
+			pl_mirror_dismiss_until(mirror, batch, entry, NULL);
+		else if (!pl_mirror_dismiss(mirror, batch, entry, pin.reqid))
+			assert_int_equal(pl_mirror_admit(mirror, batch, entry, pin.reqid), 0);
+	} else if (pl_mirror_has_pin(entry, &pin, &i)) {
 		pl_mirror_unpin(mirror, batch, entry, i);
-	else
+	} else {
 		assert_int_equal(pl_mirror_pin(mirror, batch, entry, &pin), 0);
+	}
 }
 
 static void the_changes_add_up_to_what_is_written_at_once(void **state)
@@ -247,6 +305,7 @@ int main(void)
 		cmocka_unit_test(a_pair_lives_as_long_as_its_flows),
 		cmocka_unit_test(a_block_of_ports_lives_as_long_as_one_of_them),
 		cmocka_unit_test(only_inbound_pins_let_fragments_of_a_pair_in),
+		cmocka_unit_test(a_listener_admits_as_many_as_there_are_each_once_K40),
 		cmocka_unit_test(the_changes_add_up_to_what_is_written_at_once),
 	};
 

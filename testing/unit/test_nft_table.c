@@ -50,6 +50,10 @@ static void a_key_has_padded_fields_local_end_first(void **state)
 	pl_nft_key_make(PL_NFT_LISTENERS, &tuple4, 0, &key);
 	assert_int_equal(key.len, sizeof(want_listener));
 	assert_memory_equal(key.bytes, want_listener, sizeof(want_listener));
+	pl_nft_key_make(PL_NFT_BIRTHS, &tuple4, reqid, &key);
+	assert_int_equal(key.len, sizeof(want_listener) + sizeof(reqid));
+	assert_memory_equal(key.bytes, want_listener, sizeof(want_listener));
+	assert_memory_equal(key.bytes + sizeof(want_listener), &reqid, sizeof(reqid));
 	last.local_port = 4015;
 	pl_nft_key_make(PL_NFT_PORTS, &last, 0, &key);
 	assert_int_equal(key.len, 2);
@@ -230,7 +234,11 @@ static const struct {
 	{ "set flows4 20\n", 0 }, { "set flows6 44\n", 0 },
 	{ "set pin_in4 24\n", 0 }, { "set pin_out6 48\n", 0 },
 	{ "set pairs4 12\n", 0 }, { "set pair_pins6 40\n", 0 },
-	{ "set listeners4 12\n", 0 }, { "map born4 20 8 timeout 1000\n", 0 },
+	{ "set listeners4 12\n", 0 }, { "set births4 16\n", 0 }, { "set births6 28\n", 0 },
+	/* what the last one asks for, when the other has none */
+	{ "rule listener4 births by this SA\nrule listener4 no births here\n"
+	  "rule listener4 births by this SA on any address\nrule listener4 the rest\n", 0 },
+	{ "map born4 20 8 timeout 1000\n", 0 },
 	{ "map born6 44 8 timeout 1000\n", 0 }, { "set same4 8 timeout 2000\n", 0 },
 	{ "set ports4 2\n", 0 }, { "set ports6 2\n", 0 },
 	{ "hook prerouting 0 -450\n", 0 }, { "hook input 1 350\n", 0 },

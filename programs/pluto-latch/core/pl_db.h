@@ -46,7 +46,8 @@ struct pl_owner {
  * @require:     what its owner asked for; of a listener, for each connection (K40)
  * @is_late:     bytes had been received before it was latched
  * @may_unprotect: latch.conf lets its owner end the protection (may-bypass)
- * @is_unsure:   guard or store refused a change: the guard blocks again before it ever permits
+ * @is_unsure:   guard or store refused a change: the guard blocks again before it ever permits;
+ *               handed on to an heir
  * @is_inherited: left in the guard by a predecessor: nobody asked for it, no limit counts it
  * @is_narrow:   by an SA of just this connection, which was made for it and ends with it
  * @is_heir:     its flow was guarded by the latch that gave way to it: no failure sets it free

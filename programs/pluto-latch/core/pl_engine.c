@@ -16,6 +16,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 
 #include <errno.h>
@@ -149,6 +150,7 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
 	(void)pl_db_touch(world->db, &query, recheck_and_pin, &about, NULL);
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
+	pl_births_change(world, sa, true);
 	return PL_VERDICT_ACCEPT;
 }
 
@@ -206,6 +208,7 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
 	pl_sad_take(world->sad, sa);
 	pl_ksad_forget(world->ksad, child);
+	pl_births_change(world, sa, false);
 	(void)pl_db_touch(world->db, &query, retire, &about, NULL);
 	pl_engine_recheck_sa(world, sa);
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
@@ -392,6 +395,7 @@ static void flushed(struct pl_world *world)
 	pl_ksad_clear(world->ksad);
 	pl_spd_clear(world->spd);
 	pl_engine_recheck_all(world, true);
+	pl_births_renew_all(world);
 }
 
 void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)

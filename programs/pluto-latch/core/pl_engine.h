@@ -298,6 +298,10 @@ int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_en
  * @ret:    ids: one, or two of a dual-stack listener
  * @ret_nr: how many
  *
+ * From then on connections to it begin under SAs that meet .require, and no others (K40); which
+ * those are may change at any time. One that the guard does not take now is tried again by
+ * pl_engine_tick().
+ *
  * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_listener(); PL_E_FORBIDDEN by latch.conf;
  * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; -ENOMEM; what guard or store said
  */

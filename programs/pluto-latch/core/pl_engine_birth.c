@@ -37,6 +37,8 @@ static int supersede(struct pl_world *world, struct pl_latch *old, const struct 
 	if (r != 0)
 		return r;
 	(*ret)->is_heir = true;
+	/* Pins that the old one could not get rid of. */
+	(*ret)->is_unsure = old->is_unsure;
 	r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
 	if (r != 0)
 		pl_db_drop_heir(world->db);

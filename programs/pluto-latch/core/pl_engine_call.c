@@ -7,6 +7,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
 
@@ -215,7 +216,9 @@ static void mend(struct pl_world *world, struct pl_latch *latch)
 		if (pl_larva_find(world, id) == NULL)
 			(void)!pl_step_take(world, latch, PL_EVENT_RELEASE, NULL);
 	} else {
-		if (latch->is_unsure && !pl_step_is_pinned(latch->state))
+		if (latch->is_unsure && pl_births_are_taken(latch))
+			pl_births_renew(world, latch);
+		else if (latch->is_unsure && !pl_step_is_pinned(latch->state))
 			(void)!pl_step_block_again(world, latch);
 		if (latch->state == PL_STATE_BROKEN)
 			pl_step_recheck(world, latch, false);

@@ -9,6 +9,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 
 #include <errno.h>
@@ -59,6 +60,24 @@ static int add_pins(struct items *items, const struct pl_world *world,
 	return 0;
 }
 
+static int add_births(struct items *items, const struct pl_world *world,
+		      const struct pl_latch *listener)
+{
+	struct pl_pin *pins = NULL;
+	unsigned nr = 0;
+	int r = pl_births_pins(world, listener, &pins, &nr);
+
+	for (unsigned i = 0; r == 0 && i < nr; i++) {
+		struct pl_guard_item item = {
+			.kind = PL_GUARD_PIN, .tuple = listener->tuple, .pin = pins[i],
+		};
+
+		r = add_item(items, &item);
+	}
+	free(pins);
+	return r;
+}
+
 static int items_of(const struct pl_world *world, struct items *ret)
 {
 	const struct pl_latch *latch;
@@ -73,7 +92,9 @@ static int items_of(const struct pl_world *world, struct items *ret)
 		if (pl_tuple_is_listener(&latch->tuple))
 			item.kind = PL_GUARD_LISTENER;
 		r = add_item(ret, &item);
-		if (r == 0 && item.kind == PL_GUARD_FLOW && pl_step_is_pinned(latch->state))
+		if (r == 0 && pl_births_are_taken(latch))
+			r = add_births(ret, world, latch);
+		else if (r == 0 && item.kind == PL_GUARD_FLOW && pl_step_is_pinned(latch->state))
 			r = add_pins(ret, world, latch);
 	}
 	return r;

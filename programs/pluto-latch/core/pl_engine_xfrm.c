@@ -10,6 +10,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 
 static void remember(struct pl_news *news, const struct pl_ts *from, const struct pl_ts *to,
@@ -163,7 +164,14 @@ static void recheck_news(struct pl_world *world, const struct pl_news *news)
 			(void)pl_sad_of_reqid(world->sad, news->items[i].reqid, recheck_kin, world);
 		if (sa != NULL)
 			pl_engine_recheck_sa(world, sa);
+		pl_births_recheck(world, news->items[i].reqid);
 	}
+}
+
+static void settle_all(struct pl_world *world)
+{
+	pl_engine_recheck_all(world, false);
+	pl_births_renew_all(world);
 }
 
 void pl_engine_xfrm_settle(struct pl_engine *engine)
@@ -174,7 +182,7 @@ void pl_engine_xfrm_settle(struct pl_engine *engine)
 		return;
 	engine->world.has_rerouted = false;
 	if (news->is_all)
-		pl_engine_recheck_all(&engine->world, false);
+		settle_all(&engine->world);
 	else
 		recheck_news(&engine->world, news);
 	news->is_all = false;

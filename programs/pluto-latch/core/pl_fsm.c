@@ -5,7 +5,8 @@
  *
  * Invariants, which the unit test walks the table for:
  * - Into BROKEN, DEAD or CLOSED the pins leave first, the owner is told last (K34, K45, K46, K51).
- * - Pins are set only on the way into ESTABLISHED, and DEAD never leads there (K19).
+ * - Pins of a connection are set only on the way into ESTABLISHED, and DEAD never leads there
+ *   (K19).
  * - A tuple leaves the guard when its socket is gone, when creation fails, or when its owner asks
  *   for just that while the latch is intact; never because a program ended (design, Owner).
  * - An object is deleted only when its owner knows, or let go of it himself (T13).

@@ -444,6 +444,11 @@ const struct pl_xfrm_sa *pl_ksad_foreign(const struct pl_ksad *ksad, const struc
 	return search.found;
 }
 
+bool pl_ksad_has_foreign(const struct pl_ksad *ksad, uint32_t reqid)
+{
+	return next_of_group(&ksad->reqids, reqid, NULL) != NULL;
+}
+
 size_t pl_ksad_count(const struct pl_ksad *ksad, bool is_of_others)
 {
 	return ksad->nr[is_of_others];

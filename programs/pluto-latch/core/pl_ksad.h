@@ -149,6 +149,13 @@ const struct pl_xfrm_sa *pl_ksad_foreign(const struct pl_ksad *ksad, const struc
 					 const uint32_t *reqids, unsigned nr);
 
 /**
+ * pl_ksad_has_foreign() - is there a foreign SA of this reqid
+ * @ksad:  the mirror
+ * @reqid: any
+ */
+bool pl_ksad_has_foreign(const struct pl_ksad *ksad, uint32_t reqid);
+
+/**
  * pl_ksad_count() - SAs in the mirror, foreign ones or pluto's
  * @ksad:       the mirror
  * @is_foreign: which

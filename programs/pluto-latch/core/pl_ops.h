@@ -28,13 +28,13 @@ enum pl_guard_kind {
 	PL_GUARD_NONE = 0,
 	PL_GUARD_FLOW,		/* a connection in `flows` */
 	PL_GUARD_LISTENER,	/* a 3-tuple */
-	PL_GUARD_PIN,		/* a connection in `pins` */
+	PL_GUARD_PIN,		/* a connection in `pins`, a listener in `births` */
 	PL_GUARD_ROOF,
 };
 
 /**
  * struct pl_pin - packets of one direction may use SAs of this reqid
- * @direction: PL_DIR_IN or PL_DIR_OUT
+ * @direction: PL_DIR_IN or PL_DIR_OUT; of a listener: PL_DIR_IN
  * @reqid:     never 0
  */
 struct pl_pin {
@@ -71,19 +71,22 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  *         The first thing done for a connection, before anybody asks which SAs it has.
  * @permit: add these pins, at least one, to a connection that is guarded. Never called while a
  *         break is in force. Refuses reqid 0 and a connection that is not guarded
- *         (PL_E_WRONG_STATE).
+ *         (PL_E_WRONG_STATE). To a listener: connections may begin under these reqids; it takes
+ *         as many as there are, and refuses those that are not PL_DIR_IN.
  * @retire: remove these pins and no others: the last SA of a reqid is gone.
  * @block: remove every pin of both directions of a connection, in one batch, the ones that this
- *         process does not remember included; its flow stays guarded. Of a listener: births end.
+ *         process does not remember included; its flow stays guarded. Of a listener likewise: no
+ *         connection begins any more.
  *         PL_E_WRONG_STATE for what is not guarded: 0 would say that its packets are dropped.
  *         After an error the engine goes on as if it had worked (BROKEN) and calls again before
  *         it ever permits.
  * @unguard: flow and pins, or the listener, leave in one batch, births of it included. The packets
  *         of a connection pass as if there were no latch; so the engine only calls it when socket
  *         and TIME_WAIT are gone, or on unprotect.
- * @listen: a 3-tuple is guarded: packets to it start a connection only under an SA, and that is
- *         remembered as a birth; everything else for it is dropped. Connections that are guarded
- *         are not concerned.
+ * @listen: a 3-tuple is guarded: packets to it start a connection only under an SA that is
+ *         permitted, and that is remembered as a birth; everything else for it is dropped, so
+ *         everything as long as nothing is permitted. Connections that are guarded, and those that
+ *         were born, are not concerned. Pins that are there stay.
  * @born:  the reqids under which packets of this connection came in before it was guarded, in any
  *         order, each once: up to two are written, and there may be more only when two were. Called
  *         after @guard, when no more can be added. 0 with *@ret_nr 0 when there was no birth. The

@@ -352,6 +352,31 @@ int pl_sad_touch(const struct pl_sad *sad, const struct pl_tuple *tuple, pl_sad_
 	return pl_reach_search(&sad->reaches, tuple, touch, &search, ret_steps);
 }
 
+bool pl_sa_reaches(const struct pl_sa *sa, const struct pl_tuple *listener)
+{
+	return pl_tuple_is_reached(listener, sa->role, &sa->tsi, &sa->tsr);
+}
+
+int pl_sad_of_listener(const struct pl_sad *sad, const struct pl_tuple *listener,
+		       pl_sad_visit *visit, void *ctx)
+{
+	struct kin *kin = RB_MIN(by_reqid, (struct by_reqid *)&sad->by_reqid);
+	int r = 0;
+
+	for (; r == 0 && kin != NULL;
+	     kin = RB_NEXT(by_reqid, (struct by_reqid *)&sad->by_reqid, kin)) {
+		const struct sa_node *node;
+
+		LIST_FOREACH(node, &kin->members, link) {
+			if (pl_sa_reaches(&node->sa, listener))
+				break;
+		}
+		if (node != NULL)
+			r = visit(ctx, &node->sa);
+	}
+	return r;
+}
+
 int pl_sad_of_conn(const struct pl_sad *sad, uint64_t conn, pl_sad_visit *visit, void *ctx)
 {
 	struct kin *kin = first_of_conn(sad, conn);

@@ -173,6 +173,27 @@ int pl_sad_touch(const struct pl_sad *sad, const struct pl_tuple *tuple, pl_sad_
 		 void *ctx, size_t *ret_steps);
 
 /**
+ * pl_sa_reaches() - may it carry the first packet of a connection to this listener
+ * @sa:       an SA
+ * @listener: normal
+ */
+bool pl_sa_reaches(const struct pl_sa *sa, const struct pl_tuple *listener);
+
+/**
+ * pl_sad_of_listener() - of each kin one SA that reaches a listener, in the order of reqids
+ * @sad:      the mirror
+ * @listener: normal
+ * @visit:    called for each
+ * @ctx:      for @visit
+ *
+ * Looks at every kin, and at all of those that do not: for when somebody begins to listen.
+ *
+ * Return: 0, or what @visit returned
+ */
+int pl_sad_of_listener(const struct pl_sad *sad, const struct pl_tuple *listener,
+		       pl_sad_visit *visit, void *ctx);
+
+/**
  * pl_sad_of_conn() - one SA of each kin of a connection of pluto's
  * @sad:   the mirror
  * @conn:  serial of the connection

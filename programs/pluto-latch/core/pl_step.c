@@ -12,6 +12,7 @@
 
 #include "core/pl_step.h"
 
+#include "core/pl_births.h"
 #include "core/pl_larva.h"
 
 #include <stdio.h>
@@ -196,6 +197,9 @@ static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struc
 	}
 	if (step->effects & PL_DO_PERMIT)
 		return permit(world, latch);
+	/* Without pins it is safe, and not in vain: SAs may come later. */
+	if (step->next == PL_STATE_LISTENER && step->effects & PL_DO_GUARD)
+		pl_births_renew(world, latch);
 	if (step->effects & PL_DO_UNGUARD)
 		return world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple);
 	return 0;
@@ -432,7 +436,8 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 	}
 }
 
-/* What broke it was a conflict, so that the end of all conflicts mends it (T9). */
+/* What broke it was a conflict, so that the end of all conflicts mends it (T9). One that was born
+ * weaker than it was asked for has no better times to wait for (K14, K40). */
 static bool is_mendable(const struct pl_latch *latch)
 {
 	switch (latch->cause) {
@@ -444,7 +449,8 @@ static bool is_mendable(const struct pl_latch *latch)
 	default:
 		return false;
 	}
-	return latch->params.peer.identity != NULL;
+	return latch->params.peer.identity != NULL &&
+	       pl_params_meet(&latch->params, &latch->require) == 0;
 }
 
 void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_absent)

@@ -280,6 +280,38 @@ bool pl_tuple_is_touched(const struct pl_tuple *tuple, enum pl_role role,
 	       any_meets(remote, tuple, tuple->remote, tuple->remote_port);
 }
 
+static bool lets_in(const struct pl_ts *ts, const struct pl_tuple *listener, const uint8_t addr[16],
+		    uint16_t port)
+{
+	return pl_ts_is_valid(ts) && !pl_ts_is_opaque(ts) &&
+	       pl_tuple_ts_meets(ts, listener->af, addr, listener->proto, port);
+}
+
+bool pl_tuple_is_reached(const struct pl_tuple *listener, enum pl_role role,
+			 const struct pl_ts_list *tsi, const struct pl_ts_list *tsr)
+{
+	const struct pl_ts_list *local = role == PL_ROLE_INITIATOR ? tsi : tsr;
+	const struct pl_ts_list *remote = role == PL_ROLE_INITIATOR ? tsr : tsi;
+	bool is_wildcard = pl_tuple_is_wildcard(listener), is_here = false, is_there = false;
+
+	if ((role != PL_ROLE_INITIATOR && role != PL_ROLE_RESPONDER) || local->len > PL_TS_MAX ||
+	    remote->len > PL_TS_MAX)
+		return false;
+	for (unsigned i = 0; i < local->len && !is_here; i++) {
+		const struct pl_ts *ts = &local->list[i];
+
+		is_here = lets_in(ts, listener, is_wildcard ? ts->lo : listener->local,
+				  listener->local_port);
+	}
+	/* from any address and port that it selects */
+	for (unsigned i = 0; i < remote->len && !is_there; i++) {
+		const struct pl_ts *ts = &remote->list[i];
+
+		is_there = lets_in(ts, listener, ts->lo, ts->lo_port);
+	}
+	return is_here && is_there;
+}
+
 const char *pl_tuple_proto_name(uint8_t proto)
 {
 	switch (proto) {

@@ -158,6 +158,18 @@ bool pl_tuple_ts_meets(const struct pl_ts *ts, uint8_t af, const uint8_t addr[st
 const char *pl_tuple_text(const struct pl_tuple *tuple, char ret[static PL_TUPLE_TEXT_MAX]);
 
 /**
+ * pl_tuple_is_reached() - may this SA carry the first packet of a connection to this listener
+ * @listener: normal
+ * @role:     ours in the exchange that made the SA
+ * @tsi:      its selectors
+ * @tsr:      likewise
+ *
+ * It is asked to let packets in: so what is invalid, or OPAQUE, reaches nothing.
+ */
+bool pl_tuple_is_reached(const struct pl_tuple *listener, enum pl_role role,
+			 const struct pl_ts_list *tsi, const struct pl_ts_list *tsr);
+
+/**
  * pl_tuple_proto_name() - "tcp", "udp", "sctp", or "none"
  * @proto: an IP protocol
  */

@@ -247,19 +247,12 @@ static int op_add(void *ctx, const struct pl_tuple *tuple)
 		return PL_E_UNSUPPORTED;
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
-	if (entry != NULL && (!pl_tuple_is_listener(tuple) || entry->takes_births))
+	if (entry != NULL)
 		return 0;
 	r = prepare_first(guard);
 	if (r != 0)
 		return r;
 	start(guard);
-	if (entry != NULL) {
-		pl_mirror_births(&guard->batch, entry, true);
-		r = commit(guard);
-		if (r != 0)
-			pl_mirror_births(NULL, entry, false);
-		return r;
-	}
 	r = pl_mirror_add(guard->mirror, &guard->batch, tuple);
 	if (r != 0)
 		return r;
@@ -267,6 +260,34 @@ static int op_add(void *ctx, const struct pl_tuple *tuple)
 	if (r != 0)
 		pl_mirror_remove(guard->mirror, NULL, pl_mirror_find(guard->mirror, tuple));
 	return r;
+}
+
+/* Of a listener, whose packets come in before anything goes out. */
+static int permit_births(struct pl_guard *guard, struct pl_mirror_entry *entry,
+			 const struct pl_pin *pins, unsigned nr_pins)
+{
+	const struct pl_mirror_birth *before = entry->births;
+	int r = 0;
+
+	start(guard);
+	for (unsigned i = 0; i < nr_pins && r == 0; i++)
+		r = pl_mirror_admit(guard->mirror, &guard->batch, entry, pins[i].reqid);
+	if (r == 0 && entry->births != before)
+		r = commit(guard);
+	if (r != 0)
+		pl_mirror_dismiss_until(guard->mirror, NULL, entry, before);
+	return r;
+}
+
+static bool are_pins(const struct pl_tuple *tuple, const struct pl_pin *pins, unsigned nr_pins)
+{
+	for (unsigned i = 0; i < nr_pins; i++) {
+		if (pins[i].reqid == 0 ||
+		    (pins[i].direction != PL_DIR_IN &&
+		     (pins[i].direction != PL_DIR_OUT || pl_tuple_is_listener(tuple))))
+			return false;
+	}
+	return nr_pins > 0;
 }
 
 static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
@@ -279,13 +300,10 @@ static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pi
 
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
-	if (entry == NULL || pl_tuple_is_listener(tuple) || nr_pins == 0)
+	if (entry == NULL || !are_pins(tuple, pins, nr_pins))
 		return PL_E_WRONG_STATE;
-	for (i = 0; i < nr_pins; i++) {
-		if (pins[i].reqid == 0 ||
-		    (pins[i].direction != PL_DIR_IN && pins[i].direction != PL_DIR_OUT))
-			return PL_E_WRONG_STATE;
-	}
+	if (pl_tuple_is_listener(tuple))
+		return permit_births(guard, entry, pins, nr_pins);
 	start(guard);
 	before = entry->nr_pins;
 	for (unsigned n = 0; n < nr_pins && r == 0; n++) {
@@ -304,19 +322,24 @@ static int op_retire(void *ctx, const struct pl_tuple *tuple, const struct pl_pi
 {
 	struct pl_guard *guard = ctx;
 	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
-	unsigned before, i;
+	bool is_changed = false;
+	unsigned i;
 
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
 	if (entry == NULL)
 		return 0;
 	start(guard);
-	before = entry->nr_pins;
 	for (unsigned n = 0; n < nr_pins; n++) {
-		if (pl_mirror_has_pin(entry, &pins[n], &i))
+		if (pl_tuple_is_listener(tuple)) {
+			is_changed |= pl_mirror_dismiss(guard->mirror, &guard->batch, entry,
+							pins[n].reqid);
+		} else if (pl_mirror_has_pin(entry, &pins[n], &i)) {
 			pl_mirror_unpin(guard->mirror, &guard->batch, entry, i);
+			is_changed = true;
+		}
 	}
-	return entry->nr_pins == before ? 0 : commit_or_restore(guard);
+	return is_changed ? commit_or_restore(guard) : 0;
 }
 
 static int op_block(void *ctx, const struct pl_tuple *tuple)
@@ -326,13 +349,12 @@ static int op_block(void *ctx, const struct pl_tuple *tuple)
 
 	if (entry == NULL)
 		return PL_E_WRONG_STATE;
-	if (entry->nr_pins == 0 && !entry->takes_births)
+	if (entry->nr_pins == 0 && entry->births == NULL)
 		return guard->is_in_force ? 0 : pl_guard_restore(guard);
 	start(guard);
 	while (entry->nr_pins > 0)
 		pl_mirror_unpin(guard->mirror, &guard->batch, entry, entry->nr_pins - 1);
-	if (entry->takes_births)
-		pl_mirror_births(&guard->batch, entry, false);
+	pl_mirror_dismiss_until(guard->mirror, &guard->batch, entry, NULL);
 	return commit_or_restore(guard);
 }
 
@@ -484,8 +506,10 @@ static int mirror_item(struct pl_mirror *mirror, const struct pl_guard_item *ite
 	case PL_GUARD_LISTENER:
 		return entry != NULL ? 0 : pl_mirror_add(mirror, NULL, &item->tuple);
 	case PL_GUARD_PIN:
-		if (entry == NULL || item->pin.reqid == 0)
+		if (entry == NULL || !are_pins(&item->tuple, &item->pin, 1))
 			return PL_E_WRONG_STATE;
+		if (pl_tuple_is_listener(&item->tuple))
+			return pl_mirror_admit(mirror, NULL, entry, item->pin.reqid);
 		return pl_mirror_has_pin(entry, &item->pin, &i) ?
 			       0 : pl_mirror_pin(mirror, NULL, entry, &item->pin);
 	case PL_GUARD_NONE:
@@ -526,7 +550,7 @@ static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple
 	if (set == PL_NFT_FLOWS || set == PL_NFT_LISTENERS) {
 		item.kind = set == PL_NFT_FLOWS ? PL_GUARD_FLOW : PL_GUARD_LISTENER;
 	} else {
-		item.pin.direction = set == PL_NFT_PIN_IN ? PL_DIR_IN : PL_DIR_OUT;
+		item.pin.direction = set == PL_NFT_PIN_OUT ? PL_DIR_OUT : PL_DIR_IN;
 		item.pin.reqid = reqid;
 	}
 	return visitor->visit(visitor->ctx, &item);
@@ -534,12 +558,12 @@ static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple
 
 static int walk(struct pl_guard *guard, pl_guard_visit *visit, void *visit_ctx)
 {
-	static const enum pl_nft_set order[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_PIN_IN,
-						 PL_NFT_PIN_OUT };
+	static const enum pl_nft_set order[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
+						 PL_NFT_PIN_IN, PL_NFT_PIN_OUT };
 	struct visitor visitor = { .visit = visit, .ctx = visit_ctx };
 	int r = 0;
 
-	for (unsigned i = 0; i < 8 && r == 0; i++)
+	for (unsigned i = 0; i < 2 * sizeof(order) / sizeof(order[0]) && r == 0; i++)
 		r = walk_set(guard, order[i / 2], i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6, see_item,
 			     &visitor);
 	return r;
@@ -571,23 +595,7 @@ const struct pl_guard_ops *pl_guard_operations(void)
 
 static int adopt_item(void *ctx, const struct pl_guard_item *item)
 {
-	int r = mirror_item(ctx, item);
-
-	if (r == 0 && item->kind == PL_GUARD_LISTENER)
-		pl_mirror_births(NULL, pl_mirror_find(ctx, &item->tuple), false);
-	return r;
-}
-
-static int adopt_births(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple,
-			uint32_t reqid)
-{
-	struct pl_mirror_entry *entry = pl_mirror_find(ctx, tuple);
-
-	(void)set;
-	(void)reqid;
-	if (entry != NULL)
-		pl_mirror_births(NULL, entry, true);
-	return 0;
+	return mirror_item(ctx, item);
 }
 
 int pl_guard_adopt(struct pl_guard *guard)
@@ -595,10 +603,6 @@ int pl_guard_adopt(struct pl_guard *guard)
 	struct pl_mirror *mirror = pl_mirror_new(guard->key);
 	int r = mirror == NULL ? -ENOMEM : walk(guard, adopt_item, mirror);
 
-	if (r == 0)
-		r = walk_set(guard, PL_NFT_BIRTHS, PL_AF_IP4, adopt_births, mirror);
-	if (r == 0)
-		r = walk_set(guard, PL_NFT_BIRTHS, PL_AF_IP6, adopt_births, mirror);
 	/* Without nf_tables nfnetlink finds every question invalid, also one that cannot be. */
 	if (r == -EINVAL && ask_generation(guard, &(uint32_t){ 0 }) == -EINVAL)
 		r = -ENOENT;

@@ -63,7 +63,8 @@ void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx)
  *
  * Besides what is said there: @guard and @listen return PL_E_UNSUPPORTED for SCTP, @permit
  * PL_E_TOO_MANY for the ninth pin of a connection, and all of them PL_E_UNAVAILABLE before the
- * first @rebuild or pl_guard_adopt(). @walk shows flows, listeners and pins, not pairs and births.
+ * first @rebuild or pl_guard_adopt(). @walk shows flows, listeners and pins, not pairs and what was
+ * born.
  * @born knows one reqid at most, since a packet of another SA never passes, and forgets nothing. It
  * and @unguard of a connection cost the same however many births there are; @unguard of a listener
  * reads them all.

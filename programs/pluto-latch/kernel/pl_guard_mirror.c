@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Key: a tuple whose two ports are the halves of the reqid, 0 for the pair itself. */
 struct pair {
@@ -23,10 +24,17 @@ struct pair {
 	struct pair *prev, *next;
 };
 
+/* Key: the listener's tuple, with the reqid in place of a remote address. */
+struct pl_mirror_birth {
+	struct pl_tuple key;
+	uint32_t reqid;
+	struct pl_mirror_birth *prev, *next;	/* of one listener */
+};
+
 enum { NR_BLOCKS = 65536 / PL_NFT_PORT_BLOCK };
 
 struct pl_mirror {
-	struct pl_table *entries, *pairs;
+	struct pl_table *entries, *pairs, *births;
 	unsigned port_refs[2][NR_BLOCKS];	/* IPv4, IPv6: entries with a local port there */
 	struct pl_mirror_entry *all;
 	struct pair *all_pairs;
@@ -40,7 +48,8 @@ struct pl_mirror *pl_mirror_new(const uint8_t key[static 16])
 		return NULL;
 	mirror->entries = pl_table_new(key);
 	mirror->pairs = pl_table_new(key);
-	if (mirror->entries == NULL || mirror->pairs == NULL)
+	mirror->births = pl_table_new(key);
+	if (mirror->entries == NULL || mirror->pairs == NULL || mirror->births == NULL)
 		return pl_mirror_free(mirror);
 	return mirror;
 }
@@ -53,6 +62,7 @@ struct pl_mirror *pl_mirror_free(struct pl_mirror *mirror)
 		pl_mirror_remove(mirror, NULL, mirror->all);
 	pl_table_free(mirror->entries);
 	pl_table_free(mirror->pairs);
+	pl_table_free(mirror->births);
 	free(mirror);
 	return NULL;
 }
@@ -172,13 +182,16 @@ static void entry_elements(struct pl_nft_batch *batch, bool is_new,
 {
 	if (batch == NULL)
 		return;
-	if (!pl_tuple_is_listener(&entry->tuple)) {
-		pl_nft_element(batch, is_new, PL_NFT_FLOWS, &entry->tuple, 0);
-		return;
-	}
-	pl_nft_element(batch, is_new, PL_NFT_LISTENERS, &entry->tuple, 0);
-	if (entry->takes_births)
-		pl_nft_element(batch, is_new, PL_NFT_BIRTHS, &entry->tuple, 0);
+	pl_nft_element(batch, is_new, pl_tuple_is_listener(&entry->tuple) ? PL_NFT_LISTENERS :
+									    PL_NFT_FLOWS,
+		       &entry->tuple, 0);
+}
+
+static void birth_element(struct pl_nft_batch *batch, bool is_new,
+			  const struct pl_mirror_entry *entry, const struct pl_mirror_birth *birth)
+{
+	if (batch != NULL)
+		pl_nft_element(batch, is_new, PL_NFT_BIRTHS, &entry->tuple, birth->reqid);
 }
 
 static enum pl_nft_set pin_set(const struct pl_pin *pin)
@@ -202,9 +215,8 @@ int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 	if (entry == NULL)
 		return -ENOMEM;
 	entry->tuple = *tuple;
-	entry->takes_births = pl_tuple_is_listener(tuple);
 	r = pl_table_put(mirror->entries, &entry->tuple);
-	if (r == 0 && !entry->takes_births) {
+	if (r == 0 && !pl_tuple_is_listener(tuple)) {
 		r = hold(mirror, batch, tuple, 0);
 		if (r != 0)
 			pl_table_take(mirror->entries, tuple);
@@ -248,6 +260,9 @@ void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch
 		if (entry->pins[i].direction == PL_DIR_IN)
 			pairs_removal(mirror, batch, &entry->tuple, entry->pins[i].reqid);
 	}
+	for (const struct pl_mirror_birth *birth = entry->births; birth != NULL;
+	     birth = birth->next)
+		birth_element(batch, false, entry, birth);
 	entry_elements(batch, false, entry);
 	if (!pl_tuple_is_listener(&entry->tuple))
 		pairs_removal(mirror, batch, &entry->tuple, 0);
@@ -262,6 +277,7 @@ void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		pl_mirror_write_removal(mirror, batch, entry);
 	while (entry->nr_pins > 0)
 		pl_mirror_unpin(mirror, NULL, entry, entry->nr_pins - 1);
+	pl_mirror_dismiss_until(mirror, NULL, entry, NULL);
 	if (!pl_tuple_is_listener(&entry->tuple))
 		let_go(mirror, NULL, &entry->tuple, 0);
 	(*port_refs(mirror, &entry->tuple))--;
@@ -313,11 +329,73 @@ bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin 
 	return false;
 }
 
-void pl_mirror_births(struct pl_nft_batch *batch, struct pl_mirror_entry *entry, bool yes)
+static struct pl_tuple birth_key(const struct pl_mirror_entry *entry, uint32_t reqid)
 {
-	entry->takes_births = yes;
-	if (batch != NULL)
-		pl_nft_element(batch, yes, PL_NFT_BIRTHS, &entry->tuple, 0);
+	struct pl_tuple key = entry->tuple;
+
+	memcpy(key.remote, &reqid, sizeof(reqid));
+	return key;
+}
+
+int pl_mirror_admit(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		    struct pl_mirror_entry *entry, uint32_t reqid)
+{
+	struct pl_tuple key = birth_key(entry, reqid);
+	struct pl_mirror_birth *birth;
+	int r;
+
+	if (pl_table_find(mirror->births, &key) != NULL)
+		return 0;
+	birth = calloc(1, sizeof(*birth));
+	if (birth == NULL)
+		return -ENOMEM;
+	birth->key = key;
+	birth->reqid = reqid;
+	r = pl_table_put(mirror->births, &birth->key);
+	if (r != 0) {
+		free(birth);
+		return r;
+	}
+	birth->next = entry->births;
+	if (birth->next != NULL)
+		birth->next->prev = birth;
+	entry->births = birth;
+	birth_element(batch, true, entry, birth);
+	return 0;
+}
+
+static void end_birth(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		      struct pl_mirror_entry *entry, struct pl_mirror_birth *birth)
+{
+	birth_element(batch, false, entry, birth);
+	if (birth->prev != NULL)
+		birth->prev->next = birth->next;
+	else
+		entry->births = birth->next;
+	if (birth->next != NULL)
+		birth->next->prev = birth->prev;
+	pl_table_take(mirror->births, &birth->key);
+	free(birth);
+}
+
+bool pl_mirror_dismiss(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		       struct pl_mirror_entry *entry, uint32_t reqid)
+{
+	struct pl_tuple key = birth_key(entry, reqid);
+	struct pl_mirror_birth *birth;
+
+	birth = (struct pl_mirror_birth *)pl_table_find(mirror->births, &key);
+	if (birth == NULL)
+		return false;
+	end_birth(mirror, batch, entry, birth);
+	return true;
+}
+
+void pl_mirror_dismiss_until(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+			     struct pl_mirror_entry *entry, const struct pl_mirror_birth *until)
+{
+	while (entry->births != until)
+		end_birth(mirror, batch, entry, entry->births);
 }
 
 static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch *batch,
@@ -325,11 +403,13 @@ static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch
 {
 	bool is_listener = pl_tuple_is_listener(&entry->tuple);
 
-	if ((set == PL_NFT_FLOWS && !is_listener) || (set == PL_NFT_LISTENERS && is_listener) ||
-	    (set == PL_NFT_BIRTHS && entry->takes_births)) {
+	if ((set == PL_NFT_FLOWS && !is_listener) || (set == PL_NFT_LISTENERS && is_listener)) {
 		pl_nft_element(batch, true, set, &entry->tuple, 0);
 		return;
 	}
+	for (const struct pl_mirror_birth *birth = set == PL_NFT_BIRTHS ? entry->births : NULL;
+	     birth != NULL; birth = birth->next)
+		birth_element(batch, true, entry, birth);
 	for (unsigned i = 0; i < entry->nr_pins; i++) {
 		if (pin_set(&entry->pins[i]) == set)
 			pin_element(batch, true, entry, &entry->pins[i]);

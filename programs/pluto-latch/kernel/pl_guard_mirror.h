@@ -11,19 +11,21 @@
 /* Rekeying and reauthentication at once have four in each direction. */
 enum { PL_MIRROR_PINS_MAX = 8 };
 
+struct pl_mirror_birth;
+
 /**
  * struct pl_mirror_entry - a flow or a listener that the guard holds
  * @tuple:       normal; first, for the table
  * @prev:        in the list of all
  * @next:        likewise
- * @takes_births: of a listener
+ * @births:      pins of a listener: as many as it has peers, the last one first
  * @nr_pins:     of a connection
  * @pins:        of it
  */
 struct pl_mirror_entry {
 	struct pl_tuple tuple;
 	struct pl_mirror_entry *prev, *next;
-	bool takes_births;
+	struct pl_mirror_birth *births;
 	unsigned nr_pins;
 	struct pl_pin pins[PL_MIRROR_PINS_MAX];
 };
@@ -62,7 +64,7 @@ struct pl_mirror_entry *pl_mirror_find(const struct pl_mirror *mirror,
 				       const struct pl_tuple *tuple);
 
 /**
- * pl_mirror_add() - guard a flow or a listener, which takes births
+ * pl_mirror_add() - guard a flow or a listener, without pins
  * @mirror: has no such entry
  * @batch:  or NULL
  * @tuple:  normal
@@ -122,12 +124,38 @@ bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin 
 		       unsigned *ret_i);
 
 /**
- * pl_mirror_births() - a listener's connections may begin, or may not
- * @batch: or NULL
- * @entry: a listener
- * @yes:   not as it is
+ * pl_mirror_admit() - a listener's connections may begin under this reqid
+ * @mirror: a mirror
+ * @batch:  or NULL
+ * @entry:  a listener of it
+ * @reqid:  being there already is no error, and then nothing is done
+ *
+ * Return: 0 or -ENOMEM
  */
-void pl_mirror_births(struct pl_nft_batch *batch, struct pl_mirror_entry *entry, bool yes);
+int pl_mirror_admit(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		    struct pl_mirror_entry *entry, uint32_t reqid) PL_MUST_USE;
+
+/**
+ * pl_mirror_dismiss() - they may not
+ * @mirror: a mirror
+ * @batch:  or NULL
+ * @entry:  a listener of it
+ * @reqid:  any
+ *
+ * Return: whether it was there
+ */
+bool pl_mirror_dismiss(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		       struct pl_mirror_entry *entry, uint32_t reqid);
+
+/**
+ * pl_mirror_dismiss_until() - those that were admitted last may not
+ * @mirror: a mirror
+ * @batch:  or NULL
+ * @entry:  a listener of it
+ * @until:  what @entry->births was before them; NULL is all
+ */
+void pl_mirror_dismiss_until(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+			     struct pl_mirror_entry *entry, const struct pl_mirror_birth *until);
 
 /**
  * pl_mirror_write() - everything, as elements for an empty table

@@ -38,7 +38,7 @@ static const struct {
 	[PL_NFT_PAIR_PINS] = { "pair_pins4", "pair_pins6",
 			       { .has_remote = true, .has_reqid = true } },
 	[PL_NFT_LISTENERS] = { "listeners4", "listeners6", { .has_local_port = true } },
-	[PL_NFT_BIRTHS] = { "births4", "births6", { .has_local_port = true } },
+	[PL_NFT_BIRTHS] = { "births4", "births6", { .has_local_port = true, .has_reqid = true } },
 	[PL_NFT_BORN] = { "born4", "born6",
 			  { .has_remote = true, .has_local_port = true, .is_map = true } },
 	[PL_NFT_SAME] = { "same4", "same6", { .has_reqid = true, .is_reqid_twice = true } },

@@ -86,7 +86,7 @@ enum pl_nft_set {
 	PL_NFT_PAIRS,		/* local, remote, protocol */
 	PL_NFT_PAIR_PINS,	/* local, remote, protocol, reqid; inbound */
 	PL_NFT_LISTENERS,	/* local, protocol, port */
-	PL_NFT_BIRTHS,		/* the same, where connections may begin */
+	PL_NFT_BIRTHS,		/* the same, reqid: by which connections may begin */
 	PL_NFT_BORN,		/* connection, leading to a reqid; learnt in the packet path */
 	PL_NFT_SAME,		/* reqid, the same reqid; likewise */
 	PL_NFT_PORTS,		/* a local port, without its last bits */

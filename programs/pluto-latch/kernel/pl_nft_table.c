@@ -18,10 +18,11 @@
  * - ICMP errors quote packets. Outbound they carry plaintext away, inbound they end connections.
  *   The quoted tuple must be pinned for the SA of the error. A quote whose ports are not where they
  *   usually are (IP options, fragments, IPv6 extension headers) goes by the pair.
- * - A listener's connection begins in the packet path, before anybody can be asked: `born` learns
- *   which SA began it, and holds it to that SA until it is latched. It leads from the connection to
- *   one reqid, so that one question by its key is enough, however many births there are; `same`
- *   holds reqids that were seen, each beside itself, for the comparison.
+ * - A listener's connection begins in the packet path, before anybody can be asked: by an SA whose
+ *   reqid is in `births` with the listener's 3-tuple, and by no other. `born` learns which one
+ *   began it, and holds it to that SA until it is latched. It leads from the connection to one
+ *   reqid, so that one question by its key is enough, however many births there are; `same` holds
+ *   reqids that were seen, each beside itself, for the comparison.
  * - A latched flow ends on this host: nothing forwards it.
  *
  * Every packet of the host is asked, and most concern no latch. So what all rules of a kind have in
@@ -121,7 +122,7 @@ static const struct pl_nft_view view_in = {
 static const struct pl_nft_view view_out = {
 	.where = PL_NFT_PACKET, .reqid = PL_NFT_REQID_OUT };
 static const struct pl_nft_view view_any_in = {
-	.where = PL_NFT_PACKET, .is_theirs = true, .is_wildcard = true };
+	.where = PL_NFT_PACKET, .is_theirs = true, .reqid = PL_NFT_REQID_IN, .is_wildcard = true };
 static const struct pl_nft_view view_any_out = { .where = PL_NFT_PACKET, .is_wildcard = true };
 
 const char *pl_nft_counter_name(enum pl_nft_counter counter)
@@ -405,12 +406,12 @@ static void listener_chain(const struct table *t)
 	pl_nft_rule_born_so(&rule, &view_in);
 	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in, true);
 	finish(t, &rule, NF_ACCEPT, NULL);
-	begin(t, &rule, "listener", "births");
+	begin(t, &rule, "listener", "births by this SA");
 	pl_nft_rule_in_set(&rule, PL_NFT_BIRTHS, &view_in);
 	finish(t, &rule, NFT_GOTO, "begin");
-	/* A listener on this very address that takes no births is not overruled by a wildcard. */
+	/* What a listener on this very address does not take is not for a wildcard to take. */
 	drop_in(t, "listener", "no births here", PL_NFT_LISTENERS, &view_in, PL_NFT_IN_BIRTH);
-	begin(t, &rule, "listener", "births on any address");
+	begin(t, &rule, "listener", "births by this SA on any address");
 	pl_nft_rule_in_set(&rule, PL_NFT_BIRTHS, &view_any_in);
 	finish(t, &rule, NFT_GOTO, "begin");
 	begin(t, &rule, "listener", "the rest");

@@ -41,7 +41,7 @@ enum pl_nft_part {
 	PL_NFT_PART_FRAGMENT = 1 << 2,
 	PL_NFT_PART_ICMP_IN = 1 << 3,
 	PL_NFT_PART_ICMP_OUT = 1 << 4,
-	PL_NFT_PART_BIRTH = 1 << 5,		/* only an SA may begin a connection */
+	PL_NFT_PART_BIRTH = 1 << 5,		/* only a listener's SAs begin a connection */
 	PL_NFT_PART_BORN = 1 << 6,		/* and only that SA goes on with it */
 	PL_NFT_PART_FAST_OPEN = 1 << 7,		/* no payload on a SYN */
 	PL_NFT_PART_FORWARD = 1 << 8,

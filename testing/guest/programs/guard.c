@@ -6,6 +6,7 @@
  *	guard flow FLOW		FLOW: tcp|udp LOCAL PORT REMOTE PORT
  *	guard pin in|out|both REQID FLOW
  *	guard retire in|out|both REQID FLOW
+ *	guard pin in REQID tcp|udp LOCAL PORT	a listener admits it; or retire
  *	guard block FLOW
  *	guard unguard FLOW
  *	guard listen tcp|udp LOCAL PORT	or block, unguard; LOCAL 0.0.0.0 or :: is any

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Which SAs may begin a connection to a listener: those that satisfy it, and nothing else, whatever
+ * comes and goes, and whatever the guard refuses.
+ */
+
+#include "engine_stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WEAK = 128, STRONG = 256, REQID_D = 109 };
+
+static struct pl_tuple port_4000(void)
+{
+	struct pl_tuple tuple = flow(0);
+
+	memset(tuple.remote, 0, sizeof(tuple.remote));
+	return tuple;
+}
+
+static uint64_t listening_for(uint16_t min_key_bits)
+{
+	struct pl_engine_ask ask = ask_for(port_4000());
+	uint64_t ids[2];
+	unsigned nr;
+
+	ask.require.min_key_bits = min_key_bits;
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	assert_int_equal(nr, 1);
+	return ids[0];
+}
+
+static struct pl_fact sa_of(uint64_t serial, uint32_t reqid, uint16_t key_bits)
+{
+	struct pl_fact fact = child(serial, who_b, reqid);
+
+	fact.u.child.key_bits = key_bits;
+	return fact;
+}
+
+/* not of the listener's port */
+static struct pl_fact elsewhere(struct pl_fact fact)
+{
+	struct pl_ts *local = &fact.u.child.tsi.list[0], *remote = &fact.u.child.tsr.list[0];
+
+	local->proto = remote->proto = PL_TUPLE_TCP;
+	local->lo_port = local->hi_port = 4001;
+	return fact;
+}
+
+static bool is_admitted(uint32_t reqid)
+{
+	struct pl_tuple tuple = port_4000();
+	bool is_found = false;
+
+	for (unsigned i = 0; i < fake.nr_items; i++) {
+		const struct pl_guard_item *item = &fake.items[i];
+
+		if (item->kind != PL_GUARD_PIN || pl_tuple_compare(&item->tuple, &tuple) != 0)
+			continue;
+		assert_int_equal(item->pin.direction, PL_DIR_IN);
+		is_found = is_found || item->pin.reqid == reqid;
+	}
+	return is_found;
+}
+
+static const struct pl_latch *latch_of(uint64_t id)
+{
+	const struct pl_latch *latch = NULL;
+
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), 0);
+	return latch;
+}
+
+static void a_weak_SA_begins_nothing_and_a_strong_one_does_before_it_is_there_K40_T4(void **state)
+{
+	(void)state;
+	listening_for(STRONG);
+	forget_log();
+	assert_int_equal(install(sa_of(1, REQID_B, WEAK)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(sa_of(2, REQID_C, STRONG)), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "ACCEPT admit:103 ACCEPT");
+	assert_false(is_admitted(REQID_B));
+	assert_true(is_admitted(REQID_C));
+	assert_in_force();
+	down(2);
+	assert_false(is_admitted(REQID_C));
+	assert_in_force();
+}
+
+static void who_begins_to_listen_admits_those_that_are_there_and_satisfy_K40_T1(void **state)
+{
+	struct pl_fact unknown = sa_of(3, 105, STRONG), nobody = sa_of(4, 107, STRONG);
+
+	(void)state;
+	strcpy(unknown.u.child.encrypt, "NEW_CIPHER");
+	nobody.identity = NULL;
+	assert_int_equal(install(sa_of(1, REQID_B, WEAK)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(sa_of(2, REQID_C, STRONG)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(unknown), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(nobody), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(elsewhere(sa_of(5, REQID_D, STRONG))), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(sa_of(6, 0, STRONG)), PL_VERDICT_ACCEPT);
+	forget_log();
+	listening_for(STRONG);
+	assert_string_equal(fake.log, "listen admit:103 save");
+	assert_int_equal(fake.nr_items, 2);
+	assert_true(is_admitted(REQID_C));
+	assert_in_force();
+}
+
+static void what_is_unknown_is_never_admitted_K40(void **state)
+{
+	struct pl_fact unknown = sa_of(1, REQID_B, STRONG), nobody = sa_of(2, REQID_C, STRONG);
+
+	(void)state;
+	strcpy(unknown.u.child.encrypt, "NEW_CIPHER");
+	nobody.identity = NULL;
+	listening_for(0);
+	forget_log();
+	assert_int_equal(install(unknown), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(nobody), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(sa_of(3, 0, STRONG)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(elsewhere(sa_of(4, REQID_D, STRONG))), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "ACCEPT ACCEPT ACCEPT ACCEPT");
+	assert_int_equal(fake.nr_items, 1);
+	assert_in_force();
+}
+
+static void a_rekey_keeps_the_pin_and_the_last_SA_takes_it_along(void **state)
+{
+	(void)state;
+	listening_for(STRONG);
+	install(sa_of(1, REQID_B, STRONG));
+	forget_log();
+	install(sa_of(2, REQID_B, STRONG));
+	down(1);
+	assert_string_equal(fake.log, "ACCEPT");
+	assert_true(is_admitted(REQID_B));
+	/* one more of the number, that cannot come there, does not keep it */
+	install(elsewhere(sa_of(3, REQID_B, STRONG)));
+	down(2);
+	assert_string_equal(fake.log, "ACCEPT ACCEPT dismiss:101");
+	assert_false(is_admitted(REQID_B));
+	assert_in_force();
+}
+
+static void a_number_that_a_weak_SA_shares_is_not_admitted(void **state)
+{
+	(void)state;
+	listening_for(STRONG);
+	install(sa_of(1, REQID_B, STRONG));
+	forget_log();
+	/* wherever the weak one leads: the guard sees numbers only */
+	install(elsewhere(sa_of(2, REQID_B, WEAK)));
+	assert_string_equal(fake.log, "dismiss:101 ACCEPT");
+	assert_false(is_admitted(REQID_B));
+	install(sa_of(3, REQID_B, STRONG));
+	assert_false(is_admitted(REQID_B));
+	assert_in_force();
+	down(2);
+	assert_true(is_admitted(REQID_B));
+	assert_in_force();
+	install(sa_of(4, REQID_B, WEAK));
+	assert_false(is_admitted(REQID_B));
+	down(1);
+	down(3);
+	assert_false(is_admitted(REQID_B));
+	assert_in_force();
+}
+
+static void a_refused_pin_is_missing_until_the_tick_that_gives_it(void **state)
+{
+	uint64_t id = listening_for(STRONG);
+
+	(void)state;
+	fake.refuses = "admit";
+	forget_log();
+	assert_int_equal(install(sa_of(1, REQID_B, STRONG)), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "admit:101 FAILED ACCEPT");
+	assert_true(latch_of(id)->is_unsure);
+	assert_safe();
+	fake.refuses = NULL;
+	pl_engine_tick(fake.engine);
+	assert_false(latch_of(id)->is_unsure);
+	assert_true(is_admitted(REQID_B));
+	assert_in_force();
+}
+
+static void a_refused_pin_is_no_reason_not_to_listen(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	install(sa_of(1, REQID_B, STRONG));
+	fake.refuses = "admit";
+	id = listening_for(STRONG);
+	assert_int_equal(state_of(id), PL_STATE_LISTENER);
+	assert_true(latch_of(id)->is_unsure);
+	fake.refuses = NULL;
+	forget_log();
+	/* an SA may come before the tick */
+	install(sa_of(2, REQID_C, STRONG));
+	assert_string_equal(fake.log, "block admit:101 ACCEPT");
+	assert_true(is_admitted(REQID_B));
+	assert_true(is_admitted(REQID_C));
+	assert_in_force();
+}
+
+static void a_pin_that_does_not_go_takes_all_others_along(void **state)
+{
+	uint64_t id = listening_for(STRONG);
+
+	(void)state;
+	install(sa_of(1, REQID_B, STRONG));
+	install(sa_of(2, REQID_C, STRONG));
+	fake.refuses = "dismiss";
+	forget_log();
+	down(1);
+	assert_string_equal(fake.log, "dismiss:101 FAILED block admit:103");
+	assert_false(latch_of(id)->is_unsure);
+	assert_false(is_admitted(REQID_B));
+	assert_in_force();
+	/* and when not even that works, it is tried again until it does */
+	fake.fail_at = fake.calls + 2;
+	down(2);
+	assert_true(latch_of(id)->is_unsure);
+	assert_true(is_admitted(REQID_C));
+	fake.fail_at = fake.calls + 1;
+	pl_engine_tick(fake.engine);
+	assert_true(latch_of(id)->is_unsure);
+	pl_engine_tick(fake.engine);
+	assert_false(latch_of(id)->is_unsure);
+	assert_false(is_admitted(REQID_C));
+	assert_in_force();
+}
+
+static void a_listener_that_was_let_go_of_takes_births_and_a_closed_one_does_not_K44(void **state)
+{
+	uint64_t id = listening_for(STRONG);
+
+	(void)state;
+	install(sa_of(1, REQID_B, STRONG));
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	assert_true(is_admitted(REQID_B));
+	install(sa_of(2, REQID_C, STRONG));
+	assert_true(is_admitted(REQID_C));
+	assert_in_force();
+	assert_int_equal(pl_engine_admin_close(fake.engine, id, "over"), 0);
+	install(sa_of(3, REQID_D, STRONG));
+	assert_int_equal(fake.nr_items, 1);
+	assert_in_force();
+}
+
+static void a_successor_gets_no_pins_of_the_one_before(void **state)
+{
+	uint64_t id = listening_for(0);
+
+	(void)state;
+	install(sa_of(1, REQID_B, WEAK));
+	assert_true(is_admitted(REQID_B));
+	fake.refuses = "block";
+	assert_int_equal(pl_engine_admin_close(fake.engine, id, "over"), 0);
+	assert_true(is_admitted(REQID_B));
+	fake.refuses = NULL;
+	id = listening_for(STRONG);
+	assert_false(is_admitted(REQID_B));
+	assert_false(latch_of(id)->is_unsure);
+	assert_in_force();
+}
+
+static void without_SAs_nothing_begins(void **state)
+{
+	struct pl_fact flush = { .kind = PL_FACT_FLUSH };
+	uint64_t id = listening_for(STRONG);
+
+	(void)state;
+	install(sa_of(1, REQID_B, STRONG));
+	install(sa_of(2, REQID_C, STRONG));
+	pl_engine_note(fake.engine, &flush);
+	assert_int_equal(state_of(id), PL_STATE_LISTENER);
+	assert_int_equal(fake.nr_items, 1);
+	assert_in_force();
+}
+
+static void a_lost_guard_gets_its_pins_back(void **state)
+{
+	(void)state;
+	listening_for(STRONG);
+	install(sa_of(1, REQID_B, STRONG));
+	install(sa_of(2, REQID_C, WEAK));
+	fake.nr_items = 0;
+	assert_int_equal(pl_engine_guard_lost(fake.engine), 0);
+	assert_int_equal(fake.nr_items, 2);
+	assert_true(is_admitted(REQID_B));
+	assert_in_force();
+}
+
+static void a_listener_of_every_address_admits_what_comes_to_one_of_them_K40(void **state)
+{
+	struct pl_engine_ask ask = ask_for((struct pl_tuple) {
+		.af = PL_AF_IP6, .proto = PL_TUPLE_TCP, .local_port = 4000 });
+	struct pl_fact other = sa_of(2, REQID_C, STRONG);
+	uint64_t ids[2];
+	unsigned nr, found = 0;
+
+	(void)state;
+	other.u.child.tsi.list[0].proto = other.u.child.tsr.list[0].proto = PL_TUPLE_UDP;
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	assert_int_equal(nr, 2);
+	forget_log();
+	install(sa_of(1, REQID_B, STRONG));
+	install(other);
+	assert_string_equal(fake.log, "admit:101 ACCEPT ACCEPT");
+	for (unsigned i = 0; i < fake.nr_items; i++)
+		found += fake.items[i].kind == PL_GUARD_PIN &&
+			 pl_tuple_is_wildcard(&fake.items[i].tuple) &&
+			 fake.items[i].tuple.af == PL_AF_IP4;
+	assert_int_equal(found, 1);
+	assert_in_force();
+}
+
+/* From 192.0.2.2 to here: others made it, or removed it */
+static void others(enum pl_xfrm_kind kind, uint32_t reqid)
+{
+	struct pl_xfrm_change change = {
+		.kind = kind,
+		.u.sa = {
+			.protocol = PL_PROTO_ESP, .spi = 0x900 + reqid, .reqid = reqid,
+			.digest = 99,
+			.dst = { .af = PL_AF_IP4, .bytes = { 192, 0, 2, 1 } },
+			.from = host(2), .to = host(1),
+		},
+	};
+
+	assert_int_equal(pl_engine_xfrm(fake.engine, &change), 0);
+}
+
+static void a_number_that_others_use_is_not_admitted_K40(void **state)
+{
+	(void)state;
+	install(sa_of(1, REQID_B, STRONG));
+	install(sa_of(2, REQID_C, STRONG));
+	others(PL_XFRM_SA_NEW, REQID_B);
+	pl_engine_xfrm_settle(fake.engine);
+	listening_for(STRONG);
+	assert_false(is_admitted(REQID_B));
+	assert_true(is_admitted(REQID_C));
+	assert_in_force();
+	others(PL_XFRM_SA_GONE, REQID_B);
+	pl_engine_xfrm_settle(fake.engine);
+	assert_true(is_admitted(REQID_B));
+	assert_in_force();
+	forget_log();
+	others(PL_XFRM_SA_NEW, REQID_B);
+	pl_engine_xfrm_settle(fake.engine);
+	assert_string_equal(fake.log, "dismiss:101");
+	install(sa_of(3, REQID_B, STRONG));
+	assert_false(is_admitted(REQID_B));
+	assert_in_force();
+	/* nor one that is theirs alone, and the other is as it was */
+	others(PL_XFRM_SA_NEW, REQID_D);
+	pl_engine_xfrm_settle(fake.engine);
+	assert_false(is_admitted(REQID_D));
+	assert_true(is_admitted(REQID_C));
+	assert_in_force();
+}
+
+static void the_last_SA_takes_its_pin_along_though_others_use_its_number(void **state)
+{
+	(void)state;
+	listening_for(STRONG);
+	install(sa_of(1, REQID_B, STRONG));
+	others(PL_XFRM_SA_NEW, REQID_B);	/* and more is waiting */
+	down(1);
+	assert_false(is_admitted(REQID_B));
+	pl_engine_xfrm_settle(fake.engine);
+	assert_in_force();
+}
+
+static void who_is_blind_admits_nobody(void **state)
+{
+	(void)state;
+	listening_for(STRONG);
+	install(sa_of(1, REQID_B, STRONG));
+	pl_engine_xfrm_blind(fake.engine);
+	install(sa_of(2, REQID_C, STRONG));
+	assert_int_equal(fake.nr_items, 1);
+	assert_in_force();
+	pl_engine_xfrm_list_begin(fake.engine);
+	pl_engine_xfrm_list_end(fake.engine);
+	pl_engine_xfrm_settle(fake.engine);
+	assert_true(is_admitted(REQID_B));
+	assert_true(is_admitted(REQID_C));
+	assert_in_force();
+}
+
+/* What the guard let begin before it was told otherwise, say. */
+static void who_was_born_weak_stays_BROKEN_though_nothing_conflicts_K40(void **state)
+{
+	struct pl_tuple tuple = flow(5000);
+	uint64_t id;
+
+	(void)state;
+	listening_for(STRONG);
+	install(sa_of(1, REQID_B, WEAK));
+	fake.born[0] = REQID_B;
+	fake.nr_born = 1;
+	assert_int_equal(pl_engine_accept(fake.engine, &tuple, REQID_B, 5, &id), 0);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	install(sa_of(2, REQID_B, WEAK));
+	down(1);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+}
+
+/* A model that knows SAs and nothing else: what may begin is a number that an SA brings there, and
+ * that no weak SA has. */
+enum { NR_SAS = 6, NR_REQIDS = 3 };
+
+struct model_sa {
+	uint64_t serial;
+	uint32_t reqid;
+	bool is_weak, is_elsewhere;
+};
+
+static bool may_begin(const struct model_sa sas[NR_SAS], uint32_t reqid)
+{
+	bool is_reached = false;
+
+	for (unsigned i = 0; i < NR_SAS; i++) {
+		if (sas[i].serial == 0 || sas[i].reqid != reqid)
+			continue;
+		if (sas[i].is_weak)
+			return false;
+		is_reached = is_reached || !sas[i].is_elsewhere;
+	}
+	return is_reached;
+}
+
+static void change_sa(struct model_sa *sa, uint64_t serial, unsigned how)
+{
+	struct pl_fact fact;
+
+	if (sa->serial != 0) {
+		down(sa->serial);
+		sa->serial = 0;
+		return;
+	}
+	*sa = (struct model_sa) {
+		.serial = serial, .reqid = 101 + how % NR_REQIDS,
+		.is_weak = how / 4 % 4 == 0, .is_elsewhere = how / 16 % 3 == 0,
+	};
+	fact = sa_of(serial, sa->reqid, sa->is_weak ? WEAK : STRONG);
+	assert_int_equal(install(sa->is_elsewhere ? elsewhere(fact) : fact), PL_VERDICT_ACCEPT);
+}
+
+/* @faults: one in so many effects fails, and the listener then knows that it has to look again. */
+static void live(unsigned seed, unsigned faults)
+{
+	struct model_sa sas[NR_SAS] = { { 0 } };
+	uint64_t id = listening_for(STRONG);
+	unsigned admitted = 0;
+
+	print_message("seed %u\n", seed);
+	for (unsigned step = 1; step < 20000; step++) {
+		unsigned at = (unsigned)rand_r(&seed) % NR_SAS;
+
+		fake.calls = 0;
+		fake.fail_at = faults == 0 ? 0 : 1 + (unsigned)rand_r(&seed) % faults;
+		fake.is_sticky = step % 2;
+		change_sa(&sas[at], 100 + step, (unsigned)rand_r(&seed) >> 4);
+		fake.fail_at = 0;
+		for (unsigned i = 0; i < NR_REQIDS && !latch_of(id)->is_unsure; i++) {
+			if (is_admitted(101 + i) != may_begin(sas, 101 + i))
+				fail_msg("step %u: reqid %u is%s admitted", step, 101 + i,
+					 is_admitted(101 + i) ? "" : " not");
+			admitted += is_admitted(101 + i);
+		}
+		if (latch_of(id)->is_unsure && step % 3 == 0)
+			pl_engine_tick(fake.engine);
+		assert_safe();
+		if (!latch_of(id)->is_unsure)
+			assert_in_force();
+		forget_log();
+	}
+	assert_in_range(admitted, 1000, 60000);
+}
+
+static void what_may_begin_agrees_with_a_naive_model_K40(void **state)
+{
+	(void)state;
+	live(20260102, 0);
+}
+
+static void it_does_so_too_where_effects_fail_K40(void **state)
+{
+	(void)state;
+	live(20260103, 4);
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_weak_SA_begins_nothing_and_a_strong_one_does_before_it_is_there_K40_T4),
+		TEST(who_begins_to_listen_admits_those_that_are_there_and_satisfy_K40_T1),
+		TEST(what_is_unknown_is_never_admitted_K40),
+		TEST(a_rekey_keeps_the_pin_and_the_last_SA_takes_it_along),
+		TEST(a_number_that_a_weak_SA_shares_is_not_admitted),
+		TEST(a_refused_pin_is_missing_until_the_tick_that_gives_it),
+		TEST(a_refused_pin_is_no_reason_not_to_listen),
+		TEST(a_pin_that_does_not_go_takes_all_others_along),
+		TEST(a_listener_that_was_let_go_of_takes_births_and_a_closed_one_does_not_K44),
+		TEST(a_successor_gets_no_pins_of_the_one_before),
+		TEST(without_SAs_nothing_begins),
+		TEST(a_lost_guard_gets_its_pins_back),
+		TEST(a_listener_of_every_address_admits_what_comes_to_one_of_them_K40),
+		TEST(a_number_that_others_use_is_not_admitted_K40),
+		TEST(the_last_SA_takes_its_pin_along_though_others_use_its_number),
+		TEST(who_is_blind_admits_nobody),
+		TEST(who_was_born_weak_stays_BROKEN_though_nothing_conflicts_K40),
+		TEST(what_may_begin_agrees_with_a_naive_model_K40),
+		TEST(it_does_so_too_where_effects_fail_K40),
+	};
+
+	return cmocka_run_group_tests_name("engine_births", tests, NULL, NULL);
+}
