@@ -38,6 +38,18 @@ static bool add_remote(struct text *text, const json_t *latch, const char *key)
 	return text_add_endpoint(text, latch, "remote");
 }
 
+static bool add_outer_local(struct text *text, const json_t *latch, const char *key)
+{
+	(void)key;
+	return text_add_endpoint(text, latch, "outer_local");
+}
+
+static bool add_outer_remote(struct text *text, const json_t *latch, const char *key)
+{
+	(void)key;
+	return text_add_endpoint(text, latch, "outer_remote");
+}
+
 static bool add_packets(struct text *text, const json_t *latch, const char *key)
 {
 	if (!add_member(text, latch, key))
@@ -119,6 +131,11 @@ static const struct line {
 	{ "indeterminate", "indeterminate", NULL, add_member },
 	{ "mode", "mode", NULL, add_member },
 	{ "replay window", "replay_window", NULL, add_packets },
+	{ NULL, "Path", NULL, NULL },
+	{ "outer local", "outer_local_address", "outer_local_port", add_outer_local },
+	{ "outer remote", "outer_remote_address", "outer_remote_port", add_outer_remote },
+	{ "carried in", "encapsulation", NULL, add_member },
+	{ "behind NAT", "nat", NULL, add_member },
 	{ NULL, "State", NULL, NULL },
 	{ "state", "state", NULL, add_member },
 	{ "since", "mono_ns", NULL, add_time },

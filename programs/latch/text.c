@@ -135,6 +135,7 @@ bool text_add_endpoint(struct text *text, const json_t *latch, const char *end)
 {
 	char key[32];
 	const char *address;
+	const json_t *port;
 	bool has_colon;
 
 	snprintf(key, sizeof(key), "%s_address", end);
@@ -142,11 +143,14 @@ bool text_add_endpoint(struct text *text, const json_t *latch, const char *end)
 	if (*address == '\0')
 		return false;
 	snprintf(key, sizeof(key), "%s_port", end);
-	has_colon = strchr(address, ':') != NULL;
+	port = json_object_get(latch, key);
+	has_colon = port != NULL && strchr(address, ':') != NULL;
 	text_add(text, has_colon ? "[" : "");
 	text_add_safe(text, address);
+	if (port == NULL)
+		return true;
 	text_add(text, has_colon ? "]:" : ":");
-	text_add_json(text, json_object_get(latch, key));
+	text_add_json(text, port);
 	return true;
 }
 

@@ -468,6 +468,12 @@ static struct pl_fact child_fact(uint64_t child, struct pl_identity *peer, uint3
 			.encrypt = "AES_GCM_16", .key_bits = 256, .replay_window = 128,
 			.tsi = { .len = 1, .list = { everything() } },
 			.tsr = { .len = 1, .list = { everything() } },
+			.path = {
+				.local = { PL_AF_IP4, { 10, 0, 0, 2 } },
+				.remote = { PL_AF_IP4, { 203, 0, 113, 9 } },
+				.encap = PL_ENCAP_UDP, .local_port = 4500, .remote_port = 61000,
+				.is_local_nated = true,
+			},
 		},
 	};
 }

@@ -30,6 +30,9 @@ static void latch_binds_a_connection_to_its_peer(void **state)
 		{ "peer_id_type", "fqdn" }, { "peer_auth", "signature" },
 		{ "local_id", "this.test" }, { "local_auth", "signature" }, { "reason", "" },
 		{ "diff", "" }, { "cause", "created" },
+		{ "outer_local_address", "10.0.0.2" }, { "outer_remote_address", "203.0.113.9" },
+		{ "encapsulation", "udp" }, { "outer_local_port", "4500" },
+		{ "outer_remote_port", "61000" }, { "nat", "local" },
 		/* SHA-256 of "b.test" and of "anchor" */
 		{ "peer_key_sha256",
 		  "ae869e1a1907c03de0b7c1723e45cb56922f9a955c78dad381c78dff650f2922" },

@@ -12,13 +12,16 @@ cat >"$tmp/latches" <<'JSON'
 "suites":["esp aes_gcm_16-256"],"indeterminate":false,"replay_window":128,
 "peer_id":"CN=a.test, O=latch","peer_id_type":"dn","peer_auth":"signature",
 "peer_key_sha256":"0011223344","trust_anchor_sha256":"5566","local_id":"CN=b.test, O=latch",
-"local_auth":"signature","of_tomorrow":[1,"x\u001b"]},
+"local_auth":"signature","outer_local_address":"10.0.0.2","outer_remote_address":"2001:db8::9",
+"encapsulation":"udp","outer_local_port":4500,"outer_remote_port":61000,"nat":["local","remote"],
+"of_tomorrow":[1,"x\u001b"]},
 {"id":22,"kind":"listener","state":"listener","protocol":"tcp","local_address":"::",
 "local_port":4000,"owner":"socket","uid":0,"late":false,"for_good":false,"disposition":"reset",
 "generation":6,"mono_ns":1000000000,"cause":"listen","diff":[]},
 {"id":333,"kind":"connection","state":"broken","protocol":"udp","local_address":"2001:db8::1",
 "local_port":53,"remote_address":"2001:db8::2","remote_port":5353,"owner":"socket","uid":4294967290,
 "suites":["esp aes_cbc-128-hmac_sha2_256","ah hmac_sha2_256"],"indeterminate":true,
+"outer_local_address":"2001:db8::1",
 "peer_id":"CN=\u001b[31mM\u00fcller\u202e\u009b1m \u4e2d\u4e2d \\ \u0007\n9","cause":"conflict-sa",
 "diff":["peer-id","suites"],"reason":"\u001b]0;title\u0007","for_good":true,"generation":9,
 "mono_ns":9000000000000000000}]
@@ -304,7 +307,7 @@ json_is_json() {
 		ends 0 "$fake" list "$form" --state=broken
 		"$json_check" '#=1' 0.uid=4294967290 <"$tmp/out"
 		ends 0 "$fake" show 1 "$form"
-		"$json_check" id=1 '#=30' 'of_tomorrow=[1,"x\u001B"]' <"$tmp/out"
+		"$json_check" id=1 '#=36' 'of_tomorrow=[1,"x\u001B"]' <"$tmp/out"
 	done
 	ends 0 "$fake" list --json=short
 	same 1 "$(wc -l <"$tmp/out")"
@@ -314,7 +317,7 @@ json_is_json() {
 
 show_groups() {
 	ends 0 "$fake" show 1
-	same "Flow Peer Protection State Owner Other" \
+	same "Flow Peer Protection Path State Owner Other" \
 		"$(grep -E '^[A-Z][a-z]+$' "$tmp/out" | xargs)"
 	says out '^Latch 1$'
 	says out '^  remote +192\.0\.2\.1:32800$'
@@ -323,10 +326,15 @@ show_groups() {
 	says out '^  replay window +128 packets$'
 	says out '^  since +[0-9]{4}-[0-9-]{5} [0-9:]{8}, [0-9]+ (s|min|h) ago$'
 	says out '^  user +root \(0\)$'
+	says out '^  outer local +10\.0\.0\.2:4500$'
+	says out '^  outer remote +\[2001:db8::9\]:61000$'
+	says out '^  carried in +udp$'
+	says out '^  behind NAT +local, remote$'
 	says out '^  of_tomorrow +1, x\\x1b$'
 	ends 0 "$fake" show 22
 	same "Flow State Owner" "$(grep -E '^[A-Z][a-z]+$' "$tmp/out" | xargs)"
 	ends 0 "$fake" show 333
+	says out '^  outer local +2001:db8::1$'
 	says out '^  differs in +peer-id, suites$'
 	says out '^  since +9000000000000000000 ns after boot$'
 	says out '^  user +4294967290 \(4294967290\)$'

@@ -216,6 +216,91 @@ static void in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA
 	assert_in_force();
 }
 
+/* The last byte of the outer local address; 0: nothing carries it. */
+static unsigned path_of(uint64_t id)
+{
+	const struct pl_latch *latch;
+	const struct pl_path *path;
+
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), 0);
+	path = pl_engine_path(fake.engine, latch);
+	return path == NULL ? 0 : path->local.bytes[3];
+}
+
+static struct pl_fact child_from(uint64_t serial, struct pl_identity *identity, uint32_t reqid,
+				 uint8_t last)
+{
+	struct pl_fact fact = child(serial, identity, reqid);
+
+	fact.u.child.path.local = (struct pl_address) { PL_AF_IP4, { 203, 0, 113, last } };
+	return fact;
+}
+
+static void the_path_is_that_of_the_newest_SA_that_carries_K8_K9(void **state)
+{
+	struct pl_fact moved = child_from(3, who_b, REQID_B, 30), elsewhere;
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child_from(3, who_b, REQID_B, 3)), PL_VERDICT_ACCEPT);
+	assert_int_equal(path_of(id), 3);
+	assert_int_equal(install(child_from(2, who_b, 105, 2)), PL_VERDICT_ACCEPT);
+	assert_int_equal(path_of(id), 3);
+	elsewhere = child_from(4, who_b, 106, 4);
+	elsewhere.u.child.tsr.list[0] = host(99);
+	assert_int_equal(install(elsewhere), PL_VERDICT_ACCEPT);
+	assert_int_equal(path_of(id), 3);
+	/* asked, and the kernel has it not yet; then it moves (MOBIKE), which is no conflict */
+	moved.kind = PL_FACT_SA_MIGRATE;
+	assert_int_equal(pl_engine_kernel_change(fake.engine, &moved), PL_VERDICT_ACCEPT);
+	assert_int_equal(path_of(id), 3);
+	pl_engine_note(fake.engine, &moved);
+	assert_int_equal(path_of(id), 30);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	down(3);
+	assert_int_equal(path_of(id), 2);
+	/* what breaks it carries nothing of it */
+	assert_int_equal(install(child_from(5, who_c, REQID_C, 5)), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_equal(path_of(id), 0);
+	down(5);
+	assert_int_equal(path_of(id), 2);
+	down(2);
+	down(1);
+	assert_int_equal(path_of(id), 0);
+}
+
+static void an_SA_that_is_not_up_yet_has_no_path_of_a_latch_K9(void **state)
+{
+	struct pl_fact fact = child_from(2, who_b, REQID_B, 2);
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(pl_engine_child_install(fake.engine, &fact), PL_VERDICT_ACCEPT);
+	assert_int_equal(path_of(id), 0);
+	fact.kind = PL_FACT_CHILD_UP;
+	pl_engine_note(fake.engine, &fact);
+	assert_int_equal(path_of(id), 2);
+}
+
+/* same-peer-qop = pin */
+static void an_SA_that_stands_beside_is_not_the_path_K9(void **state)
+{
+	struct pl_fact weaker = child_from(3, who_b, REQID_C, 3);
+	uint64_t id;
+
+	(void)state;
+	fake.conf.may_differ_in_qop = true;
+	start();
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	assert_int_equal(install(child_from(2, who_b, REQID_B, 2)), PL_VERDICT_ACCEPT);
+	assert_int_equal(latch_flow(5000, &id), 0);
+	weaker.u.child.key_bits = 128;
+	assert_int_equal(install(weaker), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_int_equal(path_of(id), 2);
+}
+
 static void a_reqid_of_two_peers_is_no_pin(void **state)
 {
 	struct pl_fact elsewhere = child(2, who_c, REQID_B);
@@ -684,6 +769,9 @@ int main(void)
 		TEST(a_latch_is_restored_also_when_routes_are_not_forgotten_T9),
 		TEST(routes_are_left_alone_by_a_restoration_that_failed_T9),
 		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA),
+		TEST(the_path_is_that_of_the_newest_SA_that_carries_K8_K9),
+		TEST(an_SA_that_is_not_up_yet_has_no_path_of_a_latch_K9),
+		TEST(an_SA_that_stands_beside_is_not_the_path_K9),
 		TEST(a_reqid_of_two_peers_is_no_pin),
 		TEST(a_policy_that_lets_packets_by_breaks_T7_K37),
 		TEST(a_policy_taken_away_breaks_and_one_gone_with_its_SA_does_not_K37_K15),

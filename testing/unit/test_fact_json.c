@@ -53,7 +53,11 @@ static void an_established_child_says_all_that_is_compared(void **state)
 			.key_bits = 256, .integ = "NONE",
 			.tsi = { 1, { { .af = PL_AF_IP4, .proto = 6, .hi_port = 65535,
 					.lo = { 192, 0, 2, 1 }, .hi = { 192, 0, 2, 1 } } } },
-			.local = { .af = PL_AF_IP6, .bytes = { 0x20, 1, 0x0d, 0xb8, [15] = 1 } },
+			.path = {
+				.local = { PL_AF_IP6, { 0x20, 1, 0x0d, 0xb8, [15] = 1 } },
+				.encap = PL_ENCAP_UDP, .local_port = 4500, .remote_port = 61000,
+				.is_remote_nated = true,
+			},
 		},
 	};
 	json_t *json = json_of(&fact);
@@ -75,6 +79,11 @@ static void an_established_child_says_all_that_is_compared(void **state)
 	assert_null(json_object_get(json, "rekeys"));
 	assert_string_equal(string_of(json, "local"), "2001:db8::1");
 	assert_string_equal(string_of(json, "remote"), "(absent)");
+	assert_string_equal(string_of(json, "encap"), "udp");
+	assert_int_equal(json_integer_value(json_object_get(json, "local_port")), 4500);
+	assert_int_equal(json_integer_value(json_object_get(json, "remote_port")), 61000);
+	assert_true(json_is_true(json_object_get(json, "remote_nated")));
+	assert_null(json_object_get(json, "local_nated"));
 	assert_string_equal(json_string_value(json_array_get(json_object_get(
 		json_object_get(json, "selectors"), "tsi"), 0)), "192.0.2.1-192.0.2.1/6/0-65535");
 	assert_int_equal(json_array_size(json_object_get(json_object_get(json, "selectors"),

@@ -57,6 +57,13 @@ static struct pl_latch full_latch(struct pl_identity *identity)
 	return latch;
 }
 
+static const struct pl_path full_path = {
+	.local = { PL_AF_IP4, { 10, 0, 0, 2 } },
+	.remote = { PL_AF_IP6, { 0x20, 1, 0xd, 0xb8, [15] = 9 } },
+	.encap = PL_ENCAP_UDP, .local_port = 4500, .remote_port = 61000,
+	.is_local_nated = true, .is_remote_nated = true,
+};
+
 static struct pl_alert alert_of(const struct pl_latch *latch)
 {
 	return (struct pl_alert) {
@@ -91,24 +98,89 @@ static void hello_and_lost_are_exactly_as_documented(void **state)
 	free(lost);
 }
 
+static int add_to_object(void *ctx, const char *key, const struct pl_key_value *value)
+{
+	char text[1024] = "";
+
+	for (unsigned i = 0; i < value->nr_texts; i++) {
+		strncat(text, value->texts[i], sizeof(text) - strlen(text) - 1);
+		strncat(text, " ", sizeof(text) - strlen(text) - 1);
+	}
+	assert_null(json_object_get(ctx, key));
+	return json_object_set_new(ctx, key, value->text != NULL ? json_string(value->text) :
+				   value->nr_texts > 0 ? json_string(text) :
+				   json_integer((json_int_t)value->number));
+}
+
+static json_t *walk_path(const struct pl_path *path)
+{
+	static const struct pl_latch nobody;
+	json_t *json = json_object();
+
+	assert_int_equal(pl_latch_walk(&nobody, path, add_to_object, json), 0);
+	return json;
+}
+
+static void the_path_of_the_packets_is_told_as_far_as_it_is_known_K8_K9(void **state)
+{
+	static const struct pl_path empty, plain = { .local = { PL_AF_IP4, { 10, 0, 0, 2 } } },
+		there = { .is_remote_nated = true };
+	json_t *json = walk_path(&full_path);
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(json, "outer_local_address")),
+			    "10.0.0.2");
+	assert_string_equal(json_string_value(json_object_get(json, "outer_remote_address")),
+			    "2001:db8::9");
+	assert_string_equal(json_string_value(json_object_get(json, "encapsulation")), "udp");
+	assert_int_equal(json_integer_value(json_object_get(json, "outer_local_port")), 4500);
+	assert_int_equal(json_integer_value(json_object_get(json, "outer_remote_port")), 61000);
+	assert_string_equal(json_string_value(json_object_get(json, "nat")), "local remote ");
+	json_decref(json);
+	json = walk_path(&plain);
+	assert_non_null(json_object_get(json, "outer_local_address"));
+	assert_null(json_object_get(json, "outer_remote_address"));
+	assert_null(json_object_get(json, "encapsulation"));
+	assert_null(json_object_get(json, "outer_local_port"));
+	assert_null(json_object_get(json, "nat"));
+	json_decref(json);
+	json = walk_path(&there);
+	assert_string_equal(json_string_value(json_object_get(json, "nat")), "remote ");
+	json_decref(json);
+	json = walk_path(&empty);
+	assert_null(json_object_get(json, "outer_local_address"));
+	json_decref(json);
+	json = walk_path(NULL);
+	assert_null(json_object_get(json, "outer_local_address"));
+	json_decref(json);
+}
+
 static void a_latch_with_everything_has_every_key_of_the_table(void **state)
 {
 	struct pl_identity *who = somebody("CN=b.test, O=latch");
 	struct pl_latch latch = full_latch(who);
 	struct pl_alert alert = alert_of(&latch);
-	json_t *json = change(&alert, &latch, 65536), *value;
+	json_t *json = change(&alert, &latch, 65536), *path = walk_path(&full_path), *value;
 	enum pl_key_type type;
 	const char *name;
-	unsigned nr;
+	unsigned nr = 0, of_path = 0;
 
 	(void)state;
-	for (nr = 0; (name = pl_latch_key(nr, &type)) != NULL; nr++) {
+	for (unsigned at = 0; (name = pl_latch_key(at, &type)) != NULL; at++) {
 		value = json_object_get(json, name);
+		/* A record tells of a change of the latch, and these are none. */
+		if (value == NULL && json_object_get(path, name) != NULL) {
+			of_path++;
+			continue;
+		}
+		nr = at + 1;
 		assert_non_null(value);
 		assert_int_equal(json_is_string(value), type == PL_KEY_TEXT);
 		assert_int_equal(json_is_array(value), type == PL_KEY_TEXTS);
 		assert_int_equal(json_is_boolean(value), type == PL_KEY_BOOL);
 	}
+	assert_int_equal(of_path, 6);
+	json_decref(path);
 	/* and type, event, from, to, listener */
 	assert_int_equal(json_object_size(json), nr + 5);
 	assert_int_equal(json_array_size(json_object_get(json, "diff")), 17);
@@ -135,7 +207,7 @@ static void a_reply_has_the_keys_of_a_record_in_their_order(void **state)
 
 	(void)state;
 	dbus_message_iter_init_append(message, &at);
-	assert_int_equal(pl_bus_put_latch(&at, &latch, NULL), 0);
+	assert_int_equal(pl_bus_put_latch(&at, &latch, NULL, NULL), 0);
 	assert_true(dbus_message_has_signature(message, "a{sv}"));
 	dbus_message_iter_init(message, &at);
 	dbus_message_iter_recurse(&at, &dict);
@@ -179,7 +251,7 @@ static void the_estimate_of_a_reply_is_never_too_small(void **state)
 		dbus_message_set_interface(message, "a.b");
 		dbus_message_set_member(message, "c");
 		dbus_message_iter_init_append(message, &at);
-		assert_int_equal(pl_bus_put_latch(&at, &latches[i], &bytes_said), 0);
+		assert_int_equal(pl_bus_put_latch(&at, &latches[i], &full_path, &bytes_said), 0);
 		assert_true(dbus_message_marshal(empty, &bytes, &empty_len));
 		dbus_free(bytes);
 		assert_true(dbus_message_marshal(message, &bytes, &len));
@@ -417,6 +489,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_pool, free_pool)
 	static const struct CMUnitTest tests[] = {
 		TEST(hello_and_lost_are_exactly_as_documented),
+		TEST(the_path_of_the_packets_is_told_as_far_as_it_is_known_K8_K9),
 		TEST(a_latch_with_everything_has_every_key_of_the_table),
 		TEST(a_reply_has_the_keys_of_a_record_in_their_order),
 		TEST(the_estimate_of_a_reply_is_never_too_small),

@@ -6,6 +6,7 @@
 #include "core/pl_db.h"
 
 struct DBusMessageIter;
+struct pl_path;
 
 /* What one latch takes in a message, at most. */
 #define PL_BUS_LATCH_MAX 24576
@@ -14,12 +15,13 @@ struct DBusMessageIter;
  * pl_bus_put_latch() - LATCH as "a{sv}"
  * @at:        where
  * @latch:     the latch
+ * @path:      what pl_engine_path() says; NULL leaves its keys out
  * @ret_bytes: what it takes in the message, rounded up; may be NULL
  *
  * Return: 0 or -ENOMEM: throw the message away
  */
 int pl_bus_put_latch(struct DBusMessageIter *at, const struct pl_latch *latch,
-		     size_t *ret_bytes) PL_MUST_USE;
+		     const struct pl_path *path, size_t *ret_bytes) PL_MUST_USE;
 
 /**
  * pl_bus_put_variant() - a basic value as "v"

@@ -114,7 +114,7 @@ static int put_latch(struct pl_bus *bus, uint64_t id, DBusMessage *reply)
 	if (r != 0)
 		return r;
 	dbus_message_iter_init_append(reply, &at);
-	return pl_bus_put_latch(&at, latch, NULL);
+	return pl_bus_put_latch(&at, latch, pl_engine_path(bus->engine, latch), NULL);
 }
 
 int pl_reply_latch(struct pl_bus *bus, uint64_t id, DBusMessage *reply)
@@ -209,7 +209,7 @@ int pl_method_inquire(struct pl_bus *bus, const struct pl_caller_id *who, struct
 	if (r != 0)
 		return r;
 	dbus_message_iter_init_append(reply, &at);
-	return pl_bus_put_latch(&at, latch, NULL);
+	return pl_bus_put_latch(&at, latch, pl_engine_path(bus->engine, latch), NULL);
 }
 
 int pl_method_release(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
@@ -272,7 +272,7 @@ static int fill(struct pl_bus *bus, struct page *page)
 		}
 		if (page->nr == page->max_nr || page->bytes + PL_BUS_LATCH_MAX > page->max_bytes)
 			return 0;
-		r = pl_bus_put_latch(&page->latches, latch, &bytes);
+		r = pl_bus_put_latch(&page->latches, latch, NULL, &bytes);
 		if (r != 0)
 			return r;
 		page->bytes += bytes;

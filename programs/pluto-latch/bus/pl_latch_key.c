@@ -27,6 +27,7 @@ struct slot {
 
 /* Return: the latch has this key. */
 typedef bool getter(const struct pl_latch *latch, struct slot *ret);
+typedef bool path_getter(const struct pl_path *path, struct slot *ret);
 
 static bool put_number(struct slot *ret, uint64_t number)
 {
@@ -334,34 +335,99 @@ static const struct key {
 	{ "local_auth", PL_KEY_TEXT, get_local_auth },
 };
 
-int pl_latch_walk(const struct pl_latch *latch, pl_key_visit *visit, void *ctx)
+static bool get_outer_local(const struct pl_path *path, struct slot *ret)
+{
+	return path->local.af != PL_AF_NONE && put_address(ret, path->local.af, path->local.bytes);
+}
+
+static bool get_outer_remote(const struct pl_path *path, struct slot *ret)
+{
+	return path->remote.af != PL_AF_NONE &&
+	       put_address(ret, path->remote.af, path->remote.bytes);
+}
+
+static bool get_encapsulation(const struct pl_path *path, struct slot *ret)
+{
+	static const char *const names[PL_ENCAP_ROOF] = { NULL, "udp", "tcp" };
+
+	return (unsigned)path->encap < PL_ENCAP_ROOF && put_text(ret, names[path->encap]);
+}
+
+static bool get_outer_local_port(const struct pl_path *path, struct slot *ret)
+{
+	return path->encap != PL_ENCAP_NONE && put_number(ret, path->local_port);
+}
+
+static bool get_outer_remote_port(const struct pl_path *path, struct slot *ret)
+{
+	return path->encap != PL_ENCAP_NONE && put_number(ret, path->remote_port);
+}
+
+static bool get_nat(const struct pl_path *path, struct slot *ret)
+{
+	if (path->is_local_nated)
+		ret->value.texts[ret->value.nr_texts++] = "local";
+	if (path->is_remote_nated)
+		ret->value.texts[ret->value.nr_texts++] = "remote";
+	return ret->value.nr_texts > 0;
+}
+
+static const struct path_key {
+	const char *name;
+	enum pl_key_type type;
+	path_getter *get;
+} path_keys[] = {
+	{ "outer_local_address", PL_KEY_TEXT, get_outer_local },
+	{ "outer_remote_address", PL_KEY_TEXT, get_outer_remote },
+	{ "encapsulation", PL_KEY_TEXT, get_encapsulation },
+	{ "outer_local_port", PL_KEY_U16, get_outer_local_port },
+	{ "outer_remote_port", PL_KEY_U16, get_outer_remote_port },
+	{ "nat", PL_KEY_TEXTS, get_nat },
+};
+
+enum {
+	NR_KEYS = sizeof(keys) / sizeof(keys[0]),
+	NR_PATH_KEYS = sizeof(path_keys) / sizeof(path_keys[0]),
+};
+
+static int visit_key(const char *name, struct slot *slot, pl_key_visit *visit, void *ctx)
 {
 	char clean[PL_KEY_TEXT_MAX];
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		struct slot slot = { .value.type = keys[i].type };
-		int r;
-
-		if (!keys[i].get(latch, &slot))
-			continue;
-		if (keys[i].type == PL_KEY_TEXT) {
-			if (!pl_key_clean(slot.value.text, clean, sizeof(clean)))
-				continue;
-			slot.value.text = clean;
-		}
-		r = visit(ctx, keys[i].name, &slot.value);
-		if (r != 0)
-			return r;
+	if (slot->value.type == PL_KEY_TEXT) {
+		if (!pl_key_clean(slot->value.text, clean, sizeof(clean)))
+			return 0;
+		slot->value.text = clean;
 	}
-	return 0;
+	return visit(ctx, name, &slot->value);
+}
+
+int pl_latch_walk(const struct pl_latch *latch, const struct pl_path *path, pl_key_visit *visit,
+		  void *ctx)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < NR_KEYS; i++) {
+		struct slot slot = { .value.type = keys[i].type };
+
+		if (keys[i].get(latch, &slot))
+			r = visit_key(keys[i].name, &slot, visit, ctx);
+	}
+	for (unsigned i = 0; r == 0 && path != NULL && i < NR_PATH_KEYS; i++) {
+		struct slot slot = { .value.type = path_keys[i].type };
+
+		if (path_keys[i].get(path, &slot))
+			r = visit_key(path_keys[i].name, &slot, visit, ctx);
+	}
+	return r;
 }
 
 const char *pl_latch_key(unsigned at, enum pl_key_type *ret_type)
 {
-	if (at >= sizeof(keys) / sizeof(keys[0]))
+	if (at >= NR_KEYS + NR_PATH_KEYS)
 		return NULL;
-	*ret_type = keys[at].type;
-	return keys[at].name;
+	*ret_type = at < NR_KEYS ? keys[at].type : path_keys[at - NR_KEYS].type;
+	return at < NR_KEYS ? keys[at].name : path_keys[at - NR_KEYS].name;
 }
 
 /* Return: bytes of the character at @p, or 0 when none is there. */

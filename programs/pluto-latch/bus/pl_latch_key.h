@@ -4,6 +4,7 @@
 #define PL_LATCH_KEY_H
 
 #include "core/pl_db.h"
+#include "core/pl_facts.h"
 
 /* Types of values; the letters are those of D-Bus, and PL_KEY_TEXTS stands for "as". */
 enum pl_key_type {
@@ -50,12 +51,14 @@ typedef int pl_key_visit(void *ctx, const char *key, const struct pl_key_value *
 /**
  * pl_latch_walk() - LATCH of the introspection file: every key that this latch has
  * @latch: a latch; one without an owner has only what an alert says
+ * @path:  what pl_engine_path() says; NULL leaves its keys out
  * @visit: called once for each, in the order of the table
  * @ctx:   for @visit
  *
  * Return: 0, or what @visit returned
  */
-int pl_latch_walk(const struct pl_latch *latch, pl_key_visit *visit, void *ctx);
+int pl_latch_walk(const struct pl_latch *latch, const struct pl_path *path, pl_key_visit *visit,
+		  void *ctx);
 
 /**
  * pl_latch_key() - walk the table of keys

@@ -106,7 +106,7 @@ static char *change(const char *type, const struct pl_alert *alert, const struct
 	int r = put(object, "type", json_string(type));
 
 	if (r == 0)
-		r = pl_latch_walk(latch, put_key, object);
+		r = pl_latch_walk(latch, NULL, put_key, object);
 	if (r == 0)
 		r = put(object, "event", json_string(pl_event_name(alert->event)));
 	if (r == 0)

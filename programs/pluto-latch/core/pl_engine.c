@@ -228,6 +228,41 @@ static void sa_up(struct pl_world *world, uint64_t child)
 	pl_birth_of_sa(world, sa);
 }
 
+static void sa_moved(struct pl_world *world, const struct pl_fact *fact)
+{
+	struct pl_sa *sa = pl_sad_find(world->sad, fact->child);
+
+	if (sa != NULL)
+		sa->path = fact->u.child.path;
+}
+
+struct path_search {
+	const struct pl_world *world;
+	const struct pl_latch *latch;
+	const struct pl_sa *newest;
+};
+
+static int look_for_path(void *ctx, const struct pl_sa *sa)
+{
+	struct path_search *search = ctx;
+
+	if (sa->is_up && sa->is_known &&
+	    pl_params_diff(&search->latch->params, &sa->params, search->world->rules.match) == 0 &&
+	    (search->newest == NULL || sa->child > search->newest->child))
+		search->newest = sa;
+	return 0;
+}
+
+const struct pl_path *pl_engine_path(const struct pl_engine *engine, const struct pl_latch *latch)
+{
+	struct path_search search = { .world = &engine->world, .latch = latch };
+
+	if (!pl_step_is_pinned(latch->state) || pl_tuple_is_listener(&latch->tuple))
+		return NULL;
+	(void)!pl_sad_touch(engine->world.sad, &latch->tuple, look_for_path, &search, NULL);
+	return search.newest == NULL ? NULL : &search.newest->path;
+}
+
 /* The gate of last resort */
 
 static bool is_approved_sa(const struct pl_world *world, const struct pl_fact *fact)
@@ -420,6 +455,9 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		break;
 	case PL_FACT_IKE_DOWN:
 		ike_down(engine, fact);
+		break;
+	case PL_FACT_SA_MIGRATE:
+		sa_moved(world, fact);
 		break;
 	case PL_FACT_SA_DELETE:
 		pl_ksad_remove(world->ksad, &fact->u.sa);

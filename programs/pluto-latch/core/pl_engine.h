@@ -366,6 +366,18 @@ int pl_engine_inquire(const struct pl_engine *engine, const struct pl_owner *who
 		      const struct pl_latch **ret) PL_MUST_USE;
 
 /**
+ * pl_engine_path() - between which addresses a connection's packets go now (K8, K9)
+ * @engine: the engine
+ * @latch:  from pl_engine_inquire()
+ *
+ * That is by the newest SA that carries it. Addresses move, with a new SA or by MOBIKE: they are no
+ * parameters of a latch.
+ *
+ * Return: NULL when nothing carries it; else valid until the next call
+ */
+const struct pl_path *pl_engine_path(const struct pl_engine *engine, const struct pl_latch *latch);
+
+/**
  * pl_engine_next() - the next latch that the asker may see, in the order of ids
  * @engine: the engine
  * @who:    asks

@@ -277,6 +277,23 @@ static void put_verdict(struct out *out, const struct pl_verdict_facts *verdict)
 		put_selectors(out, "selectors", &verdict->ts.tsi, &verdict->ts.tsr);
 }
 
+static void put_path(struct out *out, const struct pl_path *path)
+{
+	static const char *const encaps[PL_ENCAP_ROOF] = { NULL, "udp", "tcp" };
+
+	put_address(out, "local", &path->local);
+	put_address(out, "remote", &path->remote);
+	if (path->encap != PL_ENCAP_NONE && (unsigned)path->encap < PL_ENCAP_ROOF) {
+		put_text(out, "encap", encaps[path->encap]);
+		put_number(out, "local_port", path->local_port);
+		put_number(out, "remote_port", path->remote_port);
+	}
+	if (path->is_local_nated)
+		put_bool(out, "local_nated", true);
+	if (path->is_remote_nated)
+		put_bool(out, "remote_nated", true);
+}
+
 static void put_child(struct out *out, const struct pl_child_facts *child)
 {
 	put_text(out, "protocol", protocol_name(child->protocol));
@@ -293,8 +310,7 @@ static void put_child(struct out *out, const struct pl_child_facts *child)
 	put_bool(out, "ipcomp", child->has_ipcomp);
 	put_number(out, "replay_window", child->replay_window);
 	put_selectors(out, "selectors", &child->tsi, &child->tsr);
-	put_address(out, "local", &child->local);
-	put_address(out, "remote", &child->remote);
+	put_path(out, &child->path);
 }
 
 static void put_child_end(struct out *out, const struct pl_child_end_facts *end)

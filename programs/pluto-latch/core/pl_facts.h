@@ -41,7 +41,7 @@ enum pl_fact_kind {
 	PL_FACT_IKE_DOWN,	/* .ike_end: once for every IKE SA */
 	PL_FACT_SA_ADD,		/* .sa, asked: into the kernel */
 	PL_FACT_SA_DELETE,	/* .sa */
-	PL_FACT_SA_MIGRATE,	/* .child, asked: to new outer addresses */
+	PL_FACT_SA_MIGRATE,	/* .child, asked: to new outer addresses; told when they are */
 	PL_FACT_SA_EXPIRE,	/* .sa: the kernel says */
 	PL_FACT_SPI_GET,	/* .sa: a larval SA with this SPI */
 	PL_FACT_POLICY_ADD,	/* .policy, asked */
@@ -109,6 +109,30 @@ enum pl_verdict_kind {
 struct pl_address {
 	uint8_t af;
 	uint8_t bytes[16];
+};
+
+/* What carries ESP in the place of IP. */
+enum pl_encap { PL_ENCAP_NONE = 0, PL_ENCAP_UDP, PL_ENCAP_TCP, PL_ENCAP_ROOF };
+
+/**
+ * struct pl_path - between which ends the packets of a child SA go
+ * @local:       outer address of this end
+ * @remote:      outer address of the peer, as this end sees it
+ * @encap:       what ESP is carried in
+ * @local_port:  of @encap, else 0
+ * @remote_port: likewise
+ * @is_local_nated: IKE found a translation (NAT) in front of this end: @local is private, and only
+ *               the peer sees the public address
+ * @is_remote_nated: one in front of the peer: @remote and @remote_port are the public ones
+ */
+struct pl_path {
+	struct pl_address local;
+	struct pl_address remote;
+	enum pl_encap encap;
+	uint16_t local_port;
+	uint16_t remote_port;
+	bool is_local_nated;
+	bool is_remote_nated;
 };
 
 /**
@@ -206,6 +230,7 @@ struct pl_verdict_facts {
  * @has_ipcomp:  a compression SA belongs to it
  * @replay_window: packets
  * @tsi, @tsr:   as installed
+ * @path:        outside of it; PL_FACT_SA_MIGRATE: after it
  */
 struct pl_child_facts {
 	enum pl_protocol protocol;
@@ -223,8 +248,7 @@ struct pl_child_facts {
 	uint32_t replay_window;
 	struct pl_ts_list tsi;
 	struct pl_ts_list tsr;
-	struct pl_address local;
-	struct pl_address remote;
+	struct pl_path path;
 };
 
 /**

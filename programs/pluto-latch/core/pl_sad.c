@@ -232,7 +232,7 @@ int pl_sad_add(struct pl_sad *sad, const struct pl_fact *fact, struct pl_sa **re
 		.role = fact->role,
 		.protocol = child->protocol, .has_ipcomp = child->has_ipcomp,
 		.reqid = child->reqid, .spi_in = child->spi_in, .spi_out = child->spi_out,
-		.tsi = child->tsi, .tsr = child->tsr,
+		.tsi = child->tsi, .tsr = child->tsr, .path = child->path,
 	};
 	node->sa.is_known = pl_sad_params(sad, fact, &node->sa.params) == 0;
 	if (!node->sa.is_known)

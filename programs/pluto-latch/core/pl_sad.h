@@ -28,6 +28,7 @@
  * @params:    of it; the mirror holds a reference to the identity
  * @tsi:       selectors as installed
  * @tsr:       likewise
+ * @path:      outer addresses; they move (MOBIKE), and nothing is judged by them
  */
 struct pl_sa {
 	uint64_t child;
@@ -40,6 +41,7 @@ struct pl_sa {
 	uint32_t spi_in, spi_out;
 	struct pl_params params;
 	struct pl_ts_list tsi, tsr;
+	struct pl_path path;
 };
 
 /* The mirror of the child SAs that pluto installs, and the lineage of its IKE SAs. */

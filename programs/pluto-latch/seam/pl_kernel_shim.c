@@ -170,16 +170,25 @@ static bool shim_del_ipsec_spi(ipsec_spi_t spi, const struct ip_protocol *proto,
 static bool shim_migrate_ipsec_sa(struct child_sa *child)
 {
 	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_SA_MIGRATE, &child->sa);
+	struct pl_path *path = &fact.u.child.path;
+	ip_endpoint local = child->sa.st_v2_mobike.local_endpoint;
+	ip_endpoint remote = child->sa.st_v2_mobike.remote_endpoint;
 
 	pl_seam_child_facts(child, &fact.u.child);
 	/* Pluto moves its own notes of the addresses only when the kernel has followed. */
-	if (endpoint_is_specified(child->sa.st_v2_mobike.local_endpoint))
-		fact.u.child.local = pl_upstream_address(
-			endpoint_address(child->sa.st_v2_mobike.local_endpoint));
-	else if (endpoint_is_specified(child->sa.st_v2_mobike.remote_endpoint))
-		fact.u.child.remote = pl_upstream_address(
-			endpoint_address(child->sa.st_v2_mobike.remote_endpoint));
-	return is_approved(&fact, child->sa.logger) && upstream->migrate_ipsec_sa(child);
+	if (endpoint_is_specified(local)) {
+		path->local = pl_upstream_address(endpoint_address(local));
+		if (path->encap != PL_ENCAP_NONE)
+			path->local_port = (uint16_t)endpoint_hport(local);
+	} else if (endpoint_is_specified(remote)) {
+		path->remote = pl_upstream_address(endpoint_address(remote));
+		if (path->encap != PL_ENCAP_NONE)
+			path->remote_port = (uint16_t)endpoint_hport(remote);
+	}
+	fact.is_ok = is_approved(&fact, child->sa.logger) && upstream->migrate_ipsec_sa(child);
+	if (fact.is_ok)
+		pl_seam_note(&fact);
+	return fact.is_ok;
 }
 
 void pl_seam_shim_kernel(void)

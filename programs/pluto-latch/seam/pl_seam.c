@@ -75,6 +75,26 @@ static enum pl_mode mode_of(enum kernel_mode mode)
 	return PL_MODE_NONE;
 }
 
+/* What encapsulation=yes says about NAT is not what was found. */
+static void path_facts(const struct child_sa *child, struct pl_path *ret)
+{
+	const struct connection *c = child->sa.st_connection;
+	const struct iface_endpoint *iface = child->sa.st_iface_endpoint;
+	const struct hidden_variables *nat = &child->sa.hidden_variables;
+	bool is_tcp = iface != NULL && iface->io->protocol == &ip_protocol_tcp;
+	bool is_found = c->config->encapsulation != YNA_YES;
+
+	ret->local = pl_upstream_address(c->local->host.addr);
+	ret->remote = pl_upstream_address(endpoint_address(child->sa.st_remote_endpoint));
+	ret->is_local_nated = nat->st_nated_host && is_found;
+	ret->is_remote_nated = nat->st_nated_peer && is_found;
+	if (iface == NULL || !(is_tcp || nat->st_nated_host || nat->st_nated_peer))
+		return;
+	ret->encap = is_tcp ? PL_ENCAP_TCP : PL_ENCAP_UDP;
+	ret->local_port = (uint16_t)endpoint_hport(iface->local_endpoint);
+	ret->remote_port = (uint16_t)endpoint_hport(child->sa.st_remote_endpoint);
+}
+
 void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *ret)
 {
 	const struct connection *c = child->sa.st_connection;
@@ -100,6 +120,5 @@ void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *re
 	ret->replay_window = c->config->child_sa.replay_window;
 	pl_upstream_installed(c, is_initiator ? &ret->tsi : &ret->tsr,
 			      is_initiator ? &ret->tsr : &ret->tsi);
-	ret->local = pl_upstream_address(c->local->host.addr);
-	ret->remote = pl_upstream_address(endpoint_address(child->sa.st_remote_endpoint));
+	path_facts(child, &ret->path);
 }
