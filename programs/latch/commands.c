@@ -95,6 +95,19 @@ static bool set_prefer(struct cli *cli, const char *value)
 	return true;
 }
 
+static bool set_narrow(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->request.narrow = true;
+	return true;
+}
+
+static bool set_suite(struct cli *cli, const char *value)
+{
+	cli->request.suite = value;
+	return *value != '\0';
+}
+
 static bool set_json(struct cli *cli, const char *value)
 {
 	cli->json = CLI_JSON_PRETTY;
@@ -293,6 +306,10 @@ const struct cli_option cli_options[] = {
 	  set_disposition, "of the socket on a break: default, reset, unreachable or wait" },
 	{ "setup-time", "SECONDS", false, NULL, CLI_CREATE,
 	  set_setup_time, "how long setting up SAs may take, if there are none; else 20" },
+	{ "narrow", NULL, false, NULL, CLI_CREATE,
+	  set_narrow, "under an SA of just this connection" },
+	{ "suite", "SUITE", false, NULL, CLI_CREATE,
+	  set_suite, "of that SA, for example \"esp aes_gcm_16-256\"; implies --narrow" },
 	{ "prefer", NULL, false, NULL, CLI_CREATE,
 	  set_prefer, "no protection to be had: say so, and go on without" },
 	{ "json", "pretty|short", true, "pretty short", JSONS,

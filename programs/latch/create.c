@@ -427,8 +427,10 @@ int cli_create(struct cli *cli, int argc, char **argv)
 
 	if (cli->listen && cli->udp)
 		return cli_usage(cli, "--listen and --udp do not go together");
-	if (cli->listen && (cli->request.prefer || cli->request.wait_ms != 0))
-		return cli_usage(cli, "--listen does not go with --prefer and --setup-time");
+	if (cli->listen && (cli->request.prefer || cli->request.wait_ms != 0 ||
+			    cli->request.narrow || cli->request.suite != NULL))
+		return cli_usage(cli, "--listen does not go with --prefer, --setup-time, "
+				      "--narrow and --suite");
 	if (!cli->listen && argc < 2)
 		return cli_usage(cli, "create needs HOST PORT");
 	if (!cli_number(argv[argc - 1], UINT16_MAX, &port) || port == 0)

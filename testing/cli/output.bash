@@ -91,6 +91,8 @@ usage_errors() {
 		create --prefer=yes host 1
 		create --listen --prefer 9
 		create --listen --setup-time=1 9
+		create --listen --narrow 9
+		create --suite= host 1
 		list --prefer
 		list --setup-time=1
 		release

@@ -290,7 +290,7 @@ static void a_full_request_asks_for_everything(void **state)
 		.size = sizeof(request), .protection = LATCH_INTEGRITY | LATCH_CONFIDENTIALITY,
 		.min_key_bits = 256, .min_integ_bits = 128, .mode = LATCH_MODE_TRANSPORT,
 		.disposition = LATCH_DISPOSITION_WAIT, .late = true, .may_be_broken = true,
-		.prefer = true, .wait_ms = 1500,
+		.prefer = true, .wait_ms = 1500, .narrow = true, .suite = "esp aes_gcm_16-256",
 	};
 	struct latch_entry entries[LATCH_REQUEST_ENTRIES];
 	DBusMessage *message = dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_RETURN);
@@ -310,7 +310,8 @@ static void a_full_request_asks_for_everything(void **state)
 			    "{\"protection\":[\"integrity\",\"confidentiality\"],"
 			    "\"min_key_bits\":256,\"min_integ_bits\":128,\"mode\":\"transport\","
 			    "\"disposition\":\"wait\",\"late\":true,\"may_be_broken\":true,"
-			    "\"wait\":1500}");
+			    "\"wait\":1500,\"narrow\":true,"
+			    "\"suite\":\"esp aes_gcm_16-256\"}");
 	latch_info_free(info);
 	dbus_message_unref(message);
 }
@@ -335,6 +336,18 @@ static void every_value_of_a_request_has_its_word(void **state)
 		assert_string_equal(entries[0].key, t[i].key);
 		assert_string_equal(entries[0].type == 'a' ? entries[0].value.a[0] :
 				    entries[0].value.s, t[i].word);
+	}
+}
+
+static void a_suite_is_ascii(void **state)
+{
+	static const char *const bad[] = { "esp \xff", "esp\taes", "\xc3\xa9sp" };
+	struct latch_request request = { .size = sizeof(request) }, got;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		request.suite = bad[i];
+		assert_int_equal(latch_request_check(&request, &got), LATCH_ERR_ARGUMENT);
 	}
 }
 
@@ -413,6 +426,7 @@ int main(void)
 		cmocka_unit_test(no_request_is_all_zero_and_asks_for_nothing),
 		cmocka_unit_test(a_full_request_asks_for_everything),
 		cmocka_unit_test(every_value_of_a_request_has_its_word),
+		cmocka_unit_test(a_suite_is_ascii),
 		cmocka_unit_test(a_wait_is_the_daemons_none_or_so_many_milliseconds),
 		cmocka_unit_test(a_request_that_makes_no_sense_is_an_argument_error),
 		cmocka_unit_test(what_a_later_caller_asks_for_is_never_dropped),

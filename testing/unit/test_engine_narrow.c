@@ -135,6 +135,20 @@ static void an_SA_that_others_use_too_stays_K27(void **state)
 	assert_null(strstr(fake.log, "delete"));
 }
 
+static void latch_conf_may_want_it_for_all_K20_K11(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	uint64_t id;
+
+	(void)state;
+	fake.conf.other.is_narrow = 1;
+	ask.setup_ms = WAIT_MS;
+	install(child(1, who_b, REQID_B));
+	forget_log();
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), 0);
+	assert_string_equal(fake.log, "guard save initiate-narrow");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -145,6 +159,7 @@ int main(void)
 		TEST(a_peer_that_refuses_gets_no_wider_one_K20),
 		TEST(its_SA_ends_with_the_latch_and_no_sooner_K27_K28_T10),
 		TEST(an_SA_that_others_use_too_stays_K27),
+		TEST(latch_conf_may_want_it_for_all_K20_K11),
 	};
 #undef TEST
 

@@ -130,6 +130,10 @@ enum latch_mode { LATCH_MODE_ANY = 0, LATCH_MODE_TUNNEL, LATCH_MODE_TRANSPORT };
  *                  for the connection when there are none, in milliseconds; what fails leaves no
  *                  latch. 0 is the daemon's default, 20 s; LATCH_WAIT_NONE is for latch_latch():
  *                  latch_wait() and latch_dispatch() tell what becomes of the latch
+ * @narrow:         not of a listener: under an SA of just this connection, which is set up for it
+ *                  and ends with it, or LATCH_ERR_NARROW_REFUSED
+ * @suite:          of that SA, as LATCH has it in "suites" ("esp aes_gcm_16-256"); implies narrow.
+ *                  NULL: whatever is negotiated
  */
 struct latch_request {
 	size_t size;
@@ -142,6 +146,8 @@ struct latch_request {
 	bool may_be_broken;
 	bool prefer;
 	uint32_t wait_ms;
+	bool narrow;
+	const char *suite;
 };
 
 /**

@@ -255,7 +255,7 @@ int latch_call_find(struct latch *latch, const struct latch_entry *flow, size_t 
 /* request */
 
 /* A request has at most these many entries. */
-enum { LATCH_REQUEST_ENTRIES = 10 };
+enum { LATCH_REQUEST_ENTRIES = 12 };
 
 /**
  * latch_request_check() - does it make sense

@@ -29,6 +29,14 @@ enum {
 /* The daemon's, of an absent "wait". */
 enum { WAIT_DEFAULT_MS = 20000 };
 
+/* libdbus takes what is no UTF-8 for a bug, and ends the process. */
+static bool is_ascii(const char *text)
+{
+	while (*text >= ' ' && *text <= '~')
+		text++;
+	return *text == '\0';
+}
+
 int latch_request_check(const struct latch_request *request, struct latch_request *ret)
 {
 	static const struct latch_request zero;
@@ -46,7 +54,8 @@ int latch_request_check(const struct latch_request *request, struct latch_reques
 			return LATCH_ERR_UNSUPPORTED;
 	}
 	if (request->protection >= PROTECTIONS || (unsigned)request->mode >= MODES ||
-	    (unsigned)request->disposition >= DISPOSITIONS)
+	    (unsigned)request->disposition >= DISPOSITIONS ||
+	    (request->suite != NULL && !is_ascii(request->suite)))
 		return LATCH_ERR_ARGUMENT;
 	*ret = *request;
 	return 0;
@@ -95,6 +104,8 @@ size_t latch_request_entries(const struct latch_request *request,
 	add_flag(ret, &nr, "late", request->late);
 	add_flag(ret, &nr, "may_be_broken", request->may_be_broken);
 	add_wait(ret, &nr, request->wait_ms);
+	add_flag(ret, &nr, "narrow", request->narrow);
+	add_string(ret, &nr, "suite", request->suite);
 	return nr;
 }
 

@@ -30,5 +30,6 @@ int pl_admit(const struct pl_conf *conf, const struct pl_tuple *tuple, struct pl
 	if (ask->disposition == PL_DISPOSITION_DEFAULT)
 		ask->disposition = (enum pl_disposition)rule->disposition;
 	ask->may_unprotect = rule->may_bypass;
+	ask->is_narrow = ask->is_narrow || rule->is_narrow;
 	return 0;
 }

@@ -293,12 +293,8 @@ static const struct {
 	{ LATCH, "auto", "no" },
 	{ FLOW, "auto", "no" },
 	{ FLOW, "protocol", "any|tcp|udp" },
-	{ FLOW, "narrow", "no" },
-	{ LIMITS, "pending", "64" },
-	{ LIMITS, "pending-total", "1024" },
 	{ LIMITS, "waits", "64" },
 	{ LIMITS, "waits-total", "1024" },
-	{ LIMITS, "wait-ms", "24000" },
 };
 
 static const char *what_is_done(enum section section, const char *name)

@@ -46,6 +46,7 @@ static const char usage[] =
 	"  id SOCK | inquire SOCK|ID | get SOCK|ID KEY | find SOCK | list | wait SOCK|ID STATE MS\n"
 	"  release|unprotect SOCK|ID | break|shut SOCK|ID REASON\n"
 	"WISH: late may-be-broken wait reset confidentiality key=BITS tunnel transport\n"
+	"      narrow suite=esp,aes_gcm_16-256 setup=MS\n"
 	"recv answers \"ok data WORD\", \"ok end\" or \"ok nothing\"; send \"ok BYTES\"; what\n"
 	"makes latches \"ok ID\"; stream-end \"ok SENT SUM RECEIVED SUM\".\n";
 
@@ -560,6 +561,16 @@ static void cmd_session_close(char **argv)
 	answer("ok");
 }
 
+/* Words are parted by blanks: here they are commas. */
+static const char *suite_of(char *word)
+{
+	for (char *c = word; *c != '\0'; c++) {
+		if (*c == ',')
+			*c = ' ';
+	}
+	return word;
+}
+
 static struct latch_request wishes(char **argv)
 {
 	struct latch_request request = { .size = sizeof(request) };
@@ -569,6 +580,12 @@ static struct latch_request wishes(char **argv)
 			request.late = true;
 		else if (strcmp(argv[0], "may-be-broken") == 0)
 			request.may_be_broken = true;
+		else if (strcmp(argv[0], "narrow") == 0)
+			request.narrow = true;
+		else if (strncmp(argv[0], "suite=", 6) == 0)
+			request.suite = suite_of(argv[0] + 6);
+		else if (strncmp(argv[0], "setup=", 6) == 0)
+			request.wait_ms = (uint32_t)atoi(argv[0] + 6);
 		else if (strcmp(argv[0], "wait") == 0)
 			request.disposition = LATCH_DISPOSITION_WAIT;
 		else if (strcmp(argv[0], "reset") == 0)
