@@ -17,7 +17,7 @@ installs_and_goes() {
 	readelf -d "$at/usr/libexec/ipsec/latch" >"$tmp/out"
 	says out 'NEEDED.*\[liblatch\.so\.1\]'
 	! grep -E 'RPATH|RUNPATH' "$tmp/out"
-	readelf -d "$latch" | grep -qE 'RUNPATH.*\[\$ORIGIN/\.\./lib\]'
+	readelf -d "$latch" | grep -E 'RUNPATH.*\[\$ORIGIN/\.\./lib\]' >/dev/null
 	LD_LIBRARY_PATH=$top/build/lib ends 0 "$at/usr/bin/latchctl" version
 	says out '^latchctl '
 	LD_LIBRARY_PATH=$top/build/lib ends 0 "$at/usr/libexec/ipsec/latch" version
