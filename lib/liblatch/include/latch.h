@@ -229,9 +229,10 @@ int latch_latch(struct latch *latch, int fd, const struct latch_request *request
  * @request: NULL is all zero
  * @ret_id:  of the latch
  *
- * The local address is chosen by the route to @to unless @fd is bound, and a port is bound; so the
- * first packet is protected already. On a non-blocking socket, 0 may mean that connect() is under
- * way. Datagrams that came before the socket had a peer are thrown away, unless @request says late.
+ * The local address is that of the route to @to, with the mark, owner, device, type of service and
+ * protocol of @fd, unless @fd is bound; and a port is bound; so the first packet is protected
+ * already. On a non-blocking socket, 0 may mean that connect() is under way. Datagrams that came
+ * before the socket had a peer are thrown away, unless @request says late.
  *
  * Without a latch nothing is sent, unless @request says prefer (RFC 5660 section 2.3). Then
  * LATCH_ERR_NOT_PROTECTED, _NO_SA, _NARROW_REFUSED, _WEAK, _AUTHENTICATION_FAILED and _TIMEOUT are

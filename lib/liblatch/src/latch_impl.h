@@ -252,6 +252,34 @@ int latch_call_listen(struct latch *latch, int fd, const struct latch_request *r
 int latch_call_find(struct latch *latch, const struct latch_entry *flow, size_t nr,
 		    uint64_t *ret_id) MUST_USE;
 
+/* route */
+
+struct sockaddr;
+struct sockaddr_storage;
+
+/**
+ * latch_route_source() - the address that a socket would send from
+ * @fd:  of an internet socket that is not bound to an address
+ * @to:  where to, of the family of @fd
+ * @ret: of that family, without a port
+ *
+ * Return: 0 or LATCH_ERR_SYSTEM
+ */
+int latch_route_source(int fd, const struct sockaddr *to, struct sockaddr_storage *ret) MUST_USE;
+
+/**
+ * latch_route_parse() - what the kernel says of a route
+ * @answer:      aligned for a struct nlmsghdr
+ * @len:         of @answer, in bytes; they may be anything
+ * @size:        4 for IPv4, 16 for IPv6
+ * @ret_address: @size bytes: the address to send from
+ * @ret_device:  out of which, or 0; not written when EPROTO is returned
+ *
+ * Return: 0; EADDRNOTAVAIL when no address is said; the errno that the kernel says; EPROTO
+ */
+int latch_route_parse(const void *answer, size_t len, size_t size, uint8_t ret_address[static 16],
+		      uint32_t *ret_device) MUST_USE;
+
 /* request */
 
 /* A request has at most these many entries. */

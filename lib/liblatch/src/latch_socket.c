@@ -103,44 +103,10 @@ static int local_end(int fd, union address *ret)
 
 /* connect */
 
-/* What a route depends on beside its destination. */
-static const struct { int level, name; } route_options[] = {
-	{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_BINDTOIFINDEX }, { IPPROTO_IP, IP_TOS },
-	{ IPPROTO_IP, IP_UNICAST_IF }, { IPPROTO_IPV6, IPV6_UNICAST_IF },
-	{ IPPROTO_IPV6, IPV6_ADDR_PREFERENCES },
-};
-
-/* Not every program may set all of these. Without one, the address may be another one of this
- * host's, and the latch is about that one. */
-static void copy_route_options(int from, int to)
-{
-	for (size_t i = 0; i < sizeof(route_options) / sizeof(route_options[0]); i++) {
-		int level = route_options[i].level, name = route_options[i].name, value;
-
-		if (get_option(from, level, name, &value) == 0 && value != 0)
-			(void)!setsockopt(to, level, name, &value, sizeof(value));
-	}
-}
-
-/* The address that the kernel would send from: it decides when a socket is connected, and to
- * connect a socket for datagrams sends nothing. */
-static int source_of(int fd, const union address *to, union address *ret)
-{
-	int probe = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r = LATCH_ERR_SYSTEM;
-
-	if (probe < 0)
-		return r;
-	copy_route_options(fd, probe);
-	if (connect(probe, &to->any, length_of(to)) == 0)
-		r = local_end(probe, ret);
-	close_quietly(probe);
-	return r;
-}
-
 /* Makes both local address and port definite. */
 static int bind_local_end(int fd, const union address *to, union address *local)
 {
+	struct sockaddr_storage source;
 	int level = IPPROTO_IP, off = 0, r;
 
 	if (!is_unspecified(local) && port_of(local) != 0)
@@ -149,9 +115,10 @@ static int bind_local_end(int fd, const union address *to, union address *local)
 	if (port_of(local) != 0)
 		return LATCH_ERR_NOT_CONNECTED;
 	if (is_unspecified(local)) {
-		r = source_of(fd, to, local);
+		r = latch_route_source(fd, &to->any, &source);
 		if (r != 0)
 			return r;
+		memcpy(local, &source, sizeof(*local));
 	}
 	set_port(local, 0);
 	/* It would put the choice of a port off until connect(). */
