@@ -9,6 +9,7 @@
 #	life_bed			bus, daemons, tools A and B, the capture
 #	life_starts			latch, connect, begin the transfer; its latch is LIFE_ID
 #	goes_on "SENTENCE" [SECONDS]	the transfer moves in both directions, its latch is ESTABLISHED
+#	stands_still "SENTENCE" CMD...	not a byte arrives at B; CMD prints how many packets B has dropped
 #	life_spi [HOST]			SPI of the newest SA that HOST (b) receives by
 #	changed "SENTENCE" SPI		the transfer comes to B under another SPI than this one
 #	life_ends [STATE...]		stop, compare counts and checksums; B's holder was told of these
@@ -64,9 +65,26 @@ life_starts() {
 
 goes_on() {
 	local ms=$((${2:-10} * 1000))
-	answers "$1: it goes on to B" ok B streamed "$LIFE" 20000 $ms
-	answers "$1: it goes on to A" ok A streamed "$LIFE" 20000 $ms
+	answers "$1: it goes on to B" "ok *" B streamed "$LIFE" 20000 $ms
+	answers "$1: it goes on to A" "ok *" A streamed "$LIFE" 20000 $ms
 	check_eq "$1: the latch is established" established "$(tool_get B "$LIFE" state)"
+}
+
+has_counted() {
+	local was=$1
+	shift
+	(($("$@") > was))
+}
+
+# What came before is read when a packet after it is dropped; from then on, until others are.
+stands_still() {
+	local sentence=$1 received
+	shift
+	wait_for 20 "$sentence: packets are dropped" has_counted "$("$@")" "$@"
+	tool_ask B streamed "$LIFE" 0 0 || fail "$sentence ($ANSWER)"
+	received=$ANSWER
+	wait_for 20 "$sentence: others are" has_counted "$("$@")" "$@"
+	answers "$sentence" "$received" B streamed "$LIFE" 0 0
 }
 
 # Pluto's numbers: of the newest child SA that is up.

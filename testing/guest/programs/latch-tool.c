@@ -39,7 +39,7 @@ static const char usage[] =
 	"  listen SOCK | accept LISTENER SOCK [MS] | rename SOCK NEW\n"
 	"  send SOCK COUNT WORD | recv SOCK MS\n"
 	"  stream SOCK (random bytes both ways from now on, see shared/stream.h)\n"
-	"  streamed SOCK BYTES MS (wait until it has received so many more)\n"
+	"  streamed SOCK BYTES MS (wait until it has received so many more; \"ok BYTES\" in all)\n"
 	"  stream-stop SOCK (send no more) | stream-end SOCK (of both directions)\n"
 	"  latch SOCK [WISH...] | latch-connect SOCK ADDRESS PORT [WISH...]\n"
 	"  latch-listen SOCK [WISH...] | latch-accept LISTENER SOCK [MS]\n"
@@ -470,7 +470,8 @@ static void cmd_streamed(char **argv)
 
 	if (stream != NULL &&
 	    has_streamed(stream, stream->received + strtoull(argv[2], NULL, 10), atoi(argv[3])))
-		answer("%s", stream->is_over ? "error EPIPE it is over" : "ok");
+		answer("%s %llu", stream->is_over ? "error EPIPE it is over" : "ok",
+		       (unsigned long long)stream->received);
 }
 
 static void cmd_stream_stop(char **argv)
