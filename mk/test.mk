@@ -10,7 +10,7 @@ KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,error siphash table ts ts_
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 
-.PHONY: quick check check-full soak demo guest guest-kernel unit lint clang
+.PHONY: quick check check-full soak demo guest guest-kernel unit lint clang conformance
 quick: all	## build, lint, unit tests under sanitizers: no guest, at most 3 minutes
 	+@testing/tier quick
 
@@ -39,6 +39,9 @@ clang: $(DAEMON_CLANG)	## the daemon once more, with clang
 
 lint: $(DAEMON)	## the rules of this tree
 	@testing/lint/run
+
+conformance:	## write testing/conformance.md: which test shows which requirement of the RFC
+	@testing/conformance write
 
 $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)

@@ -167,7 +167,7 @@ static void a_client_that_leaves_the_bus_loses_its_session(void **state)
 	end(&scene);
 }
 
-static void when_a_session_is_closed_its_latches_belong_to_their_sockets(void **state)
+static void when_a_session_is_closed_its_latches_belong_to_their_sockets_L8(void **state)
 {
 	struct scene scene = play();
 
@@ -295,14 +295,14 @@ static void the_uid_is_the_bus_s_word_and_the_administrator_sees_all(void **stat
 	end(&scene);
 }
 
-static void an_administrator_breaks_a_latch_for_good(void **state)
+static void an_administrator_breaks_a_latch_for_good_K62(void **state)
 {
 	DBusConnection *admin;
 	struct scene scene;
 	json_t *alert;
 
 	(void)state;
-	NEEDS_ROOT("an_administrator_breaks_a_latch_for_good");
+	NEEDS_ROOT("an_administrator_breaks_a_latch_for_good_K62");
 	scene = play();
 	admin = client_new();
 	expect_done(admin, call_new("Break", "ts", scene.id, "audit\n\xc2\x9b!"));
@@ -321,13 +321,13 @@ static void an_administrator_breaks_a_latch_for_good(void **state)
 	end(&scene);
 }
 
-static void an_administrator_closes_a_latch(void **state)
+static void an_administrator_closes_a_latch_K23(void **state)
 {
 	struct scene scene;
 	json_t *alert;
 
 	(void)state;
-	NEEDS_ROOT("an_administrator_closes_a_latch");
+	NEEDS_ROOT("an_administrator_closes_a_latch_K23");
 	scene = play();
 	expect_done(scene.client, call_new("Close", "ts", scene.id, ""));
 	alert = record_now(scene.session);
@@ -369,12 +369,12 @@ int main(void)
 		TEST(after_a_session_was_closed_another_can_be_opened),
 		TEST(a_client_that_writes_to_its_session_loses_it),
 		TEST(a_client_that_leaves_the_bus_loses_its_session),
-		TEST(when_a_session_is_closed_its_latches_belong_to_their_sockets),
+		TEST(when_a_session_is_closed_its_latches_belong_to_their_sockets_L8),
 		TEST(the_sessions_of_a_user_are_limited),
 		TEST(latches_of_others_do_not_exist),
 		TEST(the_uid_is_the_bus_s_word_and_the_administrator_sees_all),
-		TEST(an_administrator_breaks_a_latch_for_good),
-		TEST(an_administrator_closes_a_latch),
+		TEST(an_administrator_breaks_a_latch_for_good_K62),
+		TEST(an_administrator_closes_a_latch_K23),
 		TEST(a_reason_that_is_too_long_is_refused),
 	};
 

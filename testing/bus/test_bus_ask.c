@@ -26,7 +26,7 @@ static uint64_t find(DBusConnection *client, const struct entry *flow)
 	return id;
 }
 
-static void find_knows_connections_and_listeners_by_their_tuple(void **state)
+static void find_knows_connections_and_listeners_by_their_tuple_L16(void **state)
 {
 	struct scene scene = play();
 	int fd = listener(AF_INET, false), wild = listener(AF_INET6, false);
@@ -143,7 +143,7 @@ static void a_released_latch_stays_guarded_until_its_socket_is_gone(void **state
 	end(&scene);
 }
 
-static void an_unprotected_flow_leaves_the_guard_at_once(void **state)
+static void an_unprotected_flow_leaves_the_guard_at_once_L1(void **state)
 {
 	struct scene scene = play();
 
@@ -272,11 +272,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(find_knows_connections_and_listeners_by_their_tuple),
+		TEST(find_knows_connections_and_listeners_by_their_tuple_L16),
 		TEST(find_refuses_what_is_not_there_and_what_is_no_flow),
 		TEST(ids_that_nobody_has_are_not_found),
 		TEST(a_released_latch_stays_guarded_until_its_socket_is_gone),
-		TEST(an_unprotected_flow_leaves_the_guard_at_once),
+		TEST(an_unprotected_flow_leaves_the_guard_at_once_L1),
 		TEST(unprotect_is_forbidden_unless_latch_conf_allows_it),
 		TEST(list_goes_page_by_page_to_the_end),
 		TEST(list_filters_by_state_and_kind),

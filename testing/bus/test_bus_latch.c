@@ -50,7 +50,7 @@ static void latch_binds_a_connection_to_its_peer(void **state)
 	end(&scene);
 }
 
-static void latch_answers_what_inquire_answers(void **state)
+static void latch_answers_what_inquire_answers_K6_L16(void **state)
 {
 	DBusConnection *client = client_new();
 	int session = open_session(client, false), pair[2];
@@ -186,7 +186,7 @@ static void latch_says_who_is_in_conflict(void **state)
 	client_free(client);
 }
 
-static void a_latch_may_be_born_broken_and_the_alert_comes_first(void **state)
+static void a_latch_may_be_born_broken_and_the_alert_comes_first_T3(void **state)
 {
 	const struct entry request[] = { E_B("may_be_broken", 1), E_END };
 	DBusConnection *client = client_new();
@@ -216,7 +216,7 @@ static void a_latch_may_be_born_broken_and_the_alert_comes_first(void **state)
 	client_free(client);
 }
 
-static void what_is_required_is_looked_at(void **state)
+static void what_is_required_is_looked_at_K10(void **state)
 {
 	const struct entry strong[] = { E_Q("min_key_bits", 512), E_END };
 	const struct entry tunnel[] = { E_S("mode", "tunnel"), E_END };
@@ -432,13 +432,13 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(latch_binds_a_connection_to_its_peer),
-		TEST(latch_answers_what_inquire_answers),
+		TEST(latch_answers_what_inquire_answers_K6_L16),
 		TEST(latch_refuses_by_name),
 		TEST(latch_refuses_sockets_that_are_not_connected_or_no_sockets),
 		TEST(latch_needs_a_session),
 		TEST(latch_says_who_is_in_conflict),
-		TEST(a_latch_may_be_born_broken_and_the_alert_comes_first),
-		TEST(what_is_required_is_looked_at),
+		TEST(a_latch_may_be_born_broken_and_the_alert_comes_first_T3),
+		TEST(what_is_required_is_looked_at_K10),
 		TEST(a_late_latch_is_made_on_request_and_says_so),
 		TEST(a_bound_socket_is_latched_before_it_connects),
 		TEST(the_latches_of_a_user_are_limited),

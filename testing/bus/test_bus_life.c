@@ -39,7 +39,7 @@ static uint64_t now_ns(void)
 
 /* Telling */
 
-static void the_owner_has_the_alert_before_the_conflicting_sa_is_accepted(void **state)
+static void the_owner_has_the_alert_before_the_conflicting_sa_is_accepted_K34_K59_L7(void **state)
 {
 	struct scene scene = play();
 	uint64_t before = now_ns();
@@ -112,7 +112,7 @@ static void records_say_what_inquire_says(void **state)
 	end(&scene);
 }
 
-static void alerts_go_to_the_owner_alone_and_changes_to_who_watches(void **state)
+static void alerts_go_to_the_owner_alone_and_changes_to_who_watches_L17(void **state)
 {
 	DBusConnection *watching = client_new(), *idle = client_new();
 	int watch = open_session(watching, true), other = open_session(idle, false);
@@ -425,9 +425,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(the_owner_has_the_alert_before_the_conflicting_sa_is_accepted),
+		TEST(the_owner_has_the_alert_before_the_conflicting_sa_is_accepted_K34_K59_L7),
 		TEST(records_say_what_inquire_says),
-		TEST(alerts_go_to_the_owner_alone_and_changes_to_who_watches),
+		TEST(alerts_go_to_the_owner_alone_and_changes_to_who_watches_L17),
 		TEST(who_owns_and_watches_is_told_once),
 		TEST(a_session_that_is_full_is_closed_and_that_is_the_alert),
 		TEST(who_merely_watches_too_slowly_is_told_lost_and_lives_on),

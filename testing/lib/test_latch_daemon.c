@@ -230,7 +230,7 @@ static void a_latched_connection_is_told_of_its_break_over_tcp(void **state)
 	connects_and_is_told_of_the_break(SOCK_STREAM, "tcp");
 }
 
-static void a_latched_connection_is_told_of_its_break_over_udp(void **state)
+static void a_latched_connection_is_told_of_its_break_over_udp_U5_U7(void **state)
 {
 	(void)state;
 	connects_and_is_told_of_the_break(SOCK_DGRAM, "udp");
@@ -250,7 +250,7 @@ static void listens_as(int type, uint64_t ret_ids[2], int *ret_fd, struct sockad
 }
 
 /* T1, T4, T5, K24 */
-static void an_accepted_connection_has_a_latch_established_or_broken(void **state)
+static void an_accepted_connection_has_a_latch_established_or_broken_U2(void **state)
 {
 	struct alert alert = { .nr = 0 };
 	struct sockaddr_in at;
@@ -284,7 +284,7 @@ static void an_accepted_connection_has_a_latch_established_or_broken(void **stat
 }
 
 /* U5 at a listener: the server connects a second socket, and latches that. */
-static void a_datagram_server_latches_a_socket_for_each_peer(void **state)
+static void a_datagram_server_latches_a_socket_for_each_peer_U5(void **state)
 {
 	struct sockaddr_in at, from;
 	uint64_t ids[2], id;
@@ -464,7 +464,7 @@ static void who_does_not_wait_is_told_by_the_session(void **state)
 	close(server);
 }
 
-static void every_refusal_has_its_name_and_leaves_no_latch(void **state)
+static void every_refusal_has_its_name_and_leaves_no_latch_K42(void **state)
 {
 	static const struct { const char *lie, *back; int error; } t[] = {
 		{ "fact mptcp yes", "fact mptcp no", LATCH_ERR_MPTCP },
@@ -497,7 +497,7 @@ static void every_refusal_has_its_name_and_leaves_no_latch(void **state)
 	close(server);
 }
 
-static void a_request_is_met_or_refused(void **state)
+static void a_request_is_met_or_refused_K41(void **state)
 {
 	struct latch_request request = {
 		.size = sizeof(request), .protection = LATCH_INTEGRITY | LATCH_CONFIDENTIALITY,
@@ -684,17 +684,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_latched_connection_is_told_of_its_break_over_tcp),
-		TEST(a_latched_connection_is_told_of_its_break_over_udp),
-		TEST(an_accepted_connection_has_a_latch_established_or_broken),
-		TEST(a_datagram_server_latches_a_socket_for_each_peer),
+		TEST(a_latched_connection_is_told_of_its_break_over_udp_U5_U7),
+		TEST(an_accepted_connection_has_a_latch_established_or_broken_U2),
+		TEST(a_datagram_server_latches_a_socket_for_each_peer_U5),
 		TEST(a_dual_stack_listener_has_two_latches),
 		TEST(connect_waits_for_the_SA_and_connects_when_it_is_up_K25),
 		TEST(what_pluto_fails_with_is_told_and_prefer_goes_on_K26_K42),
 		TEST(a_wait_ends_as_it_was_told_K26),
 		TEST(prefer_does_not_get_around_a_conflict_or_the_policy_K42),
 		TEST(who_does_not_wait_is_told_by_the_session),
-		TEST(every_refusal_has_its_name_and_leaves_no_latch),
-		TEST(a_request_is_met_or_refused),
+		TEST(every_refusal_has_its_name_and_leaves_no_latch_K42),
+		TEST(a_request_is_met_or_refused_K41),
 		TEST(a_used_socket_is_latched_late_or_not_at_all),
 		TEST(letting_go_knows_whose_latch_it_is_and_in_which_state),
 		TEST(list_shows_every_latch_once_in_the_order_of_ids),

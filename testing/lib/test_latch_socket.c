@@ -185,7 +185,7 @@ static void connects(const char *server, const char *client, const char *source,
 	close(listener);
 }
 
-static void connect_binds_to_the_route_and_latches_before_it_connects(void **state)
+static void connect_binds_to_the_route_and_latches_before_it_connects_K41_U3(void **state)
 {
 	(void)state;
 	connects("127.0.0.1", NULL, "127.0.0.1", SOCK_STREAM);
@@ -316,7 +316,7 @@ static void connect_that_fails_releases_and_keeps_errno(void **state)
 	close(fd);
 }
 
-static void without_a_latch_nothing_is_sent(void **state)
+static void without_a_latch_nothing_is_sent_K42(void **state)
 {
 	union end to, peer;
 	int listener = serve_at("127.0.0.1", SOCK_STREAM, &to);
@@ -592,7 +592,7 @@ static void datagrams_from_before_the_latch_are_not_the_peers(void **state)
 
 /* listen and accept */
 
-static void listen_latches_first_and_listens_then(void **state)
+static void listen_latches_first_and_listens_then_K40_U1(void **state)
 {
 	union end at = make_end("127.0.0.1", 0);
 	int fd = new_socket(AF_INET, SOCK_STREAM), on = 0;
@@ -707,7 +707,7 @@ static void listen_refuses_what_is_for_one_connection(void **state)
 	close(fd);
 }
 
-static void accept_latches_the_connection_and_closes_it_otherwise(void **state)
+static void accept_latches_the_connection_and_closes_it_otherwise_L18(void **state)
 {
 	union end at;
 	int listener = serve_at("127.0.0.1", SOCK_STREAM | SOCK_NONBLOCK, &at);
@@ -839,14 +839,14 @@ static void find_refuses_what_is_no_internet_socket(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(connect_binds_to_the_route_and_latches_before_it_connects),
+		TEST(connect_binds_to_the_route_and_latches_before_it_connects_K41_U3),
 		TEST(connect_speaks_ip6_and_the_ip4_of_ip6),
 		TEST(connect_asks_for_the_route_of_this_socket),
 		TEST(connect_keeps_what_is_bound),
 		TEST(connect_wants_a_port_now_though_the_socket_puts_it_off),
 		TEST(connect_cannot_narrow_a_port_that_is_bound_on_every_address),
 		TEST(connect_that_fails_releases_and_keeps_errno),
-		TEST(without_a_latch_nothing_is_sent),
+		TEST(without_a_latch_nothing_is_sent_K42),
 		TEST(prefer_goes_on_without_protection_and_says_why_and_no_further_K42),
 		TEST(prefer_says_nothing_to_the_daemon_and_latches_when_it_can_K42),
 		TEST(prefer_without_a_daemon_sends_nothing),
@@ -855,12 +855,12 @@ int main(void)
 		TEST(connect_of_a_socket_that_does_not_block_is_under_way),
 		TEST(connect_refuses_what_is_no_place_to_connect_to),
 		TEST(datagrams_from_before_the_latch_are_not_the_peers),
-		TEST(listen_latches_first_and_listens_then),
+		TEST(listen_latches_first_and_listens_then_K40_U1),
 		TEST(listen_knows_two_latches_of_a_dual_stack_and_no_other_number),
 		TEST(a_listener_and_a_connection_hand_the_request_on_K40_K41),
 		TEST(listen_that_fails_releases_every_latch_and_keeps_errno),
 		TEST(listen_refuses_what_is_for_one_connection),
-		TEST(accept_latches_the_connection_and_closes_it_otherwise),
+		TEST(accept_latches_the_connection_and_closes_it_otherwise_L18),
 		TEST(two_hundred_failing_connects_leak_no_descriptor),
 		TEST(find_names_the_tuple_of_the_socket),
 		TEST(find_speaks_ip6_and_calls_mapped_addresses_ip4),

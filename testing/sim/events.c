@@ -82,11 +82,11 @@ static void check_victims(const struct host *host, const struct victim victims[N
 		    pl_engine_inquire(host->engine, NULL, victims[flow].id, &latch) != 0)
 			continue;
 		if (latch->state == PL_STATE_ESTABLISHED)
-			fail("latch %llu: a conflicting SA is accepted",
+			fail("latch %llu: a conflicting SA is accepted (K30 K33)",
 			     (unsigned long long)latch->id);
 		if (latch->owner.kind == PL_OWNER_SESSION &&
 		    host->memory[latch->id].alerts == victims[flow].alerts)
-			fail("latch %llu: a conflicting SA is accepted before its owner is told",
+			fail("latch %llu: a conflicting SA is up before its owner knows (K34)",
 			     (unsigned long long)latch->id);
 	}
 }

@@ -238,7 +238,7 @@ static enum pl_told op_alert(void *ctx, const struct pl_owner *owner,
 
 	if (stops(alert->to) && flow < NR_FLOWS && guard_has_pins(host, &alert->tuple) &&
 	    !host->unblocked[flow] && !host->is_lost)
-		fail("latch %llu: told before it was blocked", (unsigned long long)alert->id);
+		fail("latch %llu: told before it was blocked (K51)", (unsigned long long)alert->id);
 	if (alert->id < NR_IDS)
 		host->memory[alert->id].alerts++;
 	for (unsigned i = 0; i < NR_SESSIONS; i++) {

@@ -74,11 +74,11 @@ static void check_memory(struct host *host, const struct pl_latch *latch)
 	unsigned suite = latch->params.suites[0].key_bits == 256 ? 0 : 1;
 
 	if (memory->is_dead && latch->state == PL_STATE_ESTABLISHED)
-		fail("latch %llu rose from the dead", (unsigned long long)latch->id);
+		fail("latch %llu rose from the dead (K19 K62)", (unsigned long long)latch->id);
 	if (latch->params.peer.identity == NULL)
 		return;
 	if (memory->is_known && (memory->who != who || memory->suite != suite))
-		fail("latch %llu: its parameters changed", (unsigned long long)latch->id);
+		fail("latch %llu: its parameters changed (K14 L4)", (unsigned long long)latch->id);
 	if (latch->state != PL_STATE_LARVAL) {
 		memory->is_known = true;
 		memory->who = (uint8_t)who;
@@ -96,10 +96,10 @@ static void check_packets(const struct host *host, const struct pl_latch *latch)
 	if (host->is_lost || latch->state == PL_STATE_CLOSED_GONE)
 		return;
 	if (!guard_holds(host, PL_GUARD_FLOW, &latch->tuple, PL_DIR_NONE, 0))
-		fail("latch %llu is %s, and its packets pass in clear",
+		fail("latch %llu is %s, and its packets pass in clear (K4 K5)",
 		     (unsigned long long)latch->id, pl_state_name(latch->state));
 	if (!is_up && guard_has_pins(host, &latch->tuple) && !latch->is_unsure)
-		fail("latch %llu is %s and pinned", (unsigned long long)latch->id,
+		fail("latch %llu is %s and pinned (K45 K46 L25)", (unsigned long long)latch->id,
 		     pl_state_name(latch->state));
 	for (unsigned i = 0; is_up && i < NR_SAS; i++) {
 		const struct sa *sa = &sim.sas[i];
@@ -112,7 +112,7 @@ static void check_packets(const struct host *host, const struct pl_latch *latch)
 						  sa->reqid[host->at]);
 
 			if (passes && differs(&host->memory[latch->id], sa, host->at))
-				fail("latch %llu: packets of another SA pass",
+				fail("latch %llu: packets of another SA pass (K4 K5)",
 				     (unsigned long long)latch->id);
 			if (!passes && latch->state == PL_STATE_ESTABLISHED)
 				fail("latch %llu: its own SA's packets do not pass",
@@ -144,10 +144,10 @@ static void check_births(const struct host *host, const struct pl_latch *listene
 				continue;
 			is_found = true;
 			if (is_weak(listener, bits_of(sa)))
-				fail("a connection may begin under a weak SA");
+				fail("a connection may begin under a weak SA (K40)");
 		}
 		if (!is_found || !is_taking || item->pin.direction != PL_DIR_IN)
-			fail("a connection may begin, and under no SA");
+			fail("a connection may begin, and under no SA (K3 K40)");
 	}
 	for (unsigned i = 0; i < NR_SAS && is_calm && is_taking; i++) {
 		const struct sa *sa = &sim.sas[i];
@@ -175,7 +175,7 @@ static void check_debts(struct host *host)
 			host->owes[flow] = false;
 		if (host->owes[flow] && !host->is_lost &&
 		    !guard_holds(host, PL_GUARD_FLOW, &tuple, PL_DIR_NONE, 0))
-			fail("flow %u was latched, and is not guarded any more", flow);
+			fail("flow %u was latched, and is not guarded any more (K43)", flow);
 	}
 }
 
@@ -197,14 +197,14 @@ static bool is_mendable(const struct pl_latch *latch)
 static void check_state(const struct host *host, const struct pl_latch *latch, bool is_calm)
 {
 	if (latch->state == PL_STATE_ESTABLISHED && is_in_conflict(host, latch))
-		fail("latch %llu is ESTABLISHED in spite of a conflict",
+		fail("latch %llu is ESTABLISHED in spite of a conflict (K30 K31)",
 		     (unsigned long long)latch->id);
 	if (latch->state == PL_STATE_ESTABLISHED &&
 	    is_weak(latch, latch->params.suites[0].key_bits))
 		fail("latch %llu is ESTABLISHED and weak", (unsigned long long)latch->id);
 	if (is_calm && latch->state == PL_STATE_BROKEN && is_mendable(latch) &&
 	    !is_in_conflict(host, latch))
-		fail("latch %llu is BROKEN (%s: %s%s) without a conflict",
+		fail("latch %llu is BROKEN (%s: %s%s) without a conflict (T9 L10)",
 		     (unsigned long long)latch->id, pl_event_name(latch->cause),
 		     latch->reason == NULL ? "" : latch->reason,
 		     latch->is_unsure ? ", unsure" : "");
@@ -225,7 +225,7 @@ static void check_host(struct host *host, bool is_calm)
 			continue;
 		}
 		if (++of_flow[flow_at(host, &latch->tuple)] > 1)
-			fail("two latches of one flow");
+			fail("two latches of one flow (K29)");
 		check_memory(host, latch);
 		check_state(host, latch, is_calm);
 		check_packets(host, latch);

@@ -77,7 +77,7 @@ static struct pl_fact child_of(struct pl_identity *identity)
 	return fact;
 }
 
-static void each_single_difference_alone_is_a_conflict_K31(void **state)
+static void each_single_difference_alone_is_a_conflict_K31_L6(void **state)
 {
 	struct pl_identity *b = somebody("B", "ca", "key", PL_AUTH_SIGNATURE, "A");
 	struct {
@@ -304,7 +304,7 @@ static void a_renewed_key_is_the_same_peer_only_with_peer_match_id(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_single_difference_alone_is_a_conflict_K31),
+		cmocka_unit_test(each_single_difference_alone_is_a_conflict_K31_L6),
 		cmocka_unit_test(a_listener_conflicts_with_no_sa_K31),
 		cmocka_unit_test(the_reason_names_both_peers_and_quotes_what_they_chose),
 		cmocka_unit_test(a_latch_is_born_only_without_conflicting_sas_K31_L15),

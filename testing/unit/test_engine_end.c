@@ -260,7 +260,7 @@ static void a_socket_that_ended_ends_its_latches_whatever_its_tuple_was_K43(void
 	pl_engine_socket_gone(fake.engine, 4711);
 }
 
-static void a_conflict_stops_what_was_released_and_T11_ends_what_is_broken(void **state)
+static void a_conflict_stops_what_was_released_and_what_is_broken_may_end_T11(void **state)
 {
 	uint64_t lingering = established(5000), broken = established(5001);
 
@@ -321,7 +321,7 @@ static void the_end_of_a_session_frees_no_flow(void **state)
 	assert_in_force();
 }
 
-static void an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48(void **state)
+static void an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48_L9(void **state)
 {
 	uint64_t told = established(5000), untold = established(5001);
 
@@ -399,12 +399,12 @@ int main(void)
 		TEST(a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43),
 		TEST(a_socket_that_ended_is_looked_for_until_TIME_WAIT_has_ended_too_K43),
 		TEST(a_socket_that_ended_ends_its_latches_whatever_its_tuple_was_K43),
-		TEST(a_conflict_stops_what_was_released_and_T11_ends_what_is_broken),
+		TEST(a_conflict_stops_what_was_released_and_what_is_broken_may_end_T11),
 		TEST(a_failed_attempt_leaves_a_released_flow_as_it_was),
 		TEST(the_end_of_a_session_frees_no_flow),
 		TEST(the_heir_of_a_guarded_flow_never_sets_it_free_K43),
 		TEST(a_birth_that_the_guard_refused_is_mended_by_a_tick),
-		TEST(an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48),
+		TEST(an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48_L9),
 	};
 #undef TEST
 

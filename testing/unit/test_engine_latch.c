@@ -57,7 +57,7 @@ static void no_latch_is_made_while_SAs_conflict_K31(void **state)
 	assert_in_force();
 }
 
-static void a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34(void **state)
+static void a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34_K30_L3(void **state)
 {
 	uint64_t id = established(5000);
 
@@ -74,7 +74,7 @@ static void a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34(void *
 	assert_in_force();
 }
 
-static void a_UDP_socket_is_never_reset_it_would_hear_anybody_K49(void **state)
+static void a_UDP_socket_is_never_reset_it_would_hear_anybody_K49_U8(void **state)
 {
 	struct pl_engine_ask ask = ask_for(flow(5000));
 	struct pl_conflict_report report;
@@ -124,7 +124,7 @@ static void the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block(void **state
 	assert_in_force();
 }
 
-static void the_end_of_all_conflicts_restores_T9(void **state)
+static void the_end_of_all_conflicts_restores_T9_L10(void **state)
 {
 	uint64_t id = established(5000);
 
@@ -194,7 +194,7 @@ static void routes_are_left_alone_by_a_restoration_that_failed_T9(void **state)
 	assert_in_force();
 }
 
-static void in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA(void **state)
+static void in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA_L5(void **state)
 {
 	uint64_t id = established(5000);
 
@@ -402,7 +402,7 @@ static struct pl_fact ike_end(struct pl_identity *identity, enum pl_exchange pen
 	};
 }
 
-static void silence_to_are_you_there_ends_the_peers_latches_for_good_K19(void **state)
+static void silence_to_are_you_there_ends_the_peers_latches_for_good_K19_T8_L29(void **state)
 {
 	struct pl_fact lost_c = ike_end(who_c, PL_EXCHANGE_LIVENESS);
 	struct pl_fact lost_b = ike_end(who_b, PL_EXCHANGE_LIVENESS);
@@ -422,7 +422,7 @@ static void silence_to_are_you_there_ends_the_peers_latches_for_good_K19(void **
 	assert_in_force();
 }
 
-static void lineage_follows_a_rekey_and_not_a_new_authentication(void **state)
+static void lineage_follows_a_rekey_and_not_a_new_authentication_L5(void **state)
 {
 	struct pl_fact up = { .kind = PL_FACT_IKE_UP, .ike = 2000, .u.ike = { .rekeys = 1001 } };
 	struct pl_identity_data nobody = {
@@ -760,15 +760,15 @@ int main(void)
 		TEST(a_connection_is_guarded_before_it_is_pinned_T2_K2_K3),
 		TEST(without_an_SA_there_is_no_latch_and_the_flow_is_free_again),
 		TEST(no_latch_is_made_while_SAs_conflict_K31),
-		TEST(a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34),
-		TEST(a_UDP_socket_is_never_reset_it_would_hear_anybody_K49),
+		TEST(a_conflicting_SA_is_accepted_after_the_owner_knows_T6_K33_K34_K30_L3),
+		TEST(a_UDP_socket_is_never_reset_it_would_hear_anybody_K49_U8),
 		TEST(a_broken_latch_has_no_pin_in_either_direction_K45_K46),
 		TEST(the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block),
-		TEST(the_end_of_all_conflicts_restores_T9),
+		TEST(the_end_of_all_conflicts_restores_T9_L10),
 		TEST(routes_are_forgotten_once_for_all_that_an_event_restores_T9),
 		TEST(a_latch_is_restored_also_when_routes_are_not_forgotten_T9),
 		TEST(routes_are_left_alone_by_a_restoration_that_failed_T9),
-		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA),
+		TEST(in_a_rekey_the_new_pin_comes_first_and_the_old_goes_with_the_last_SA_L5),
 		TEST(the_path_is_that_of_the_newest_SA_that_carries_K8_K9),
 		TEST(an_SA_that_is_not_up_yet_has_no_path_of_a_latch_K9),
 		TEST(an_SA_that_stands_beside_is_not_the_path_K9),
@@ -778,8 +778,8 @@ int main(void)
 		TEST(a_deleted_connection_breaks_what_has_no_policy_left_K37),
 		TEST(a_deleted_template_may_have_covered_anything_K37),
 		TEST(a_flush_breaks_everything),
-		TEST(silence_to_are_you_there_ends_the_peers_latches_for_good_K19),
-		TEST(lineage_follows_a_rekey_and_not_a_new_authentication),
+		TEST(silence_to_are_you_there_ends_the_peers_latches_for_good_K19_T8_L29),
+		TEST(lineage_follows_a_rekey_and_not_a_new_authentication_L5),
 		TEST(listen_is_guarded_and_accept_takes_the_reqid_of_the_birth_T1_T4_K24),
 		TEST(a_doubtful_birth_is_BROKEN_and_its_holder_knows_T5),
 		TEST(the_kernel_gets_only_SAs_that_were_judged),

@@ -287,7 +287,7 @@ static void an_accepted_socket_is_BROKEN_when_two_peers_carried_it_T5(void **sta
 	assert_in_force();
 }
 
-static void who_presents_may_ask_for_more_than_the_listener_and_not_for_less(void **state)
+static void who_presents_may_ask_for_more_than_the_listener_and_not_for_less_K40(void **state)
 {
 	struct pl_engine_ask ask = nobody_asks();
 	uint64_t id;
@@ -455,7 +455,7 @@ int main(void)
 		TEST(an_accepted_socket_that_changed_stays_guarded_and_pinned_until_it_is_gone_K43),
 		TEST(what_was_guarded_before_a_socket_changed_is_guarded_after_it_K43),
 		TEST(a_listener_of_which_one_half_fails_leaves_guarded_what_was_guarded_K43),
-		TEST(who_presents_may_ask_for_more_than_the_listener_and_not_for_less),
+		TEST(who_presents_may_ask_for_more_than_the_listener_and_not_for_less_K40),
 		TEST(latch_conf_forbids_and_demands_K11),
 		TEST(an_owner_ends_the_protection_only_where_latch_conf_lets_him),
 		TEST(a_look_that_fails_is_no_latch),

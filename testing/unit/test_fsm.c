@@ -115,7 +115,7 @@ static void effects_text(unsigned effects, char *ret, size_t size)
 	}
 }
 
-static void every_step_is_the_one_written_down_and_every_other_is_refused(void **state)
+static void every_step_is_the_one_written_down_and_every_other_is_refused_L11(void **state)
 {
 	(void)state;
 	for (int s = 0; s < PL_STATE_ROOF; s++) {
@@ -303,7 +303,7 @@ static void people_see_five_states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_step_is_the_one_written_down_and_every_other_is_refused),
+		cmocka_unit_test(every_step_is_the_one_written_down_and_every_other_is_refused_L11),
 		cmocka_unit_test(what_is_no_state_or_event_is_refused),
 		cmocka_unit_test(no_edge_breaks_an_invariant_K19_K34_K45_K46_K51_T13),
 		cmocka_unit_test(a_dead_peer_never_leads_back_to_established_K19),

@@ -297,7 +297,7 @@ static void requirements_are_met_by_every_suite_or_not_K11(void **state)
 
 #define SIG PL_AUTH_SIGNATURE
 
-static void who_is_the_same_peer_is_decided_by_what_was_proved(void **state)
+static void who_is_the_same_peer_is_decided_by_what_was_proved_L27(void **state)
 {
 	struct pl_identity_end me = end("me", SIG, "mycert", "ca", "mykey");
 	struct pl_identity_end b = end("B", SIG, "cert", "ca", "key");
@@ -514,7 +514,7 @@ int main(void)
 		cmocka_unit_test(a_suite_of_a_wide_latch_is_no_difference_K22),
 		cmocka_unit_test(a_set_of_suites_is_bounded_and_does_not_depend_on_the_order),
 		cmocka_unit_test(requirements_are_met_by_every_suite_or_not_K11),
-		cmocka_unit_test(who_is_the_same_peer_is_decided_by_what_was_proved),
+		cmocka_unit_test(who_is_the_same_peer_is_decided_by_what_was_proved_L27),
 		cmocka_unit_test(a_psk_peer_is_the_same_only_where_the_connection_fixes_the_id),
 		cmocka_unit_test(the_local_end_and_the_encoding_of_ids_count_too_K1),
 		cmocka_unit_test(differences_have_stable_names),

@@ -43,7 +43,7 @@ breaks() {
 	id=$(tool_get B "$name" id)
 	conflict "$1"
 	tool_hears "$name: the holder is told" B "$id" broken
-	check_eq "$name: what happened" "established conflict-sa" \
+	check_eq "$name: what happened (L7 L10)" "established conflict-sa" \
 		"$(tool_alert B "$id" broken from) $(tool_alert B "$id" broken cause)"
 	reason=$(tool_alert B "$id" broken reason)
 	check "$name: the reason names A" like "*CN=a.test*" "$reason"
@@ -54,8 +54,8 @@ breaks() {
 	heard=$(tool_alert B "$id" broken heard_ns)
 	mapfile -t times <<<"$(c_sa_times)"
 	echo "blocked $blocked sent $sent heard $heard newsa ${times[0]} add ${times[1]}"
-	check_gt "$name: the kernel took the alert after it had blocked" "$blocked" "$sent"
-	check_gt "$name: only then the daemon turned to C's SA" "$sent" "${times[1]}"
+	check_gt "$name: the kernel took the alert after it had blocked (K34 K51)" "$blocked" "$sent"
+	check_gt "$name: only then the daemon turned to C's SA (K33 K34 T6)" "$sent" "${times[1]}"
 	check_gt "$name: its netlink message is later than the block" "$blocked" "${times[0]}"
 	{
 		echo "$name.blocked_before_newsa_us=$(((times[0] - blocked) / 1000))"
@@ -70,20 +70,20 @@ stays_shut() {
 	if [[ $1 == udp ]]; then
 		answers "$name: send() fails" "error EPERM *" B send "$name" 1 broken
 	else
-		answers "$name: TCP waits with what it should send" "ok 8" B send "$name" 1 waiting.
+		answers "$name: TCP waits with what it should send (K47)" "ok 8" B send "$name" 1 waiting.
 	fi
-	is_mute "$name: nothing of A arrives" A "$name" B "$name"
+	is_mute "$name: nothing of A arrives (K46 L25)" A "$name" B "$name"
 	c_sends "$1"
-	answers "$name: nothing of C arrives" "ok nothing" B recv "$name" 0
+	answers "$name: nothing of C arrives (K5)" "ok nothing" B recv "$name" 0
 	answers "$name: nothing arrived at A" "ok nothing" A recv "$name" 0
-	check_eq "$name: nothing came to C by its SA" 0 "$(esp_packets c in)"
+	check_eq "$name: nothing came to C by its SA (K4 K45 L25)" 0 "$(esp_packets c in)"
 }
 
 mends() {
 	local name=$1$FAMILY id
 	id=$(tool_get B "$name" id)
 	check "$name: C gives up its SA" ike_down c "$name"
-	answers "$name: established again" "ok established" B wait "$name" established 10000
+	answers "$name: established again (T9)" "ok established" B wait "$name" established 10000
 	tool_hears "$name: the holder is told" B "$id" established
 	if [[ $1 == tcp ]]; then
 		answers "$name: TCP sends what waited" "ok data waiting." A recv "$name" 15000

@@ -25,13 +25,13 @@ again_and_again() {
 	wait_for 15 "$AGAIN has begun anew" file_has "$(ike_log "$AGAIN")" \
 		"initiate reauthentication of IKE SA"
 	wait_for 15 "the peer is authenticated anew" is_authenticated "$was"
-	changed "after it" "$spi"
+	changed "after it (L5)" "$spi"
 
 	spi=$(life_spi)
 	check "$AGAIN deletes all it has" ike_down "$AGAIN" "$conn"
 	check_eq "that is no end of the latch" established "$(tool_get B "$LIFE" state)"
 	check "and comes back" ike_up "$AGAIN" "$conn"
-	changed "after that" "$spi"
+	changed "after that (L5)" "$spi"
 	life_ends
 	life_wire "in all of it" 3
 }
