@@ -15,7 +15,7 @@
  *   born TUPLE|any REQID        the guard saw the first packet under this reqid; 0 forgets
  *   used yes|no                 sockets have received bytes already
  *   fact NAME yes|no            of every socket: mptcp, translated, netns, source-routed,
- *                               encapsulated, virtual, peer-local, internet
+ *                               encapsulated, virtual, peer-local, elsewhere, internet
  *   changes yes|no              the second look at a socket finds another one
  *   guard yes|no                the guard refuses everything
  *   allow yes|no                what latch.conf says for every flow that no rule names
@@ -278,6 +278,7 @@ static void lie(struct pl_socket_facts *ret)
 	ret->is_encapsulated = host.lies.is_encapsulated;
 	ret->is_virtual = host.lies.is_virtual;
 	ret->is_peer_local = host.lies.is_peer_local;
+	ret->is_elsewhere = host.lies.is_elsewhere;
 	ret->has_received = ret->has_received || host.lies.has_received;
 	ret->cookie += host.changes ? host.looks : 0;
 }
@@ -577,6 +578,7 @@ static const char *set_fact(const char *name, bool value)
 		{ "source-routed", &host.lies.is_source_routed },
 		{ "encapsulated", &host.lies.is_encapsulated },
 		{ "virtual", &host.lies.is_virtual }, { "peer-local", &host.lies.is_peer_local },
+		{ "elsewhere", &host.lies.is_elsewhere },
 	};
 
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {

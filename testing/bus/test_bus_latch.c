@@ -409,6 +409,62 @@ static void an_accepted_connection_is_latched_to_who_sent_its_first_packet(void 
 	client_free(client);
 }
 
+/* U9, U10: a UDP socket that stays unconnected */
+
+#define TAG(how, local, remote) \
+	(const struct entry[]) { \
+		E_S("tag", how), E_S("local_address", local), E_S("remote_address", remote), \
+		E_Q("remote_port", 5353), E_END, \
+	}
+
+static uint64_t tag(DBusConnection *client, int fd, const struct entry *request)
+{
+	DBusMessage *reply = ask(client, call_new("Latch", "hd", fd, request));
+	uint64_t id = 0;
+
+	assert_string_equal(error_of(reply), "");
+	assert_true(dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT64, &id,
+					  DBUS_TYPE_INVALID));
+	dbus_message_unref(reply);
+	return id;
+}
+
+static void the_flows_of_a_datagram_socket_have_tags_U10(void **state)
+{
+	DBusConnection *client = client_new();
+	int session = open_session(client, false), fd = udp_bound();
+	uint64_t ids[2], id;
+
+	(void)state;
+	tell("sa add 1 b.test 101");
+	expect_error(client, call_new("Latch", "hd", fd, TAG("out", "192.0.2.1", "192.0.2.2")),
+		     "NotFound");
+	assert_int_equal(listen_on(client, fd, ids), 1);
+	expect_error(client, call_new("Latch", "hd", fd, TAG("in", "192.0.2.1", "192.0.2.2")),
+		     "NotFound");
+	expect_error(client, call_new("Latch", "hd", fd, TAG("in", "192.0.2.9", "192.0.2.2")),
+		     "WrongFlow");
+	tell("fact elsewhere yes");
+	expect_error(client, call_new("Latch", "hd", fd, TAG("in", "192.0.2.1", "192.0.2.2")),
+		     "WrongFlow");
+	tell("fact elsewhere no");
+	tell("born any 101");
+	id = tag(client, fd, TAG("in", "192.0.2.1", "192.0.2.2"));
+	assert_string_equal(inquire(client, id, "state"), "established");
+	assert_string_equal(inquire(client, id, "peer_id"), "b.test");
+	assert_string_equal(inquire(client, id, "local_address"), "192.0.2.1");
+	assert_string_equal(inquire(client, id, "remote_port"), "5353");
+	assert_int_equal(tag(client, fd, TAG("in", "192.0.2.1", "192.0.2.2")), id);
+	assert_int_not_equal(tag(client, fd, TAG("in", "192.0.2.1", "192.0.2.3")), id);
+	tell("born any 0");
+	assert_int_not_equal(tag(client, fd, TAG("out", "192.0.2.1", "192.0.2.4")), id);
+	tell("compare");
+	assert_string_equal(stage.line, "ok 0 0");
+	close(fd);
+	close(session);
+	client_free(client);
+}
+
 /* What peers choose */
 
 static void an_id_that_is_no_utf8_is_made_so(void **state)
@@ -444,6 +500,7 @@ int main(void)
 		TEST(the_latches_of_a_user_are_limited),
 		TEST(listen_gives_one_id_or_two_of_a_dual_stack_socket),
 		TEST(an_accepted_connection_is_latched_to_who_sent_its_first_packet),
+		TEST(the_flows_of_a_datagram_socket_have_tags_U10),
 		TEST(an_id_that_is_no_utf8_is_made_so),
 	};
 

@@ -38,6 +38,7 @@ static const char *text(struct input *input, char ret[static 65])
 		"remote_address", "remote_port", "late", "may_be_broken", "protocol",
 		"local_address", "local_port", "state", "kind", "tunnel", "reset", "tcp",
 		"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "broken", "listener", "integrity",
+		"tag", "in", "out",
 	};
 	uint8_t which = next(input);
 	size_t len = 0;

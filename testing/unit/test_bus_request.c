@@ -207,6 +207,48 @@ static void ends_that_do_not_fit_together_are_refused(void **state)
 	}
 }
 
+/* U9, U10 */
+static void a_tag_is_of_a_flow_whose_ends_fit_together(void **state)
+{
+	static const struct {
+		const char *tag, *local, *remote;
+		int want;
+	} rows[] = {
+		{ "in", NULL, "192.0.2.2", 0 },
+		{ "out", "192.0.2.1", "192.0.2.2", 0 },
+		{ "out", "2001:db8::1", "2001:db8::2", 0 },
+		{ "out", "192.0.2.1", "2001:db8::2", PL_E_MALFORMED },
+		{ "out", "192.0.2.1", NULL, PL_E_MALFORMED },
+		{ "in", NULL, NULL, PL_E_MALFORMED },
+		{ NULL, "192.0.2.1", "192.0.2.2", PL_E_MALFORMED },
+		{ NULL, "192.0.2.1", NULL, PL_E_MALFORMED },
+		{ "", NULL, "192.0.2.2", PL_E_UNSUPPORTED },
+		{ "both", NULL, "192.0.2.2", PL_E_UNSUPPORTED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		DBusMessageIter at, dict;
+		DBusMessage *message = dict_begin(&at, &dict);
+		struct pl_request r;
+
+		if (rows[i].tag != NULL)
+			append_entry(&dict, "tag", &(struct value) { "s", rows[i].tag, 0 });
+		if (rows[i].local != NULL)
+			append_entry(&dict, "local_address",
+				     &(struct value) { "s", rows[i].local, 0 });
+		if (rows[i].remote != NULL) {
+			append_entry(&dict, "remote_address",
+				     &(struct value) { "s", rows[i].remote, 0 });
+			append_entry(&dict, "remote_port", &(struct value) { "q", NULL, 1 });
+		}
+		dbus_message_iter_close_container(&at, &dict);
+		assert_int_equal(read_dict(message, PL_DICT_LATCH, &r), rows[i].want);
+		if (rows[i].want == 0)
+			assert_int_equal(r.tag, rows[i].tag[0] == 'i' ? PL_TAG_IN : PL_TAG_OUT);
+	}
+}
+
 static void nothing_asked_for_is_nothing_required(void **state)
 {
 	static const struct pl_request nothing = { .fd = -1 };
@@ -384,6 +426,7 @@ int main(void)
 		cmocka_unit_test(every_key_says_what_it_means),
 		cmocka_unit_test(a_flow_is_read_whole),
 		cmocka_unit_test(ends_that_do_not_fit_together_are_refused),
+		cmocka_unit_test(a_tag_is_of_a_flow_whose_ends_fit_together),
 		cmocka_unit_test(nothing_asked_for_is_nothing_required),
 		cmocka_unit_test(texts_are_counted_against_the_size_of_a_message),
 		cmocka_unit_test(a_descriptor_is_taken_and_closed_with_the_request),

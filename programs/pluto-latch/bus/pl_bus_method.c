@@ -101,7 +101,7 @@ static struct pl_engine_ask ask_of(const struct pl_caller_id *who,
 		.nr_gids = who->nr_gids, .require = request->require,
 		.disposition = request->disposition, .is_late = request->is_late,
 		.may_be_broken = request->may_be_broken, .is_narrow = request->is_narrow,
-		.suite = request->suite,
+		.suite = request->suite, .tag = request->tag,
 	};
 }
 
@@ -146,7 +146,9 @@ int pl_method_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct p
 	if (!has_session(bus, who))
 		return PL_E_NO_SESSION;
 	ask.setup_ms = setup_ms(bus, &call->request);
-	r = pl_engine_latch_socket(bus->engine, call->request.fd, &ask, &id, &report);
+	r = ask.tag == PL_TAG_NONE ?
+	    pl_engine_latch_socket(bus->engine, call->request.fd, &ask, &id, &report) :
+	    pl_engine_tag_socket(bus->engine, call->request.fd, &ask, &id, &report);
 	if (r == PL_E_CONFLICT && !pl_key_clean(report.text, call->report, sizeof(call->report)))
 		call->report[0] = '\0';
 	if (r != 0)

@@ -241,6 +241,17 @@ static int read_remote_port(struct reading *reading, DBusMessageIter *value)
 	return reading->to->tuple.remote_port == 0 ? PL_E_MALFORMED : 0;
 }
 
+static int read_tag(struct reading *reading, DBusMessageIter *value)
+{
+	static const char *const words[] = { [PL_TAG_IN] = "in", [PL_TAG_OUT] = "out" };
+	unsigned which;
+	int r = get_word(reading, value, words, sizeof(words) / sizeof(words[0]), &which);
+
+	if (r == 0)
+		reading->to->tag = (enum pl_tag)which;
+	return r;
+}
+
 static int read_state(struct reading *reading, DBusMessageIter *value)
 {
 	static const enum pl_state states[] = {
@@ -291,6 +302,8 @@ static const struct dict_key dicts[PL_DICT_ROOF][DICT_KEYS_MAX] = {
 		{ "wait", "u", read_wait },
 		{ "narrow", "b", read_narrow },
 		{ "suite", "s", read_suite },
+		{ "tag", "s", read_tag },
+		{ "local_address", "s", read_local_address },
 	},
 	[PL_DICT_LISTEN] = {
 		LISTEN_KEYS,
@@ -351,6 +364,20 @@ static int read_entry(struct reading *reading, enum pl_dict dict, DBusMessageIte
 	return dicts[dict][which].read(reading, &variant);
 }
 
+/* Where a socket is not connected to, yet or at all. */
+static int finish_request(struct reading *reading)
+{
+	struct pl_request *to = reading->to;
+
+	if (to->tag != PL_TAG_NONE && reading->remote_af == PL_AF_NONE)
+		return PL_E_MALFORMED;
+	if (reading->local_af != PL_AF_NONE &&
+	    (to->tag == PL_TAG_NONE || reading->local_af != reading->remote_af))
+		return PL_E_MALFORMED;
+	to->tuple.af = reading->remote_af;
+	return 0;
+}
+
 /* A flow has two ends of one family, the other one if it has any part of it. */
 static int finish_flow(struct reading *reading)
 {
@@ -380,10 +407,7 @@ static int read_dict(struct reading *reading, enum pl_dict dict, DBusMessageIter
 	}
 	if (reading->has_remote_port != (reading->remote_af != PL_AF_NONE))
 		return PL_E_MALFORMED;
-	if (dict == PL_DICT_FLOW)
-		return finish_flow(reading);
-	reading->to->tuple.af = reading->remote_af;
-	return 0;
+	return dict == PL_DICT_FLOW ? finish_flow(reading) : finish_request(reading);
 }
 
 /* Arguments */

@@ -39,7 +39,9 @@ enum pl_dict {
  * @suite:       request; all zero is any
  * @wait_ms:     request
  * @has_wait:    request: .wait_ms was given
- * @tuple:       flow; of a request the remote end: .remote_port is 0 when none was given
+ * @tuple:       flow; of a request the remote end: .remote_port is 0 when none was given; and with
+ *               @tag perhaps the local address
+ * @tag:         request
  * @state:       filter: as people see it; PL_STATE_NONE is every one
  * @kind:        filter: 'c'onnection, 'l'istener, or 0 for both
  */
@@ -58,6 +60,7 @@ struct pl_request {
 	bool has_wait;
 	uint32_t wait_ms;
 	struct pl_tuple tuple;
+	enum pl_tag tag;
 	enum pl_state state;
 	char kind;
 };

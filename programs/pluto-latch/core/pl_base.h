@@ -43,6 +43,7 @@ enum pl_error {
 	PL_E_ENCAPSULATED,
 	PL_E_VIRTUAL_INTERFACE,
 	PL_E_PORT_SHARED,
+	PL_E_WRONG_FLOW,	/* not of this socket, or not of this latch (U9) */
 	PL_E_COMPRESSED,
 	PL_E_SHARED_REQID,
 	/* which protection */

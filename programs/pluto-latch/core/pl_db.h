@@ -54,6 +54,7 @@ struct pl_owner {
  * @is_early:    born from an SA of just this connection, and nobody has presented its socket yet
  * @is_leaving:  its socket ended; what is left of it, TIME_WAIT say, is waited for
  * @is_minded:   changed by pl_db_mind() only
+ * @is_tagged:   one of the flows of a UDP socket that stays unconnected (U9, U10)
  * @generation:  of the database when the latch last changed; the engine's to set
  * @mono_ns:     CLOCK_MONOTONIC of the last change; the engine's to set
  * @cause:       event of the last change of state
@@ -76,6 +77,7 @@ struct pl_latch {
 	bool is_minded : 1;
 	bool is_late : 1;
 	bool may_unprotect : 1;
+	bool is_tagged : 1;
 	unsigned diff;
 	struct pl_params params;
 	uint64_t cookie;

@@ -193,6 +193,14 @@ void pl_engine_xfrm_blind(struct pl_engine *engine);
 
 /* Calls: who asks is NULL for the administrator; latches of another uid are PL_E_NOT_FOUND. */
 
+/* Of a UDP socket that stays unconnected (RFC 5660 section 5.3): why the latch of one of its flows
+ * is wanted. */
+enum pl_tag {
+	PL_TAG_NONE = 0,
+	PL_TAG_IN,	/* a datagram of it was received: what was born with the first one */
+	PL_TAG_OUT,	/* one is to be sent: that, or else a new one */
+};
+
 /**
  * struct pl_engine_ask - a latch is asked for
  * @tuple:       as a socket or a client says it; will be normalised
@@ -212,6 +220,7 @@ void pl_engine_xfrm_blind(struct pl_engine *engine);
  * @suite:       of that SA, which must be narrow then (K21); all zero is any
  * @setup_ms:    how long SAs may take that have to be set up first (K25, K26); 0: only those that
  *               are there
+ * @tag:         of pl_engine_tag_socket()
  */
 struct pl_engine_ask {
 	struct pl_tuple tuple;
@@ -230,6 +239,7 @@ struct pl_engine_ask {
 	bool is_narrow;
 	struct pl_suite suite;
 	uint32_t setup_ms;
+	enum pl_tag tag;
 };
 
 /**
@@ -274,6 +284,29 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
  */
 int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_engine_ask *ask,
 			   uint64_t *ret_id, struct pl_conflict_report *ret_report) PL_MUST_USE;
+
+/**
+ * pl_engine_tag_socket() - the latch of one flow of a UDP socket that stays unconnected (U9, U10)
+ * @engine:     the engine
+ * @fd:         stays the caller's; its listener is latched for the same uid
+ * @ask:        .tuple: the remote end, and the local address of a socket on every address; .tag;
+ *              .cookie is not read
+ * @ret_id:     of the latch: one that is there is found, and belongs to the asker's session if it
+ *              was its socket's; one that is born may be BROKEN, as of pl_engine_present()
+ * @ret_report: as above
+ *
+ * Latches of several flows share the socket, and end with it. One that was released leaves the
+ * guard to the listener after a while; until then its flow is latched again only as late, because
+ * the socket may still hold what came under the old one.
+ *
+ * Return: as pl_engine_latch_socket(); PL_E_NOT_FOUND when the socket is not that of a latched
+ * listener, or with PL_TAG_IN nothing was born; PL_E_WRONG_FLOW when the socket is bound to another
+ * local address, or this host does not have it; PL_E_ALREADY_LATCHED when the flow is another
+ * socket's or another live session's, its SAs are being set up, or an SA of its own is wanted for
+ * one that is there
+ */
+int pl_engine_tag_socket(struct pl_engine *engine, int fd, const struct pl_engine_ask *ask,
+			 uint64_t *ret_id, struct pl_conflict_report *ret_report) PL_MUST_USE;
 
 /**
  * pl_engine_listen_socket() - pl_engine_listen() for a bound socket
@@ -334,7 +367,8 @@ int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *tuple, uin
  * @ask:    .tuple, .cookie, .owner, and .require on top of the listener's
  * @ret_id: of the latch, also when it is BROKEN
  *
- * The listener's owner is told as above.
+ * The listener's owner is told as above. With .tag, a connection that no packet began has no latch:
+ * PL_E_NOT_FOUND.
  *
  * Return: as above; PL_E_FORBIDDEN by latch.conf
  */

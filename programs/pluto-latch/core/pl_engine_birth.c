@@ -22,7 +22,7 @@
 
 /* Making room and objects */
 
-static bool is_replaceable(const struct pl_latch *latch)
+bool pl_birth_is_replaceable(const struct pl_latch *latch)
 {
 	return latch == NULL || latch->state == PL_STATE_LINGERING ||
 	       latch->state == PL_STATE_CLOSED_TOLD;
@@ -52,7 +52,7 @@ static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
 	struct pl_latch *old = pl_db_find(world->db, tuple);
 	int r;
 
-	if (!is_replaceable(old))
+	if (!pl_birth_is_replaceable(old))
 		return PL_E_ALREADY_LATCHED;
 	r = pl_usage_take(world->usage, &world->limits, owner->uid, PL_LIMIT_LATCHES);
 	if (r != 0)
@@ -97,6 +97,7 @@ static void take_wishes(struct pl_world *world, struct pl_latch *latch,
 	latch->disposition = ask->disposition;
 	latch->is_late = ask->is_late;
 	latch->may_unprotect = ask->may_unprotect;
+	latch->is_tagged = ask->tag != PL_TAG_NONE;
 }
 
 /* It carries the whole connection, and if that is wished for, nothing else. */
@@ -195,6 +196,17 @@ int pl_birth_complete(struct pl_world *world, struct pl_latch *latch, const stru
 	return r;
 }
 
+/* At a socket that others send to as well, the peer may have been first: then its datagrams wait
+ * there, and say under which SA the latch is born. */
+static int expect_no_birth(struct pl_world *world, const struct pl_latch *latch)
+{
+	uint32_t seen[2];
+	unsigned nr = 0;
+	int r = world->ops.guard->born(world->ops.guard_ctx, &latch->tuple, seen, &nr);
+
+	return r == 0 && nr > 0 ? PL_E_ALREADY_USED : r;
+}
+
 /* @may_wait: for SAs to be set up; the latch may stay PL_STATE_LARVAL. */
 static int give_birth(struct pl_world *world, struct pl_latch *latch,
 		      const struct pl_wish *wish, const struct pl_engine_ask *ask, bool may_wait,
@@ -202,6 +214,8 @@ static int give_birth(struct pl_world *world, struct pl_latch *latch,
 {
 	int r = pl_step_take(world, latch, PL_EVENT_DEFERRED, NULL);
 
+	if (r == 0 && ask->tag != PL_TAG_NONE && !ask->is_late)
+		r = expect_no_birth(world, latch);
 	if (r != 0)
 		return r;
 	r = pl_birth_complete(world, latch, wish, PL_EVENT_CREATED, ask->may_be_broken, ret);
@@ -226,7 +240,8 @@ static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 	/* What was guarded before must not be set free when nothing comes of it. */
 	bool may_wait = ask->setup_ms > 0 && world->ops.ike != NULL && !was_guarded;
 	struct pl_latch *latch;
-	int r = was_guarded && is_replaceable(old) ? learn(world, tuple, &wish, 0, ret) : 0;
+	bool gives_way = was_guarded && pl_birth_is_replaceable(old);
+	int r = gives_way ? learn(world, tuple, &wish, 0, ret) : 0;
 
 	/* An old latch gives way only to a new one. */
 	if (r != 0 && !(r == PL_E_CONFLICT && ask->may_be_broken))
@@ -324,10 +339,11 @@ int pl_engine_listen(struct pl_engine *engine, const struct pl_engine_ask *ask,
  * struct birth - what a connection of a listener is born under
  * @reqid:    of its first packet, as whoever reports it says; 0: he does not know
  * @is_early: there was no packet yet: @reqid is of an SA of just this connection
+ * @is_needed: without a packet there is nothing to latch
  */
 struct birth {
 	uint32_t reqid;
-	bool is_early;
+	bool is_early, is_needed;
 };
 
 /* The reqid of the first packet. Return: 0 when there is any doubt about it. */
@@ -346,6 +362,20 @@ static uint32_t born_under(struct pl_world *world, const struct pl_tuple *tuple,
 	return birth->reqid == 0 || birth->is_early || birth->reqid == seen[0] ? seen[0] : 0;
 }
 
+/* Nobody came: as if it had not been asked for. */
+static int expect_birth(struct pl_world *world, struct pl_latch *latch)
+{
+	uint32_t seen[2];
+	unsigned nr = 0;
+
+	if (world->ops.guard->born(world->ops.guard_ctx, &latch->tuple, seen, &nr) != 0 || nr > 0)
+		return 0;
+	if (!latch->is_heir &&
+	    world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple) != 0)
+		entomb(world, latch);
+	return PL_E_NOT_FOUND;
+}
+
 static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 			struct pl_latch *latch, const struct birth *birth)
 {
@@ -355,6 +385,8 @@ static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 	int r = world->ops.guard->guard(world->ops.guard_ctx, &latch->tuple);
 	uint32_t reqid;
 
+	if (r == 0 && birth->is_needed)
+		r = expect_birth(world, latch);
 	if (r != 0)
 		return r;
 	latch->is_early = birth->is_early;
@@ -510,6 +542,7 @@ int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *aske
 	const struct pl_latch *listener;
 	struct pl_latch *latch;
 	struct pl_engine_ask ask = *asked;
+	struct birth birth = { .is_needed = asked->tag != PL_TAG_NONE };
 	struct pl_tuple tuple;
 	uint64_t id;
 	int r;
@@ -531,7 +564,7 @@ int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *aske
 	latch = pl_db_find(world->db, &tuple);
 	if (r == 0)
 		r = is_orphan(latch) ? adopt(world, latch, &ask, &id) :
-				       accept_ask(world, &ask, &(struct birth) { .reqid = 0 }, &id);
+				       accept_ask(world, &ask, &birth, &id);
 	if (r != 0)
 		return r;
 	latch = pl_db_find_id(world->db, id);

@@ -152,8 +152,8 @@ static int is_socket_gone(struct pl_world *world, const struct pl_latch *latch, 
 
 static int flow_gone(struct pl_world *world, struct pl_latch *latch)
 {
-	bool is_gone = false;
-	int r = is_socket_gone(world, latch, &is_gone);
+	bool is_gone = pl_tag_is_over(world, latch);
+	int r = is_gone ? 0 : is_socket_gone(world, latch, &is_gone);
 
 	if (r != 0 || !is_gone)
 		return r;

@@ -4,6 +4,7 @@
 #define PL_ENGINE_IMPL_H
 
 #include "core/pl_engine.h"
+#include "core/pl_socket.h"
 #include "core/pl_step.h"
 
 /* More than these, and every latch is looked at. */
@@ -88,6 +89,65 @@ void pl_birth_of_sa(struct pl_world *world, const struct pl_sa *sa);
  * @sa:    out of the mirror
  */
 void pl_birth_over(struct pl_world *world, const struct pl_sa *sa);
+
+/**
+ * pl_birth_is_replaceable() - would this latch give way to a new one of its tuple
+ * @latch: NULL is nobody
+ */
+bool pl_birth_is_replaceable(const struct pl_latch *latch);
+
+/**
+ * pl_socket_look() - the facts of a socket now
+ * @world: the world
+ * @fd:    of the caller
+ * @to:    as of read in struct pl_socket_ops
+ * @ret:   the facts
+ *
+ * Return: 0; what the socket ops said
+ */
+int pl_socket_look(struct pl_world *world, int fd, const struct pl_tuple *to,
+		   struct pl_socket_facts *ret) PL_MUST_USE;
+
+/**
+ * pl_socket_set_remote() - the remote end of a socket that is not connected
+ * @tuple: of the socket
+ * @to:    that end
+ *
+ * Return: 0, or PL_E_MALFORMED for another family
+ */
+int pl_socket_set_remote(struct pl_tuple *tuple, const struct pl_tuple *to) PL_MUST_USE;
+
+/**
+ * struct pl_second_look - what must still be so when the guard is in force
+ * @fd:     of the caller
+ * @to:     as of the first look
+ * @use:    what the socket was judged for
+ * @before: what the first look found
+ */
+struct pl_second_look {
+	int fd;
+	const struct pl_tuple *to;
+	enum pl_socket_use use;
+	const struct pl_socket_facts *before;
+};
+
+/**
+ * pl_socket_look_again() - the socket is the same, and may still be latched
+ * @engine: the engine
+ * @look:   what to compare with
+ * @ask:    of the caller
+ *
+ * Return: 0; PL_E_SOCKET_CHANGED; pl_socket_judge(); what the socket ops said
+ */
+int pl_socket_look_again(struct pl_engine *engine, const struct pl_second_look *look,
+			 const struct pl_engine_ask *ask) PL_MUST_USE;
+
+/**
+ * pl_tag_is_over() - a tagged flow that was let go of can be left to its listener
+ * @world: the world
+ * @latch: any
+ */
+bool pl_tag_is_over(struct pl_world *world, const struct pl_latch *latch);
 
 /**
  * pl_wait_begin() - a latch in PL_STATE_LARVAL waits for SAs; pluto is asked for them

@@ -14,15 +14,15 @@
 
 #include <string.h>
 
-static int look(struct pl_world *world, int fd, const struct pl_tuple *to,
-		struct pl_socket_facts *ret)
+int pl_socket_look(struct pl_world *world, int fd, const struct pl_tuple *to,
+		   struct pl_socket_facts *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	return world->ops.socket->read(world->ops.socket_ctx, fd, to, ret);
 }
 
 /* Where a socket goes that is not connected. */
-static int set_remote(struct pl_tuple *tuple, const struct pl_tuple *to)
+int pl_socket_set_remote(struct pl_tuple *tuple, const struct pl_tuple *to)
 {
 	if (to->af != tuple->af)
 		return PL_E_MALFORMED;
@@ -73,16 +73,15 @@ static void take_back(struct pl_engine *engine, uint64_t id, bool was_guarded)
 		(void)!pl_engine_release(engine, NULL, id);
 }
 
-static int look_again(struct pl_engine *engine, int fd, const struct pl_engine_ask *ask,
-		      const struct pl_tuple *to, enum pl_socket_use use,
-		      const struct pl_socket_facts *before)
+int pl_socket_look_again(struct pl_engine *engine, const struct pl_second_look *look,
+			 const struct pl_engine_ask *ask)
 {
 	struct pl_socket_facts after;
-	int r = look(&engine->world, fd, to, &after);
+	int r = pl_socket_look(&engine->world, look->fd, look->to, &after);
 
-	if (r == 0 && !pl_socket_is_same(before, &after))
+	if (r == 0 && !pl_socket_is_same(look->before, &after))
 		r = PL_E_SOCKET_CHANGED;
-	return r == 0 ? pl_socket_judge(&after, use, ask->is_late) : r;
+	return r == 0 ? pl_socket_judge(&after, look->use, ask->is_late) : r;
 }
 
 static int latch_as(struct pl_engine *engine, enum pl_socket_use use,
@@ -108,7 +107,7 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
 
 	if (!engine->is_latching || !world->is_guarding)
 		return PL_E_UNAVAILABLE;
-	r = look(world, fd, to, &facts);
+	r = pl_socket_look(world, fd, to, &facts);
 	if (r != 0)
 		return r;
 	ask.tuple = facts.tuple;
@@ -119,7 +118,7 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
 		use = PL_SOCKET_ACCEPTED;
 	r = pl_socket_judge(&facts, use, ask.is_late);
 	if (r == 0 && to != NULL)
-		r = set_remote(&ask.tuple, to);
+		r = pl_socket_set_remote(&ask.tuple, to);
 	/* Late is what it is, not what the caller would have put up with. */
 	ask.is_late = use == PL_SOCKET_CONNECTION && facts.has_received;
 	was_guarded = is_guarded(world, &ask.tuple);
@@ -127,7 +126,7 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
 		r = latch_as(engine, use, &ask, &id, ret_report);
 	if (r != 0)
 		return r;
-	r = look_again(engine, fd, asked, to, use, &facts);
+	r = pl_socket_look_again(engine, &(struct pl_second_look) { fd, to, use, &facts }, asked);
 	if (r != 0) {
 		take_back(engine, id, was_guarded);
 		return r;
@@ -165,7 +164,7 @@ int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_en
 
 	if (!engine->is_latching || !world->is_guarding)
 		return PL_E_UNAVAILABLE;
-	r = look(world, fd, NULL, &facts);
+	r = pl_socket_look(world, fd, NULL, &facts);
 	if (r == 0)
 		r = pl_socket_judge(&facts, PL_SOCKET_LISTENER, ask.is_late);
 	if (r != 0)
@@ -182,7 +181,9 @@ int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_en
 		r = pl_engine_listen(engine, &ask, ids, &nr);
 	if (r != 0)
 		return r;
-	r = look_again(engine, fd, asked, NULL, PL_SOCKET_LISTENER, &facts);
+	r = pl_socket_look_again(engine, &(struct pl_second_look) {
+		fd, NULL, PL_SOCKET_LISTENER, &facts
+	}, asked);
 	for (unsigned i = 0; i < nr; i++) {
 		if (r != 0)
 			take_back(engine, ids[i], was_guarded[i]);

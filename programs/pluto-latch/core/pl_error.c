@@ -44,6 +44,7 @@ static const struct pl_error_info table[PL_E_ROOF] = {
 	ROW(VIRTUAL_INTERFACE, "VirtualInterface",
 	    "The flow leaves through an xfrm interface or a VRF."),
 	ROW(PORT_SHARED, "PortShared", "Other users have sockets on this port."),
+	ROW(WRONG_FLOW, "WrongFlow", "The flow is none of this socket, or not that of the latch."),
 	ROW(COMPRESSED, "Compressed", "The SA compresses (IPComp): the guard cannot follow."),
 	ROW(SHARED_REQID, "SharedReqid", "The SA shares its reqid with other peers."),
 

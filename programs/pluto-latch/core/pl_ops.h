@@ -191,13 +191,15 @@ struct pl_owner_ops {
  * @is_virtual:   its packets leave through an xfrm interface or a VRF
  * @is_translated: conntrack translates the flow
  * @is_peer_local: the remote address is one of this host's
+ * @is_elsewhere: the local address that was asked about is none of this host's
  * @cookie:       SO_COOKIE
  */
 struct pl_socket_facts {
 	struct pl_tuple tuple;
 	uint64_t cookie;
 	bool is_internet, is_connected, is_listening, is_v6_only, is_here, is_mptcp, has_received,
-		is_source_routed, is_encapsulated, is_virtual, is_translated, is_peer_local;
+		is_source_routed, is_encapsulated, is_virtual, is_translated, is_peer_local,
+		is_elsewhere;
 };
 
 /**
@@ -215,7 +217,8 @@ struct pl_holders {
  *
  * @read:    what is known of the socket behind a descriptor of this process. @to is where a socket
  *         that is not connected yet will be connected to, normal or not, and NULL otherwise: what
- *         is said of the way is said of the way there. A fact that cannot be found out is an error.
+ *         is said of the way is said of the way there. A local address in it is the one that a
+ *         socket on every address would use. A fact that cannot be found out is an error.
  * @dispose: do to the socket of this tuple what was chosen (design D9). @cookie tells it from a
  *         later one of the same tuple; 0 is unknown. @disposition is never PL_DISPOSITION_DEFAULT
  *         or _ROOF; with _WAIT there is nothing to do, and it is not called. PL_E_NOT_FOUND when

@@ -51,6 +51,8 @@ int pl_socket_judge(const struct pl_socket_facts *facts, enum pl_socket_use use,
 		return PL_E_TRANSLATED;
 	if (facts->is_peer_local)
 		return PL_E_BOTH_ENDS_LOCAL;
+	if (facts->is_elsewhere)
+		return PL_E_WRONG_FLOW;
 	/* Of a listener: datagrams that anybody sent before it was guarded. A socket that will be
 	 * connected may hold such as well, and whoever connects it throws them away. */
 	if ((use == PL_SOCKET_CONNECTION || use == PL_SOCKET_LISTENER) && facts->has_received &&

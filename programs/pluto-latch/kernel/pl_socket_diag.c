@@ -85,6 +85,14 @@ static void unmap(uint8_t address[16])
 	memset(address + 4, 0, 12);
 }
 
+static bool is_any(const uint8_t address[16])
+{
+	static const uint8_t zero[16], mapped[16] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(address, zero, sizeof(zero)) == 0 ||
+	       memcmp(address, mapped, sizeof(mapped)) == 0;
+}
+
 /* The flow whose way is asked for: of the socket, or to where it will be connected. One that cannot
  * be latched anyway (loopback, say) has a way all the same. */
 static void make_flow(const struct pl_tuple *tuple, const struct pl_tuple *to, struct pl_tuple *ret)
@@ -95,6 +103,8 @@ static void make_flow(const struct pl_tuple *tuple, const struct pl_tuple *to, s
 	if (to != NULL) {
 		flow.remote_port = to->remote_port;
 		memcpy(flow.remote, to->remote, sizeof(flow.remote));
+		if (is_any(flow.local))
+			memcpy(flow.local, to->local, sizeof(flow.local));
 	}
 	if (to != NULL && to->af == PL_AF_IP4) {
 		memset(flow.remote, 0, sizeof(flow.remote));
@@ -112,11 +122,20 @@ static void make_flow(const struct pl_tuple *tuple, const struct pl_tuple *to, s
 	*ret = flow;
 }
 
-static bool is_any(const uint8_t address[16])
+/* Somebody says that this is the local end. */
+static int read_local_end(struct pl_diag *diag, const struct pl_socket_way *way,
+			  const struct pl_tuple *flow, struct pl_socket_facts *facts)
 {
-	static const uint8_t zero[16];
+	struct pl_route_query query = { .tuple = *flow, .uid = way->uid };
+	struct pl_route_way found;
+	int r;
 
-	return memcmp(address, zero, sizeof(zero)) == 0;
+	memcpy(query.tuple.remote, flow->local, sizeof(query.tuple.remote));
+	memset(query.tuple.local, 0, sizeof(query.tuple.local));
+	r = pl_route_way(&diag->routes, &query, &found);
+	/* It leads nowhere: whose address it is matters no more. */
+	facts->is_elsewhere = r != 0 || !found.is_peer_local;
+	return r == -ENETUNREACH || r == -EHOSTUNREACH ? 0 : r;
 }
 
 static int read_path(struct pl_diag *diag, const struct pl_socket_way *way,
@@ -164,7 +183,11 @@ static int op_read(void *ctx, int fd, const struct pl_tuple *to, struct pl_socke
 
 	if (r == 0 && facts.is_here && facts.is_internet && !facts.is_mptcp) {
 		make_flow(&facts.tuple, facts.is_connected ? NULL : to, &flow);
-		r = read_path(diag, &way, &flow, &facts);
+		r = 0;
+		if (is_any(facts.tuple.local) && !is_any(flow.local))
+			r = read_local_end(diag, &way, &flow, &facts);
+		if (r == 0 && !facts.is_elsewhere)
+			r = read_path(diag, &way, &flow, &facts);
 		if (r == 0 && facts.is_connected)
 			r = find_cookie(diag, fd, &flow, &facts.cookie);
 		if (r == 0 && facts.is_connected)
