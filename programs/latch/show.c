@@ -130,6 +130,7 @@ static const struct line {
 	{ "suites", "suites", NULL, add_member },
 	{ "indeterminate", "indeterminate", NULL, add_member },
 	{ "narrow", "narrow", NULL, add_member },
+	{ "own policies", "steered", NULL, add_member },
 	{ "mode", "mode", NULL, add_member },
 	{ "replay window", "replay_window", NULL, add_packets },
 	{ NULL, "Path", NULL, NULL },

@@ -414,6 +414,8 @@ void set_policy(struct host *host, bool passes)
 		if (pl_engine_kernel_change(host->engine, &fact) == PL_VERDICT_ACCEPT)
 			host->passes = passes;
 	}
+	/* and the kernel says so, too */
+	pl_engine_xfrm_settle(host->engine);
 }
 
 void event_policy(void)

@@ -342,6 +342,37 @@ static void op_cancel(void *ctx, uint64_t ticket)
 		host->ticket = 0;
 }
 
+/* What fails may have been done by half. */
+static int op_put(void *ctx, const struct pl_steer *steer)
+{
+	struct host *host = ctx;
+
+	if (!host->is_lost &&
+	    !guard_holds(host, PL_GUARD_FLOW, &steer->tuple, PL_DIR_NONE, 0))
+		fail("what is steered is not guarded");
+	host->steered[flow_at(host, &steer->tuple)] = steer->reqid;
+	sim.counts.steered++;
+	return may_fail(host) ? -EIO : 0;
+}
+
+static int op_take(void *ctx, const struct pl_tuple *tuple)
+{
+	struct host *host = ctx;
+
+	if (may_fail(host))
+		return -EIO;
+	host->steered[flow_at(host, tuple)] = 0;
+	return 0;
+}
+
+static int op_sweep(void *ctx)
+{
+	struct host *host = ctx;
+
+	memset(host->steered, 0, sizeof(host->steered));
+	return 0;
+}
+
 static uint64_t op_now(void *ctx)
 {
 	struct host *host = ctx;
@@ -358,9 +389,10 @@ static const struct pl_owner_ops owner_ops = { op_alert, op_watch };
 static const struct pl_socket_ops socket_ops = { op_read, op_dispose, op_is_gone,
 						  op_holders };
 static const struct pl_ike_ops ike_ops = { .initiate = op_initiate, .cancel = op_cancel };
+static const struct pl_steer_ops steer_ops = { op_put, op_take, op_sweep };
 static const struct pl_clock_ops clock_ops = { .now_ns = op_now };
 
 const struct pl_ops sim_ops = {
 	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,
-	.ike = &ike_ops, .clock = &clock_ops,
+	.ike = &ike_ops, .clock = &clock_ops, .steer = &steer_ops,
 };

@@ -24,7 +24,7 @@ bool is_in_conflict(const struct host *host, const struct pl_latch *latch)
 	const struct memory *latched = &host->memory[latch->id];
 	unsigned flow = flow_at(host, &latch->tuple);
 
-	if (host->passes)
+	if (host->passes && host->steered[flow] == 0)
 		return true;
 	for (unsigned i = 0; i < NR_SAS; i++) {
 		const struct sa *sa = &sim.sas[i];
@@ -179,6 +179,32 @@ static void check_debts(struct host *host)
 	}
 }
 
+/* K38: packets are led into SAs of the latched peer; K17: and only while the SPD would not do it
+ * and a latch is in force. In calm times; what the kernel refuses is tried again. */
+static void check_steered(const struct host *host, bool is_calm)
+{
+	for (unsigned flow = 0; flow < NR_FLOWS; flow++) {
+		struct pl_tuple tuple = flow_of(host, flow);
+		const struct pl_latch *latch;
+
+		if (host->steered[flow] == 0)
+			continue;
+		if (pl_engine_find(host->engine, NULL, &tuple, &latch) != 0)
+			fail("flow %u has policies, and no latch", flow);
+		for (unsigned i = 0; i < NR_SAS; i++) {
+			const struct sa *sa = &sim.sas[i];
+
+			if (sa->serial[host->at] != 0 &&
+			    sa->reqid[host->at] == host->steered[flow] &&
+			    differs(&host->memory[latch->id], sa, host->at))
+				fail("flow %u is led to another peer", flow);
+		}
+		if (is_calm && (!host->passes || (latch->state != PL_STATE_ESTABLISHED &&
+						  latch->state != PL_STATE_LINGERING)))
+			fail("flow %u has policies of its own for nothing", flow);
+	}
+}
+
 static bool is_mendable(const struct pl_latch *latch)
 {
 	switch (latch->cause) {
@@ -231,6 +257,7 @@ static void check_host(struct host *host, bool is_calm)
 		check_packets(host, latch);
 	}
 	check_debts(host);
+	check_steered(host, is_calm);
 	if (is_calm && (pl_engine_compare(host->engine, &missing, &extra) != 0 || missing != 0 ||
 			extra != 0))
 		fail("the guard differs from the database: %zu missing, %zu too many", missing,

@@ -75,8 +75,10 @@ static void set_up(struct host *host, unsigned at)
 	for (unsigned i = 0; i < NR_SESSIONS; i++)
 		host->sessions[i] = ++host->last_session;
 	pl_conf_default(&host->conf);
+	/* one of each kind */
+	host->conf.spd_change = at == A ? PL_CONF_SPD_PROTECT : PL_CONF_SPD_BREAK;
 	ops.guard_ctx = ops.store_ctx = ops.owner_ctx = ops.socket_ctx = ops.ike_ctx =
-		ops.clock_ctx = host;
+		ops.steer_ctx = ops.clock_ctx = host;
 	host->engine = pl_engine_new(NULL, NULL);
 	if (host->engine == NULL || pl_engine_start(host->engine, &ops, &settings) != 0)
 		fail("an engine does not start");
@@ -160,7 +162,8 @@ static void assert_alive(unsigned long nr)
 	if (sim.counts.established < 20 * least || sim.counts.broken < 20 * least ||
 	    sim.counts.restored < 20 * least || sim.counts.closed < 20 * least ||
 	    sim.counts.failed < least / 10 || sim.counts.faults < 10 * least ||
-	    sim.counts.lost < least || sim.counts.admitted < 20 * least)
+	    sim.counts.lost < least || sim.counts.steered < 10 * least ||
+	    sim.counts.admitted < 20 * least)
 		fail("too little happened");
 }
 
@@ -178,9 +181,10 @@ int main(int argc, char **argv)
 		set_up(&sim.hosts[i], i);
 	live(nr);
 	printf("  sim: %lu established, %lu broken, %lu restored, %lu closed, %lu came to nothing, "
-	       "%lu SAs refused, %lu faults, %lu times no guard\n", sim.counts.established,
+	       "%lu SAs refused, %lu faults, %lu times no guard, "
+	       "%lu led past the SPD\n", sim.counts.established,
 	       sim.counts.broken, sim.counts.restored, sim.counts.closed, sim.counts.failed,
-	       sim.counts.refused, sim.counts.faults, sim.counts.lost);
+	       sim.counts.refused, sim.counts.faults, sim.counts.lost, sim.counts.steered);
 	assert_alive(nr);
 	for (unsigned i = 0; i < NR_HOSTS; i++)
 		tear_down(&sim.hosts[i]);

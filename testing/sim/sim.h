@@ -53,6 +53,7 @@ struct memory {
  * @items:       the guard
  * @is_lost:     somebody removed the guard's table, and it is not back
  * @unblocked:   the last block of this flow failed
+ * @steered:     reqid that a flow's own policies want; 0 is none
  * @passes:      the SPD lets the flows by in clear
  * @faults:      one in so many operations fails; 0 is none
  * @born:        what the guard saw of a flow's first packet
@@ -68,6 +69,7 @@ struct host {
 	struct pl_identity *peers[NR_PEERS];
 	struct pl_guard_item items[NR_ITEMS];
 	unsigned nr_items;
+	uint32_t steered[NR_FLOWS];
 	bool is_lost, passes, is_listening;
 	bool unblocked[NR_FLOWS], is_open[NR_FLOWS], owes[NR_FLOWS];
 	unsigned faults;
@@ -94,7 +96,7 @@ struct sim {
 	const char *what;
 	struct {
 		unsigned long established, broken, restored, closed, failed, refused, faults, lost,
-			admitted;
+			admitted, steered;
 	} counts;
 };
 

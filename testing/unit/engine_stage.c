@@ -261,6 +261,52 @@ static int fake_reroute(void *ctx)
 	return called("reroute");
 }
 
+static void unsteer(const struct pl_tuple *tuple)
+{
+	for (unsigned i = 0; i < fake.nr_steered; ) {
+		if (pl_tuple_compare(&fake.steered[i].tuple, tuple) == 0)
+			fake.steered[i] = fake.steered[--fake.nr_steered];
+		else
+			i++;
+	}
+}
+
+/* Nobody is led past the SPD who is not guarded. What fails may have been done by half. */
+static int fake_put(void *ctx, const struct pl_steer *steer)
+{
+	char text[64];
+
+	(void)ctx;
+	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW,
+						   .tuple = steer->tuple }));
+	assert_int_not_equal(steer->reqid, 0);
+	unsteer(&steer->tuple);
+	assert_true(fake.nr_steered < NR_STEERED);
+	fake.steered[fake.nr_steered++] = *steer;
+	snprintf(text, sizeof(text), "steer:%u", steer->reqid);
+	return called(text);
+}
+
+static int fake_take(void *ctx, const struct pl_tuple *tuple)
+{
+	int r = called("unsteer");
+
+	(void)ctx;
+	if (r == 0)
+		unsteer(tuple);
+	return r;
+}
+
+static int fake_sweep(void *ctx)
+{
+	int r = called("sweep");
+
+	(void)ctx;
+	if (r == 0)
+		fake.nr_steered = 0;
+	return r;
+}
+
 static int fake_initiate(void *ctx, uint64_t ticket, const struct pl_tuple *tuple,
 			 const struct pl_initiate *how)
 {
@@ -314,6 +360,7 @@ static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
 static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone,
 						 fake_holders };
 static const struct pl_route_ops route_ops = { fake_reroute };
+static const struct pl_steer_ops steer_ops = { fake_put, fake_take, fake_sweep };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };
 static int fake_delete_child(void *ctx, uint64_t serial)
 {
@@ -330,8 +377,13 @@ static const struct pl_ike_ops ike_ops = {
 };
 static const struct pl_ops ops = {
 	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,
-	.clock = &clock_ops, .ike = &ike_ops, .route = &route_ops,
+	.clock = &clock_ops, .ike = &ike_ops, .route = &route_ops, .steer = &steer_ops,
 };
+
+const struct pl_ops *fake_ops(void)
+{
+	return &ops;
+}
 
 static struct pl_identity *somebody(const char *id)
 {
@@ -469,9 +521,25 @@ static void assert_listener_safe(const struct pl_latch *listener)
 	}
 }
 
+/* K17: no policy without a latch that is in force, but one that the kernel did not let go of. */
+static void assert_steered(void)
+{
+	for (unsigned i = 0; i < fake.nr_steered; i++) {
+		const struct pl_latch *latch = NULL;
+
+		assert_int_equal(pl_engine_find(fake.engine, NULL, &fake.steered[i].tuple, &latch),
+				 0);
+		assert_true(latch->is_steered);
+		if (latch->state != PL_STATE_ESTABLISHED && latch->state != PL_STATE_LINGERING)
+			assert_int_not_equal(fake.wake_at, 0);
+	}
+}
+
 void assert_safe(void)
 {
 	const struct pl_latch *latch;
+
+	assert_steered();
 
 	for (uint64_t at = 0; (latch = pl_engine_next(fake.engine, NULL, at)) != NULL; ) {
 		bool is_up = latch->state == PL_STATE_ESTABLISHED ||

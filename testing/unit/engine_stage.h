@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
+enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, NR_STEERED = 8, REQID_B = 101, REQID_C = 103 };
 
 /**
  * struct fake - one engine, a guard in memory, and what was done, in order
@@ -31,6 +31,7 @@ enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, REQID_B = 101, REQID_C = 103 };
  * @disposition: the last one
  * @socket:    what the first look at a socket finds, and @socket_again what every later one does
  * @looks:     how many there were
+ * @steered:   connections with policies of their own, and the reqids that those want
  * @ticket:    of the last SAs that pluto was asked for; @initiate is what it said to that
  * @wanted:    how they were to be
  */
@@ -54,6 +55,8 @@ struct fake {
 	enum pl_disposition disposition;
 	struct pl_socket_facts socket, socket_again;
 	unsigned looks;
+	struct pl_steer steered[NR_STEERED];
+	unsigned nr_steered;
 	uint64_t ticket;
 	int initiate;
 	struct pl_initiate wanted;
@@ -69,6 +72,9 @@ int teardown(void **state);
 
 /* an engine in the place of the one before, which left its guard and nothing else */
 void start(void);
+
+/* what the stage's engines reach */
+const struct pl_ops *fake_ops(void);
 
 /* @fake.log is empty again */
 void forget_log(void);

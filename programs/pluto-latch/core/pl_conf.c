@@ -287,7 +287,6 @@ static const struct {
 	const char *done;
 } partly[] = {
 	{ LATCH, "conflict", "break" },
-	{ LATCH, "spd-change", "break" },
 	{ LATCH, "delete-sas", "no" },
 	{ LATCH, "restart-wait", "0" },
 	{ LATCH, "auto", "no" },

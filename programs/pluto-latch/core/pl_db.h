@@ -53,6 +53,7 @@ struct pl_owner {
  * @is_heir:     its flow was guarded by the latch that gave way to it: no failure sets it free
  * @is_early:    born from an SA of just this connection, and nobody has presented its socket yet
  * @is_leaving:  its socket ended; what is left of it, TIME_WAIT say, is waited for
+ * @is_steered:  policies of its own are in front of what the SPD says (K38), or may be
  * @is_minded:   changed by pl_db_mind() only
  * @is_tagged:   one of the flows of a UDP socket that stays unconnected (U9, U10)
  * @generation:  of the database when the latch last changed; the engine's to set
@@ -74,6 +75,7 @@ struct pl_latch {
 	bool is_heir : 1;
 	bool is_early : 1;
 	bool is_leaving : 1;
+	bool is_steered : 1;
 	bool is_minded : 1;
 	bool is_late : 1;
 	bool may_unprotect : 1;

@@ -18,6 +18,7 @@
 
 #include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
+#include "core/pl_steer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -210,6 +211,7 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 	pl_ksad_forget(world->ksad, child);
 	pl_births_change(world, sa, false);
 	(void)pl_db_touch(world->db, &query, retire, &about, NULL);
+	pl_steer_follow(world, sa);
 	pl_engine_recheck_sa(world, sa);
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
 	pl_birth_over(world, sa);
@@ -223,6 +225,7 @@ static void sa_up(struct pl_world *world, uint64_t child)
 	if (sa == NULL)
 		return;
 	sa->is_up = true;
+	pl_steer_follow(world, sa);
 	pl_engine_recheck_sa(world, sa);
 	pl_wait_reap(world);
 	pl_birth_of_sa(world, sa);
@@ -232,8 +235,10 @@ static void sa_moved(struct pl_world *world, const struct pl_fact *fact)
 {
 	struct pl_sa *sa = pl_sad_find(world->sad, fact->child);
 
-	if (sa != NULL)
-		sa->path = fact->u.child.path;
+	if (sa == NULL)
+		return;
+	sa->path = fact->u.child.path;
+	pl_steer_follow(world, sa);
 }
 
 struct path_search {

@@ -15,6 +15,7 @@
 #include "core/pl_admit.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_error.h"
+#include "core/pl_steer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static int supersede(struct pl_world *world, struct pl_latch *old, const struct 
 	(*ret)->is_heir = true;
 	/* Pins that the old one could not get rid of. */
 	(*ret)->is_unsure = old->is_unsure;
+	(*ret)->is_steered = old->is_steered;
 	r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
 	if (r != 0)
 		pl_db_drop_heir(world->db);
@@ -70,6 +72,7 @@ static void entomb(struct pl_world *world, struct pl_latch *latch)
 {
 	latch->state = PL_STATE_CLOSED_TOLD;
 	latch->is_unsure = true;
+	(void)!pl_steer_off(world, latch);
 	pl_step_mind(world, latch);
 }
 
@@ -141,7 +144,8 @@ static int ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple
 
 	if (pl_step_pins(world, tuple, params, reqids, &nr) != 0)
 		nr = 0;
-	return pl_step_ask_kernel(world, tuple, params, reqids, nr, true, report);
+	return pl_step_ask_kernel(world, tuple, params, reqids, nr, PL_ASK_ABSENT | PL_ASK_BARE,
+				  report);
 }
 
 /* @reqid names the SA that the parameters are to be from; 0 is any. */

@@ -10,6 +10,7 @@
 #include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
+#include "core/pl_steer.h"
 
 #include <stdlib.h>
 
@@ -283,6 +284,7 @@ void pl_engine_tick(struct pl_engine *engine)
 		next = pl_db_minded(world->db, latch);
 		poll_socket(world, latch);
 	}
+	pl_steer_settle(world);
 	pl_wait_tick(world);
 	if (pl_db_minded(world->db, NULL) != NULL)
 		pl_step_wake(world);

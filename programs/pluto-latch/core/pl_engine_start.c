@@ -30,6 +30,9 @@ static bool is_complete(const struct pl_ops *ops)
 	       ops->socket->is_gone != NULL &&
 	       ops->socket->holders != NULL && ops->clock != NULL && ops->clock->now_ns != NULL &&
 	       (ops->route == NULL || ops->route->forget != NULL) &&
+	       (ops->steer == NULL ||
+		(ops->steer->put != NULL && ops->steer->take != NULL &&
+		 ops->steer->sweep != NULL)) &&
 	       (ops->ike == NULL ||
 		(ops->ike->initiate != NULL && ops->ike->cancel != NULL));
 }
@@ -103,6 +106,9 @@ static int take_over(struct pl_world *world)
 
 	if (r == 0 || r == PL_E_UNAVAILABLE)
 		r = world->ops.guard->rebuild(world->ops.guard_ctx, legacy.items, legacy.nr);
+	/* Its flows are blocked by now, and what it put into the SPD for them must not stay. */
+	if (r == 0 && world->ops.steer != NULL)
+		r = world->ops.steer->sweep(world->ops.steer_ctx);
 	free(legacy.items);
 	return r;
 }

@@ -12,6 +12,7 @@
 
 #include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
+#include "core/pl_steer.h"
 
 static void remember(struct pl_news *news, const struct pl_ts *from, const struct pl_ts *to,
 		     uint32_t reqid, uint64_t child)
@@ -187,6 +188,7 @@ void pl_engine_xfrm_settle(struct pl_engine *engine)
 		recheck_news(&engine->world, news);
 	news->is_all = false;
 	news->nr = 0;
+	pl_steer_settle(&engine->world);
 	pl_wait_reap(&engine->world);
 }
 

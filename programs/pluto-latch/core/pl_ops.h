@@ -253,6 +253,40 @@ struct pl_route_ops {
 };
 
 /**
+ * struct pl_steer - policies for just one connection (K38)
+ * @tuple:    of the connection
+ * @protocol: of its SAs, ESP or AH
+ * @mode:     likewise
+ * @reqid:    likewise; never 0
+ * @local:    outer address of this end
+ * @remote:   of the other
+ */
+struct pl_steer {
+	struct pl_tuple tuple;
+	enum pl_protocol protocol;
+	enum pl_mode mode;
+	uint32_t reqid;
+	struct pl_address local, remote;
+};
+
+/**
+ * struct pl_steer_ops - policies of this daemon's own, in front of all others of the SPD
+ *
+ * They bear PL_XFRM_OURS and PL_XFRM_FIRST, so that they replace nobody's and are known for what
+ * they are. Only what is guarded is steered.
+ *
+ * @put:   packets of this connection need SAs of this reqid, in and out, whatever other policies
+ *         say; in the place of what was put before. After an error either direction may be there.
+ * @take:  both directions are gone; none being there is no error
+ * @sweep: all that bear PL_XFRM_OURS are gone, whoever put them: at start (K39), a predecessor
+ */
+struct pl_steer_ops {
+	int (*put)(void *ctx, const struct pl_steer *steer);
+	int (*take)(void *ctx, const struct pl_tuple *tuple);
+	int (*sweep)(void *ctx);
+};
+
+/**
  * struct pl_initiate - which SAs to set up
  * @is_narrow: a child SA of just this connection, in both directions (K20); otherwise what a packet
  *             of it would make pluto set up
@@ -302,7 +336,7 @@ struct pl_clock_ops {
 /**
  * struct pl_ops - all of them; a value, what it points to must outlive the engine
  *
- * @guard, @owner, @socket and @clock are needed; @store, @route and @ike may be NULL.
+ * @guard, @owner, @socket and @clock are needed; @store, @route, @steer and @ike may be NULL.
  */
 struct pl_ops {
 	const struct pl_guard_ops *guard;
@@ -315,6 +349,8 @@ struct pl_ops {
 	void *socket_ctx;
 	const struct pl_route_ops *route;
 	void *route_ctx;
+	const struct pl_steer_ops *steer;
+	void *steer_ctx;
 	const struct pl_ike_ops *ike;
 	void *ike_ctx;
 	const struct pl_clock_ops *clock;

@@ -89,8 +89,8 @@ static struct pl_reach reach_of(const struct pl_xfrm_policy *policy, uint64_t nu
 
 static bool selects_alike(const struct pl_xfrm_policy *a, const struct pl_xfrm_policy *b)
 {
-	return a->direction == b->direction && pl_ts_is_equal(&a->src, &b->src) &&
-	       pl_ts_is_equal(&a->dst, &b->dst);
+	return a->direction == b->direction && a->user == b->user &&
+	       pl_ts_is_equal(&a->src, &b->src) && pl_ts_is_equal(&a->dst, &b->dst);
 }
 
 static bool is_known_alike(const struct pl_xfrm_policy *a, const struct pl_xfrm_policy *b)
@@ -99,7 +99,8 @@ static bool is_known_alike(const struct pl_xfrm_policy *a, const struct pl_xfrm_
 	       a->mark.value == b->mark.value && a->mark.mask == b->mark.mask;
 }
 
-/* Pluto's has one of each selectors; of foreign ones more than that is compared. */
+/* Pluto has one of each selectors, and so has this daemon; of foreign ones more than that is
+ * compared. */
 static struct entry *find(const struct pl_spd *spd, const struct pl_xfrm_policy *policy,
 			  bool is_foreign)
 {
@@ -131,6 +132,14 @@ static struct entry *find_or_make(struct pl_spd *spd, const struct pl_xfrm_polic
 	pl_reach_insert(&spd->entries, &entry->reach);
 	LIST_INSERT_HEAD(&spd->all, entry, link);
 	return entry;
+}
+
+static void drop_foreign(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
+{
+	struct entry *foreign = find(spd, policy, true);
+
+	if (foreign != NULL)
+		drop(spd, foreign);
 }
 
 /* What pluto says */
@@ -178,6 +187,52 @@ void pl_spd_remove(struct pl_spd *spd, const struct pl_policy_facts *facts)
 		drop(spd, entry);
 }
 
+/* What this daemon puts in front of them */
+
+static struct pl_xfrm_policy own_policy(const struct pl_tuple *tuple, enum pl_direction way,
+					enum pl_xfrm_effect effect, uint32_t reqid)
+{
+	struct pl_xfrm_policy policy = {
+		.direction = way, .user = PL_XFRM_OURS, .priority = PL_XFRM_FIRST,
+		.effect = effect, .reqid = reqid,
+	};
+
+	if (way == PL_DIR_OUT)
+		pl_tuple_selectors(tuple, &policy.src, &policy.dst);
+	else
+		pl_tuple_selectors(tuple, &policy.dst, &policy.src);
+	return policy;
+}
+
+int pl_spd_steer(struct pl_spd *spd, const struct pl_tuple *tuple, enum pl_xfrm_effect effect,
+		 uint32_t reqid)
+{
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		struct pl_xfrm_policy policy = own_policy(tuple, way, effect, reqid);
+		struct entry *entry = find_or_make(spd, &policy, false);
+
+		if (entry == NULL)
+			return -ENOMEM;
+		/* Whatever had our name was overwritten. */
+		drop_foreign(spd, &policy);
+		entry->key = policy;
+		entry->is_named = true;
+		entry->is_taken = false;
+	}
+	return 0;
+}
+
+void pl_spd_unsteer(struct pl_spd *spd, const struct pl_tuple *tuple)
+{
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		struct pl_xfrm_policy policy = own_policy(tuple, way, PL_XFRM_PASSES, 0);
+		struct entry *entry = find(spd, &policy, false);
+
+		if (entry != NULL)
+			drop(spd, entry);
+	}
+}
+
 /* What the kernel says */
 
 static bool is_of_sockets(const struct pl_xfrm_policy *policy)
@@ -193,14 +248,6 @@ static bool says_the_same(const struct entry *own, const struct pl_xfrm_policy *
 				   key->is_partial == policy->is_partial)) &&
 	       key->priority == policy->priority && key->effect == policy->effect &&
 	       (key->effect != PL_XFRM_PROTECTS || key->reqid == policy->reqid);
-}
-
-static void drop_foreign(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
-{
-	struct entry *foreign = find(spd, policy, true);
-
-	if (foreign != NULL)
-		drop(spd, foreign);
 }
 
 static void take(struct pl_spd *spd, struct entry *own)
@@ -339,6 +386,7 @@ struct judging {
 	const struct pl_tuple *tuple;
 	const uint32_t *reqids;
 	unsigned nr;
+	bool is_bare;
 	const struct entry *best[PL_DIR_ROOF], *doubtful[PL_DIR_ROOF];
 	bool is_taken[PL_DIR_ROOF];
 };
@@ -372,13 +420,19 @@ static bool may_not_apply(const struct pl_xfrm_policy *key)
 	       key->type != 0;
 }
 
+static bool is_ours(const struct entry *entry)
+{
+	return !entry->is_foreign && entry->key.user == PL_XFRM_OURS;
+}
+
 static int judge(void *ctx, struct pl_reach *reach)
 {
 	struct judging *judging = ctx;
 	const struct entry *entry = (const struct entry *)reach;
 	enum pl_direction way = entry->key.direction;
 
-	if ((unsigned)way >= PL_DIR_ROOF || !applies(entry, judging->tuple))
+	if ((unsigned)way >= PL_DIR_ROOF || !applies(entry, judging->tuple) ||
+	    (judging->is_bare && is_ours(entry)))
 		return 0;
 	if (entry->is_taken)
 		judging->is_taken[way] = true;
@@ -403,17 +457,32 @@ static enum pl_spd_answer answer(const struct judging *judging, enum pl_directio
 	return other > sure ? other : sure;
 }
 
-enum pl_spd_answer pl_spd_judge(const struct pl_spd *spd, const struct pl_tuple *tuple,
-				const uint32_t *reqids, unsigned nr, enum pl_direction *ret)
+static enum pl_spd_answer judge_both(const struct pl_spd *spd, struct judging *judging,
+				     enum pl_direction *ret)
 {
-	struct judging judging = { .tuple = tuple, .reqids = reqids, .nr = nr };
 	enum pl_spd_answer in, out, worse;
 
-	(void)pl_reach_search(&spd->entries, tuple, judge, &judging, NULL);
-	in = answer(&judging, PL_DIR_IN);
-	out = answer(&judging, PL_DIR_OUT);
+	(void)pl_reach_search(&spd->entries, judging->tuple, judge, judging, NULL);
+	in = answer(judging, PL_DIR_IN);
+	out = answer(judging, PL_DIR_OUT);
 	worse = in > out ? in : out;
 	if (worse != PL_SPD_PROTECTS)
 		*ret = in > out ? PL_DIR_IN : PL_DIR_OUT;
 	return worse;
+}
+
+enum pl_spd_answer pl_spd_judge(const struct pl_spd *spd, const struct pl_tuple *tuple,
+				const uint32_t *reqids, unsigned nr, enum pl_direction *ret)
+{
+	struct judging judging = { .tuple = tuple, .reqids = reqids, .nr = nr };
+
+	return judge_both(spd, &judging, ret);
+}
+
+enum pl_spd_answer pl_spd_judge_bare(const struct pl_spd *spd, const struct pl_tuple *tuple,
+				     const uint32_t *reqids, unsigned nr, enum pl_direction *ret)
+{
+	struct judging judging = { .tuple = tuple, .reqids = reqids, .nr = nr, .is_bare = true };
+
+	return judge_both(spd, &judging, ret);
 }

@@ -51,6 +51,27 @@ void pl_spd_remove(struct pl_spd *spd, const struct pl_policy_facts *policy);
  */
 void pl_spd_clear(struct pl_spd *spd);
 
+/**
+ * pl_spd_steer() - this daemon puts policies for just one connection in front of all others
+ * @spd:    the mirror
+ * @tuple:  of the connection
+ * @effect: of both directions
+ * @reqid:  of PL_XFRM_PROTECTS
+ *
+ * They are here from now on, as pluto's are.
+ *
+ * Return: 0 or -ENOMEM; then one of them may be here
+ */
+int pl_spd_steer(struct pl_spd *spd, const struct pl_tuple *tuple, enum pl_xfrm_effect effect,
+		 uint32_t reqid) PL_MUST_USE;
+
+/**
+ * pl_spd_unsteer() - they are gone, by this daemon's will
+ * @spd:   the mirror
+ * @tuple: of the connection; without any is fine
+ */
+void pl_spd_unsteer(struct pl_spd *spd, const struct pl_tuple *tuple);
+
 /*
  * What the kernel says, in the order in which it happened. Pluto's own changes are among it; they
  * were told above before they happened. So when everything that happened so far was said, what is
@@ -129,5 +150,16 @@ enum pl_spd_answer {
  */
 enum pl_spd_answer pl_spd_judge(const struct pl_spd *spd, const struct pl_tuple *tuple,
 				const uint32_t *reqids, unsigned nr, enum pl_direction *ret);
+
+/**
+ * pl_spd_judge_bare() - the same, if pl_spd_steer() had never been called
+ * @spd:    the mirror
+ * @tuple:  of the connection
+ * @reqids: as above
+ * @nr:     how many
+ * @ret:    likewise
+ */
+enum pl_spd_answer pl_spd_judge_bare(const struct pl_spd *spd, const struct pl_tuple *tuple,
+				     const uint32_t *reqids, unsigned nr, enum pl_direction *ret);
 
 #endif

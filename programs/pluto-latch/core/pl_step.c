@@ -14,7 +14,9 @@
 
 #include "core/pl_births.h"
 #include "core/pl_larva.h"
+#include "core/pl_steer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +182,21 @@ static bool is_up(const struct pl_step *step)
 	return step->effects & (PL_DO_GUARD | PL_DO_PERMIT) && !(step->effects & PL_DO_BLOCK);
 }
 
+/* First the policies of its own, then the guard: nothing of them is left when it is free. */
+static int unguard(struct pl_world *world, struct pl_latch *latch)
+{
+	bool was_steered = latch->is_steered;
+	int r = pl_steer_off(world, latch);
+
+	if (r != 0)
+		return r;
+	r = world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple);
+	/* It stays after all, and the SPD does not protect it. */
+	if (r != 0 && was_steered)
+		pl_step_recheck(world, latch, true);
+	return r;
+}
+
 static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struct pl_step *step)
 {
 	int r = 0;
@@ -193,6 +210,8 @@ static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struc
 		if (step->next != PL_STATE_GONE)
 			latch->state = step->next;
 		r = block(world, latch);
+		if (pl_steer_off(world, latch) != 0 && r == 0)
+			r = -EIO;
 		return step->next == PL_STATE_GONE ? r : 0;
 	}
 	if (step->effects & PL_DO_PERMIT)
@@ -200,9 +219,7 @@ static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struc
 	/* Without pins it is safe, and not in vain: SAs may come later. */
 	if (step->next == PL_STATE_LISTENER && step->effects & PL_DO_GUARD)
 		pl_births_renew(world, latch);
-	if (step->effects & PL_DO_UNGUARD)
-		return world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple);
-	return 0;
+	return step->effects & PL_DO_UNGUARD ? unguard(world, latch) : 0;
 }
 
 /* The journal refused a step up: what the guard did for it goes. Of a step that pins, the flow
@@ -423,8 +440,8 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 			 "the SAs of this connection cannot be told from others");
 		return PL_EVENT_CONFLICT_SA;
 	}
-	switch (pl_step_ask_kernel(world, &latch->tuple, &latch->params, reqids, nr, is_absent,
-				   ret)) {
+	switch (pl_step_ask_kernel(world, &latch->tuple, &latch->params, reqids, nr,
+				   is_absent ? PL_ASK_ABSENT : 0, ret)) {
 	case 0:
 		return PL_EVENT_NONE;
 	case PL_E_NOT_PROTECTED:
@@ -453,6 +470,15 @@ static bool is_mendable(const struct pl_latch *latch)
 	       pl_params_meet(&latch->params, &latch->require) == 0;
 }
 
+/* The flow keeps its protection, if that is how a change of the SPD shall be answered (K38). */
+static enum pl_event steer_past(struct pl_world *world, struct pl_latch *latch, bool is_absent,
+				struct pl_conflict_report *ret)
+{
+	if (!pl_steer_may(world, latch) || pl_steer_on(world, latch) != 0)
+		return PL_EVENT_CONFLICT_SPD;
+	return find_conflict(world, latch, is_absent, ret);
+}
+
 void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_absent)
 {
 	struct pl_conflict_report report = { .verdict = PL_CONFLICT_NONE };
@@ -466,6 +492,10 @@ void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_abs
 	if (latch->state == PL_STATE_BROKEN && latch->cause == PL_EVENT_CONFLICT_SPD)
 		is_absent = true;
 	event = find_conflict(world, latch, is_absent, &report);
+	if (event == PL_EVENT_CONFLICT_SPD)
+		event = steer_past(world, latch, is_absent, &report);
+	if (event == PL_EVENT_NONE && latch->is_steered)
+		pl_steer_look(world, latch);
 	why.diff = report.diff;
 	if (latch->state == PL_STATE_BROKEN) {
 		/* What the guard refuses now stays BROKEN, until the next occasion. */

@@ -34,6 +34,7 @@ struct pl_larva;
  * @last_reqid:  the last base number that was given out
  * @larvae:      latches that wait for their SAs
  * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
+ * @is_steering_over: a latch may be steered that need not be
  * @has_rerouted: that was asked for since the last event
  * @is_guarding: the guard is in force; nothing comes up while it is not
  * @is_blind:    what the kernel has could not be read: nothing is known to be protected
@@ -52,7 +53,7 @@ struct pl_world {
 	uint32_t last_reqid;
 	struct pl_larva *larvae;
 	uint64_t wake_ns;
-	bool has_rerouted, is_guarding, is_blind;
+	bool is_steering_over, has_rerouted, is_guarding, is_blind;
 };
 
 /**
@@ -102,6 +103,12 @@ int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
 		 const struct pl_params *params, uint32_t ret[static PL_STEP_REQIDS_MAX],
 		 unsigned *ret_nr) PL_MUST_USE;
 
+/* How the SPD is asked; a set. */
+enum {
+	PL_ASK_ABSENT = 1 << 0,	/* that no policy is there, is a conflict */
+	PL_ASK_BARE = 1 << 1,	/* policies that the latch itself may have do not count */
+};
+
 /**
  * pl_step_ask_kernel() - what others than pluto did to the policies and SAs of a connection
  * @world:  the world
@@ -109,7 +116,7 @@ int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
  * @params: latched, or to be
  * @reqids: of SAs that may carry it
  * @nr:     how many
- * @is_absent: that no policy is there, is a conflict
+ * @how:    set of PL_ASK_…
  * @ret:    written with a conflict
  *
  * Return: 0; PL_E_CONFLICT for what the SPD does and what foreign SAs could; PL_E_NOT_PROTECTED
@@ -118,7 +125,7 @@ int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
  */
 int pl_step_ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple,
 		       const struct pl_params *params, const uint32_t *reqids, unsigned nr,
-		       bool is_absent, struct pl_conflict_report *ret) PL_MUST_USE;
+		       unsigned how, struct pl_conflict_report *ret) PL_MUST_USE;
 
 /**
  * pl_step_recheck() - break what is in conflict now, restore what no longer is (T6, T7, T9)

@@ -23,19 +23,22 @@ static int explain(struct pl_conflict_report *ret, int r, const char *before, co
 }
 
 static int ask_spd(const struct pl_world *world, const struct pl_tuple *tuple,
-		   const uint32_t *reqids, unsigned nr, bool is_absent,
+		   const uint32_t *reqids, unsigned nr, unsigned how,
 		   struct pl_conflict_report *ret)
 {
 	enum pl_direction way = PL_DIR_OUT;
-	enum pl_spd_answer spd = pl_spd_judge(world->spd, tuple, reqids, nr, &way);
+	enum pl_spd_answer spd = how & PL_ASK_BARE ?
+				 pl_spd_judge_bare(world->spd, tuple, reqids, nr, &way) :
+				 pl_spd_judge(world->spd, tuple, reqids, nr, &way);
 	const char *what = way == PL_DIR_IN ? "inbound" : "outbound";
 
 	switch (spd) {
 	case PL_SPD_PROTECTS:
 		return 0;
 	case PL_SPD_ABSENT:
-		return !is_absent ? 0 : explain(ret, PL_E_NOT_PROTECTED, "the SPD lets ", what,
-						" packets by unprotected");
+		return !(how & PL_ASK_ABSENT) ? 0 :
+		       explain(ret, PL_E_NOT_PROTECTED, "the SPD lets ", what,
+			       " packets by unprotected");
 	case PL_SPD_TAKEN:
 		return explain(ret, PL_E_NOT_PROTECTED, "the policy for ", what,
 			       " packets was removed or replaced, not by this daemon");
@@ -114,7 +117,7 @@ static int ask_carriers(const struct pl_world *world, const struct pl_tuple *tup
 
 int pl_step_ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple,
 		       const struct pl_params *params, const uint32_t *reqids, unsigned nr,
-		       bool is_absent, struct pl_conflict_report *ret)
+		       unsigned how, struct pl_conflict_report *ret)
 {
 	int r;
 
@@ -124,5 +127,5 @@ int pl_step_ask_kernel(const struct pl_world *world, const struct pl_tuple *tupl
 	r = ask_foreign(world, tuple, reqids, nr, ret);
 	if (r == 0)
 		r = ask_carriers(world, tuple, params, ret);
-	return r != 0 ? r : ask_spd(world, tuple, reqids, nr, is_absent, ret);
+	return r != 0 ? r : ask_spd(world, tuple, reqids, nr, how, ret);
 }

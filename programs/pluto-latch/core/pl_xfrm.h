@@ -11,8 +11,8 @@
 
 /*
  * What the kernel says about its SAs and policies (NETLINK_XFRM), whoever made them. A policy is
- * known to the kernel by direction, selectors, device, mark, if_id and type; an SA by protocol,
- * SPI, destination and mark.
+ * known to the kernel by direction, selectors, user, device, mark, if_id and type; an SA by
+ * protocol, SPI, destination and mark.
  */
 
 /**
@@ -42,6 +42,14 @@ struct pl_xfrm_sa {
 	uint64_t digest;
 };
 
+/* The uid in the selector of a policy that this daemon put for a latch. The kernel compares it, and
+ * selects nothing by it: so such a policy stands beside one that selects the same packets, and is
+ * known for ours wherever it is seen. Others have 0 there. */
+#define PL_XFRM_OURS 0x6c617463u
+
+/* The best priority that there is. */
+#define PL_XFRM_FIRST 0u
+
 /* What a policy does with the packets that it selects. */
 enum pl_xfrm_effect {
 	PL_XFRM_PASSES = 0,	/* in clear; also what demands no ESP and no AH */
@@ -55,6 +63,7 @@ enum pl_xfrm_effect {
  *              policies of single sockets
  * @src, @dst:  what it selects, or more
  * @is_partial: it selects less: part of a port range, a security label
+ * @user:       PL_XFRM_OURS or whatever else is there
  * @ifindex:    of the device that it is for; 0 is any
  * @if_id:      of the xfrm interface that it is for; 0 is none
  * @type:       XFRM_POLICY_TYPE_MAIN (0) or _SUB
@@ -65,7 +74,7 @@ struct pl_xfrm_policy {
 	enum pl_direction direction;
 	struct pl_ts src, dst;
 	bool is_partial;
-	uint32_t ifindex, if_id;
+	uint32_t user, ifindex, if_id;
 	struct pl_xfrm_mark mark;
 	uint8_t type;
 	uint32_t priority;

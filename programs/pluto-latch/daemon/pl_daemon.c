@@ -21,6 +21,7 @@
 #include "kernel/pl_reroute.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
+#include "kernel/pl_steering.h"
 #include "kernel/pl_xfrm_watch.h"
 
 #include <errno.h>
@@ -47,6 +48,7 @@ struct pl_daemon {
 	struct pl_guard *guard;
 	struct pl_diag *diag;
 	struct pl_ask reroute;
+	struct pl_ask steering;
 	struct pl_watch *watch;
 	struct pl_xfrm_watch *xfrm;
 	struct pl_offload *offload;
@@ -54,6 +56,7 @@ struct pl_daemon {
 	struct event_base *base;
 	struct event *timer, *guard_event, *watch_event, *xfrm_event;
 	uint64_t wake_ns;	/* CLOCK_MONOTONIC; 0 is never */
+	bool is_started;	/* the engine was */
 	bool is_guard_lost;	/* and that was said */
 	bool is_blind;		/* the same of the kernel's SAs and policies */
 };
@@ -122,6 +125,48 @@ static int forget_routes(void *ctx)
 }
 
 static const struct pl_route_ops route_ops = { .forget = forget_routes };
+
+/* Policies of latches. They hold off what an administrator wanted of the SPD, so he can read when
+ * (RFC 5660 section 6.2). */
+
+static void tell_steering(struct pl_daemon *daemon, const char *what,
+			  const struct pl_tuple *tuple, int r)
+{
+	char text[PL_TUPLE_TEXT_MAX];
+
+	say(daemon, "latch: %s: %s%s%s", pl_tuple_text(tuple, text), what, r == 0 ? "" : ": ",
+	    r == 0 ? "" : r < 0 ? strerror(-r) : pl_strerror(r));
+}
+
+static int steering_put(void *ctx, const struct pl_steer *steer)
+{
+	struct pl_daemon *daemon = ctx;
+	int r = pl_steering_operations()->put(&daemon->steering, steer);
+
+	tell_steering(daemon, r == 0 ? "policies of its own keep its protection, whatever the "
+				       "SPD says" : "it cannot have policies of its own",
+		      &steer->tuple, r);
+	return r;
+}
+
+static int steering_take(void *ctx, const struct pl_tuple *tuple)
+{
+	struct pl_daemon *daemon = ctx;
+	int r = pl_steering_operations()->take(&daemon->steering, tuple);
+
+	tell_steering(daemon, r == 0 ? "its own policies are gone" :
+				       "its own policies cannot be taken away", tuple, r);
+	return r;
+}
+
+static int steering_sweep(void *ctx)
+{
+	struct pl_daemon *daemon = ctx;
+
+	return pl_steering_operations()->sweep(&daemon->steering);
+}
+
+static const struct pl_steer_ops steer_ops = { steering_put, steering_take, steering_sweep };
 
 /* Whoever found out, and whoever put it back: lost and back are said once each.
  * @error: why it is lost, if it is */
@@ -354,6 +399,11 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 	}
 	/* Without it nothing is less safe; whoever is concerned reads it in the log. */
 	(void)!pl_ask_open(NETLINK_XFRM, &daemon->reroute);
+	r = pl_ask_open(NETLINK_XFRM, &daemon->steering);
+	if (r != 0) {
+		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to the SPD: %s", strerror(-r));
+		return r;
+	}
 	r = pl_watch_open(&daemon->watch);
 	if (r != 0) {
 		snprintf(error, PL_DAEMON_ERROR_MAX, "cannot hear of the end of sockets: %s",
@@ -384,6 +434,7 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 		.socket = pl_diag_operations(), .socket_ctx = daemon->diag,
 		.ike = daemon->ike,
 		.route = &route_ops, .route_ctx = daemon,
+		.steer = &steer_ops, .steer_ctx = daemon,
 		.clock = &clock_ops, .clock_ctx = daemon,
 	};
 	struct pl_engine_settings settings = { .first_id = 1, .conf = &daemon->conf };
@@ -396,6 +447,7 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 		return -EIO;
 	}
 	r = pl_engine_start(daemon->engine, &ops, &settings);
+	daemon->is_started = r == 0;
 	if (r == 0)
 		return 0;
 	missing = pl_guard_missing(daemon->guard);
@@ -475,6 +527,9 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 		return NULL;
 	if (daemon->base != NULL)
 		report(daemon);
+	/* What is latched is guarded beyond our end; nobody minds its policies (K39). */
+	if (daemon->is_started && steering_sweep(daemon) != 0)
+		say(daemon, "latch: policies of latches are left in the SPD");
 	pl_bus_free(daemon->bus);
 	if (daemon->timer != NULL)
 		event_free(daemon->timer);
@@ -489,6 +544,7 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 	pl_xfrm_watch_close(daemon->xfrm);
 	pl_diag_close(daemon->diag);
 	pl_ask_close(&daemon->reroute);
+	pl_ask_close(&daemon->steering);
 	pl_guard_close(daemon->guard);
 	pl_conf_clear(&daemon->conf);
 	free(daemon);

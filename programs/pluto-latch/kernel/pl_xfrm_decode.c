@@ -352,7 +352,8 @@ static int read_policy_info(const struct reading *reading, const void *bytes,
 	memcpy(&info, bytes, sizeof(info));
 	*ret = (struct pl_xfrm_policy) {
 		.direction = direction_of(info.dir), .priority = info.priority,
-		.ifindex = (uint32_t)info.sel.ifindex, .type = type == NULL ? 0 : *type,
+		.ifindex = (uint32_t)info.sel.ifindex, .user = info.sel.user,
+		.type = type == NULL ? 0 : *type,
 	};
 	/* One of a socket may select nothing that has a family. */
 	if (ret->direction == PL_DIR_NONE)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The optional answer to a change of the SPD (RFC 5660 section 2.3, K38): a policy for just the
+ * latched connection is put in front of all others, with the protection of its SA, so that the flow
+ * keeps what it has. It stands there as long as the SPD would do otherwise and the latch is in
+ * force, and not longer (K17, L1); nothing of it outlives the daemon's start (K39).
+ *
+ * Invariants: only a latch whose SA is there is led into it. The guard holds the flow all the time:
+ * before the policy is there, and after it has gone, packets in clear are dropped. A policy that
+ * could not be taken away keeps its latch in memory, and every tick tries again.
+ */
+
+#include "core/pl_steer.h"
+
+struct search {
+	const struct pl_world *world;
+	const struct pl_latch *latch;
+	const struct pl_sa *newest;
+};
+
+static int look_for_carrier(void *ctx, const struct pl_sa *sa)
+{
+	struct search *search = ctx;
+	const struct pl_world *world = search->world;
+	const struct pl_latch *latch = search->latch;
+
+	if (sa->is_up && sa->is_known && sa->reqid != 0 &&
+	    pl_tuple_is_covered(&latch->tuple, sa->role, &sa->tsi, &sa->tsr) &&
+	    pl_params_diff(&latch->params, &sa->params, world->rules.match) == 0 &&
+	    !pl_ksad_is_taken(world->ksad, sa->child) &&
+	    (search->newest == NULL || sa->child > search->newest->child))
+		search->newest = sa;
+	return 0;
+}
+
+static const struct pl_sa *carrier(const struct pl_world *world, const struct pl_latch *latch)
+{
+	struct search search = { .world = world, .latch = latch };
+
+	(void)pl_sad_touch(world->sad, &latch->tuple, look_for_carrier, &search, NULL);
+	return search.newest;
+}
+
+static int put(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa)
+{
+	struct pl_steer steer = {
+		.tuple = latch->tuple, .protocol = sa->protocol,
+		.mode = (enum pl_mode)sa->params.mode, .reqid = sa->reqid,
+		.local = sa->path.local, .remote = sa->path.remote,
+	};
+	int r = pl_spd_steer(world->spd, &latch->tuple, PL_XFRM_PROTECTS, sa->reqid);
+
+	/* From here on there may be something to take away. */
+	latch->is_steered = true;
+	return r != 0 ? r : world->ops.steer->put(world->ops.steer_ctx, &steer);
+}
+
+int pl_steer_on(struct pl_world *world, struct pl_latch *latch)
+{
+	const struct pl_sa *sa;
+	bool was_steered = latch->is_steered;
+	int r;
+
+	if (world->ops.steer == NULL)
+		return PL_E_UNSUPPORTED;
+	sa = carrier(world, latch);
+	if (sa == NULL)
+		return PL_E_NO_SA;
+	r = put(world, latch, sa);
+	if (r != 0)
+		(void)!pl_steer_off(world, latch);
+	else if (!was_steered)
+		latch->generation = ++world->generation;
+	return r;
+}
+
+int pl_steer_off(struct pl_world *world, struct pl_latch *latch)
+{
+	int r;
+
+	if (!latch->is_steered)
+		return 0;
+	r = world->ops.steer->take(world->ops.steer_ctx, &latch->tuple);
+	if (r != 0) {
+		world->is_steering_over = true;
+		pl_step_wake(world);
+		return r;
+	}
+	pl_spd_unsteer(world->spd, &latch->tuple);
+	latch->is_steered = false;
+	latch->generation = ++world->generation;
+	return 0;
+}
+
+bool pl_steer_may(const struct pl_world *world, const struct pl_latch *latch)
+{
+	return world->conf->spd_change == PL_CONF_SPD_PROTECT && pl_step_is_pinned(latch->state);
+}
+
+static bool is_needless(const struct pl_world *world, const struct pl_latch *latch)
+{
+	uint32_t reqids[PL_STEP_REQIDS_MAX];
+	enum pl_direction way;
+	unsigned nr;
+
+	return pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr) == 0 &&
+	       pl_spd_judge_bare(world->spd, &latch->tuple, reqids, nr, &way) ==
+	       PL_SPD_PROTECTS;
+}
+
+void pl_steer_look(struct pl_world *world, const struct pl_latch *latch)
+{
+	if (is_needless(world, latch))
+		world->is_steering_over = true;
+}
+
+void pl_steer_settle(struct pl_world *world)
+{
+	struct pl_latch *latch;
+
+	if (!world->is_steering_over)
+		return;
+	world->is_steering_over = false;
+	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
+		at = latch->id;
+		if (latch->is_steered &&
+		    (!pl_step_is_pinned(latch->state) || is_needless(world, latch)))
+			(void)!pl_steer_off(world, latch);
+	}
+}
+
+static int follow(void *ctx, struct pl_latch *latch)
+{
+	struct pl_world *world = ctx;
+	struct pl_why why = { .text = "its own policies do not lead into its SA" };
+	int r = latch->is_steered && pl_step_is_pinned(latch->state) ?
+		pl_steer_on(world, latch) : 0;
+
+	if (r != 0 && r != PL_E_NO_SA)
+		(void)!pl_step_take(world, latch, PL_EVENT_CONFLICT_SPD, &why);
+	return 0;
+}
+
+void pl_steer_follow(struct pl_world *world, const struct pl_sa *sa)
+{
+	struct pl_db_query query = { sa->role, &sa->tsi, &sa->tsr };
+
+	(void)pl_db_touch(world->db, &query, follow, world, NULL);
+}
