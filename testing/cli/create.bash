@@ -170,10 +170,10 @@ larval() {
 }
 
 reason_is_told() {
-	FAKE_REASON=$'There is no SA. TS_\033[31mUNACCEPTABLE' FAKE_ERROR=connect=-30 ends 4 \
+	FAKE_REASON=$'There is no SA. TS_\033[31mUNACCEPTABLE' FAKE_ERROR=connect=-31 ends 4 \
 		"$fake" create 127.0.0.1 9
 	same 'latch.fake: 127.0.0.1:9: There is no SA. TS_\x1b[31mUNACCEPTABLE' "$(cat "$tmp/err")"
-	FAKE_REASON=$'too much\nof it' FAKE_ERROR=listen=-42 ends 1 "$fake" create --listen \
+	FAKE_REASON=$'too much\nof it' FAKE_ERROR=listen=-43 ends 1 "$fake" create --listen \
 		127.0.0.1 59999
 	says err '^latch.fake: 127\.0\.0\.1:59999: too much\\x0aof it$'
 	# What the service said of something else, before the socket failed.
@@ -183,7 +183,7 @@ reason_is_told() {
 
 # prefer OPTIONS...: a client that cannot be latched; what it says of that is in $tmp/err.
 prefer() {
-	env FAKE_ERROR=connect=-30 FAKE_REASON=$'none to be had: \033NO' FAKE_LATCHES="$tmp/pair" \
+	env FAKE_ERROR=connect=-31 FAKE_REASON=$'none to be had: \033NO' FAKE_LATCHES="$tmp/pair" \
 		LATCH_ID=9 LATCH_PEER_ID=other LATCH_LOCAL=x LATCH_REMOTE=y "$fake" create --prefer "$@"
 }
 
@@ -235,15 +235,15 @@ prefer_stops_at_a_doubt() {
 }
 
 request_is_handed_on() {
-	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-32 ends 4 "$fake" create --min-key-bits 256 \
+	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-33 ends 4 "$fake" create --min-key-bits 256 \
 		--protection=confidentiality,integrity --min-integ-bits=128 --mode=transport \
 		--disposition=wait 127.0.0.1 9
 	same "connect 1 protection 3 key 256 integ 128 mode 2 disposition 3 wait 0 prefer 0" \
 		"$(tail -n 1 "$tmp/state")"
-	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-32 ends 4 "$fake" create --setup-time=1.5 \
+	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-33 ends 4 "$fake" create --setup-time=1.5 \
 		127.0.0.1 9
 	grep -q ' wait 1500 prefer 0$' "$tmp/state"
-	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-32 ends 4 "$fake" create --prefer 127.0.0.1 9
+	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-33 ends 4 "$fake" create --prefer 127.0.0.1 9
 	grep -q ' wait 0 prefer 1$' "$tmp/state"
 	says err '^latch.fake: 127\.0\.0\.1:9: .*weaker'
 	ends 1 "$fake" create no-such-host.invalid 9

@@ -185,30 +185,30 @@ every_command_hands_errors_up() {
 		open -2 8 unprotect 1
 		open -2 8 break 1
 		open -2 8 close 1
-		open -38 6 list
+		open -39 6 list
 		open -2 3 list --wait=0.05
 		open -2 3 monitor --wait=0
-		open -38 6 list --wait
+		open -39 6 list --wait
 		list -2 8 list
 		inquire -8 10 show 77
 		dispatch -2 8 monitor
-		connect -30 4 create 127.0.0.1 9
-		connect -32 4 create 127.0.0.1 9
+		connect -31 4 create 127.0.0.1 9
+		connect -33 4 create 127.0.0.1 9
 		connect -1 1 create 127.0.0.1 9
-		connect -39 6 create 127.0.0.1 9
-		connect -35 3 create 127.0.0.1 9
-		connect -34 4 create --prefer 127.0.0.1 9
+		connect -40 6 create 127.0.0.1 9
+		connect -36 3 create 127.0.0.1 9
+		connect -35 4 create --prefer 127.0.0.1 9
 		connect -10 4 create --prefer 127.0.0.1 9
-		connect -44 8 create --prefer 127.0.0.1 9
-		listen -44 8 create --listen 127.0.0.1 59999
-		listen -39 6 create --listen 127.0.0.1 59999
+		connect -45 8 create --prefer 127.0.0.1 9
+		listen -45 8 create --listen 127.0.0.1 59999
+		listen -40 6 create --listen 127.0.0.1 59999
 		release -8 10 release 1
 		release -11 1 release 1
-		unprotect -39 6 unprotect 1
+		unprotect -40 6 unprotect 1
 		unprotect -8 10 unprotect 1
-		break -38 6 break 1
+		break -39 6 break 1
 		break -8 10 break 1 why
-		shut -38 6 close 1
+		shut -39 6 close 1
 		shut -11 1 close 1 why
 	LINES
 	ends 10 "$fake" show 77
