@@ -55,7 +55,7 @@ breaks() {
 	mapfile -t times <<<"$(c_sa_times)"
 	echo "blocked $blocked sent $sent heard $heard newsa ${times[0]} add ${times[1]}"
 	check_gt "$name: the kernel took the alert after it had blocked (K34 K51)" "$blocked" "$sent"
-	check_gt "$name: only then the daemon turned to C's SA (K33 K34 T6)" "$sent" "${times[1]}"
+	check_gt "$name: only then the daemon turned to C's SA (K30 K33 K34 L3 T6)" "$sent" "${times[1]}"
 	check_gt "$name: its netlink message is later than the block" "$blocked" "${times[0]}"
 	{
 		echo "$name.blocked_before_newsa_us=$(((times[0] - blocked) / 1000))"
@@ -68,9 +68,9 @@ breaks() {
 stays_shut() {
 	local name=$1$FAMILY
 	if [[ $1 == udp ]]; then
-		answers "$name: send() fails" "error EPERM *" B send "$name" 1 broken
+		answers "$name: send() fails (U7)" "error EPERM *" B send "$name" 1 broken
 	else
-		answers "$name: TCP waits with what it should send (K47)" "ok 8" B send "$name" 1 waiting.
+		answers "$name: TCP waits with what it should send (K47 K59)" "ok 8" B send "$name" 1 waiting.
 	fi
 	is_mute "$name: nothing of A arrives (K46 L25)" A "$name" B "$name"
 	c_sends "$1"
