@@ -411,6 +411,150 @@ static void a_daemon_that_cannot_sweep_does_not_latch_K39(void **state)
 	pl_engine_free(engine);
 }
 
+/* What a program asks for, and what becomes of it where the SPD lets its packets by. */
+static int want(uint16_t port, uint8_t protection, uint64_t *id)
+{
+	struct pl_engine_ask ask = ask_for(flow(port));
+
+	ask.require.protection = protection;
+	return pl_engine_latch(fake.engine, &ask, id, NULL);
+}
+
+static void protection_is_given_over_BYPASS_to_who_asks_for_it_K55_K56_K57(void **state)
+{
+	uint64_t id, other;
+
+	(void)state;
+	install(child(1, who_b, REQID_B));
+	hear(pass(1));
+	forget_log();
+	/* who takes what the SPD gives, gets that */
+	assert_int_equal(latch_flow(1, &id), PL_E_CONFLICT);
+	assert_null(strstr(fake.log, "steer"));
+	forget_log();
+	/* nothing passes, then the policy, then the pin: one step for the program */
+	assert_int_equal(want(1, PL_PROTECT_CONFIDENTIALITY, &id), 0);
+	assert_string_equal(fake.log, "guard save steer:101 permit:101 save");
+	is_steered(id, REQID_B);
+	/* whenever it is needed, whatever latch.conf says of changes */
+	hear(gone(pass(1)));
+	is_on_its_own(id, PL_STATE_ESTABLISHED);
+	hear(pass(1));
+	is_steered(id, REQID_B);
+	assert_int_equal(want(2, PL_PROTECT_INTEGRITY, &other), 0);
+	assert_int_equal(fake.nr_steered, 2);
+	assert_int_equal(pl_engine_unprotect(fake.engine, NULL, id), 0);
+	assert_int_equal(pl_engine_unprotect(fake.engine, NULL, other), 0);
+	assert_int_equal(fake.nr_steered, 0);
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void and_without_any_policy_K55(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	install(child(1, who_b, REQID_B));
+	assert_int_equal(latch_flow(1, &id), PL_E_NOT_PROTECTED);
+	assert_int_equal(want(1, PL_PROTECT_INTEGRITY, &id), 0);
+	is_steered(id, REQID_B);
+}
+
+static void an_SA_that_is_set_up_for_it_is_led_to_at_once_K55_K56_K57(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(1));
+	uint64_t id;
+
+	(void)state;
+	hear(pass(1));
+	ask.setup_ms = 1000;
+	ask.require.protection = PL_PROTECT_INTEGRITY;
+	forget_log();
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), 0);
+	assert_string_equal(fake.log, "guard save initiate");
+	assert_int_equal(state_of(id), PL_STATE_LARVAL);
+	forget_log();
+	install(child(1, who_b, REQID_B));
+	assert_string_equal(fake.log, "ACCEPT steer:101 permit:101 save ALERT");
+	is_steered(id, REQID_B);
+}
+
+static void a_wish_that_comes_to_nothing_leaves_nothing_K57_L1(void **state)
+{
+	(void)state;
+	for (unsigned at = 1; at < 7; at++) {
+		uint64_t id = 0;
+		int r;
+
+		teardown(NULL);
+		setup(NULL);
+		install(child(1, who_b, REQID_B));
+		hear(pass(1));
+		fake.calls = 0;
+		fake.fail_at = at;
+		r = want(1, PL_PROTECT_INTEGRITY, &id);
+		assert_int_equal(r == 0, at > 5);
+		fake.fail_at = 0;
+		pl_engine_tick(fake.engine);
+		assert_in_force();
+		assert_int_equal(fake.nr_steered, at > 5);
+		assert_int_equal(state_of(id), r == 0 ? PL_STATE_ESTABLISHED : PL_STATE_NONE);
+	}
+}
+
+static void what_the_SPD_discards_or_gives_to_others_is_not_got_around_K11(void **state)
+{
+	struct pl_xfrm_change drop = policy_of(PL_DIR_IN, 1, 0), others = pass(1);
+	uint64_t id;
+
+	(void)state;
+	install(child(1, who_b, REQID_B));
+	drop.u.policy.effect = PL_XFRM_DISCARDS;
+	drop.u.policy.mark = (struct pl_xfrm_mark) { 5, 255 };
+	hear(drop);
+	hear(pass(1));
+	assert_int_equal(want(1, PL_PROTECT_INTEGRITY, &id), PL_E_CONFLICT);
+	hear(gone(drop));
+	others.u.policy.effect = PL_XFRM_PROTECTS;
+	others.u.policy.reqid = REQID_C;
+	hear(others);
+	assert_int_equal(want(1, PL_PROTECT_INTEGRITY, &id), PL_E_CONFLICT);
+	assert_int_equal(fake.nr_steered, 0);
+	assert_int_equal(fake.nr_items, 0);
+	/* and what is there by then breaks */
+	hear(pass(1));
+	assert_int_equal(want(1, PL_PROTECT_INTEGRITY, &id), 0);
+	hear(drop);
+	is_on_its_own(id, PL_STATE_BROKEN);
+}
+
+static void a_weaker_SA_is_not_what_was_asked_for_K11(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(1));
+	uint64_t id;
+
+	(void)state;
+	install(child(1, who_b, REQID_B));
+	hear(pass(1));
+	ask.require.protection = PL_PROTECT_CONFIDENTIALITY;
+	ask.require.min_key_bits = 512;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), PL_E_WEAK);
+	assert_int_equal(fake.nr_steered, 0);
+}
+
+static void what_latch_conf_demands_is_no_wish_K55(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	fake.conf.other.require.protection = PL_PROTECT_INTEGRITY;
+	install(child(1, who_b, REQID_B));
+	hear(pass(1));
+	assert_int_equal(latch_flow(1, &id), PL_E_CONFLICT);
+	assert_int_equal(fake.nr_steered, 0);
+}
+
 static void any_fault_leaves_it_protected_or_stopped_K38_K17(void **state)
 {
 	(void)state;
@@ -461,6 +605,21 @@ int main(void)
 		TEST(a_flow_that_lives_by_them_has_no_successor_K17),
 		TEST(nothing_of_a_predecessor_is_left_K18_K39),
 		TEST(a_daemon_that_cannot_sweep_does_not_latch_K39),
+		cmocka_unit_test_setup_teardown(
+			protection_is_given_over_BYPASS_to_who_asks_for_it_K55_K56_K57, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(and_without_any_policy_K55, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_SA_that_is_set_up_for_it_is_led_to_at_once_K55_K56_K57, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_wish_that_comes_to_nothing_leaves_nothing_K57_L1,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_the_SPD_discards_or_gives_to_others_is_not_got_around_K11, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(a_weaker_SA_is_not_what_was_asked_for_K11, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_latch_conf_demands_is_no_wish_K55, setup,
+						teardown),
 		TEST(any_fault_leaves_it_protected_or_stopped_K38_K17),
 	};
 

@@ -119,7 +119,9 @@ enum latch_mode { LATCH_MODE_ANY = 0, LATCH_MODE_TUNNEL, LATCH_MODE_TRANSPORT };
 /**
  * struct latch_request - what is wanted; all zero asks for what the host's policy gives
  * @size:           sizeof(struct latch_request) of the caller; later versions may be larger
- * @protection:     set of LATCH_INTEGRITY and LATCH_CONFIDENTIALITY that there must be
+ * @protection:     set of LATCH_INTEGRITY and LATCH_CONFIDENTIALITY that there must be. Not of a
+ *                  listener: also where the host's policy lets packets by in clear, if it has a
+ *                  connection that can protect them (RFC 5660 section 3.1); likewise @narrow
  * @min_key_bits:   of the cipher
  * @min_integ_bits: of the integrity check value
  * @mode:           of the SA

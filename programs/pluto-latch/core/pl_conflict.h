@@ -89,6 +89,7 @@ enum pl_conflict pl_conflict_judge(const struct pl_tuple *tuple, const struct pl
  * @nr_allowed: how many
  * @is_narrow:  by an SA of just this connection (K20)
  * @suite:      of that SA (K21); all zero is any
+ * @is_wanted:  protection was asked for: also where the SPD lets packets by (K55)
  */
 struct pl_wish {
 	struct pl_require require;
@@ -96,6 +97,7 @@ struct pl_wish {
 	unsigned nr_allowed;
 	bool is_narrow;
 	struct pl_suite suite;
+	bool is_wanted;
 };
 
 /**

@@ -218,6 +218,7 @@ enum pl_tag {
  * @may_be_broken: with a conflict, an object that passes nothing instead of an error (T3)
  * @is_narrow:   by an SA of just this connection, which ends with the latch (K20)
  * @suite:       of that SA, which must be narrow then (K21); all zero is any
+ * @is_wanted:   set by the engine: this is a wish for protection, not for whatever the SPD gives
  * @setup_ms:    how long SAs may take that have to be set up first (K25, K26); 0: only those that
  *               are there
  * @tag:         of pl_engine_tag_socket()
@@ -238,6 +239,7 @@ struct pl_engine_ask {
 	bool may_be_broken;
 	bool is_narrow;
 	struct pl_suite suite;
+	bool is_wanted;
 	uint32_t setup_ms;
 	enum pl_tag tag;
 };

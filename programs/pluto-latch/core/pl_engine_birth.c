@@ -137,15 +137,21 @@ static const struct pl_params *carrier_params(const struct pl_world *world,
 
 /* SAs that cannot be pinned are refused when they are to be (pl_step_take()). */
 static int ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple,
-		      const struct pl_params *params, struct pl_conflict_report *report)
+		      const struct pl_wish *wish, struct pl_lesson *ret)
 {
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
 	unsigned nr;
+	int r;
 
-	if (pl_step_pins(world, tuple, params, reqids, &nr) != 0)
+	if (pl_step_pins(world, tuple, &ret->params, reqids, &nr) != 0)
 		nr = 0;
-	return pl_step_ask_kernel(world, tuple, params, reqids, nr, PL_ASK_ABSENT | PL_ASK_BARE,
-				  report);
+	r = pl_step_ask_kernel(world, tuple, &ret->params, reqids, nr,
+			       PL_ASK_ABSENT | PL_ASK_BARE, &ret->report);
+	/* The SPD is asked last: it is all that is in the way. */
+	ret->is_beyond_spd = wish->is_wanted && ret->report.diff == 0 &&
+			     (r == PL_E_CONFLICT || r == PL_E_NOT_PROTECTED) &&
+			     pl_steer_may_begin(world, tuple, &ret->params);
+	return ret->is_beyond_spd ? 0 : r;
 }
 
 /* @reqid names the SA that the parameters are to be from; 0 is any. */
@@ -171,7 +177,7 @@ static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
 		r = PL_E_NO_SA;
 	}
 	free(views);
-	return r == 0 ? ask_kernel(world, tuple, &ret->params, &ret->report) : r;
+	return r == 0 ? ask_kernel(world, tuple, wish, ret) : r;
 }
 
 static int learn_for(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,
@@ -191,6 +197,10 @@ int pl_birth_complete(struct pl_world *world, struct pl_latch *latch, const stru
 	struct pl_why why = { .text = ret->report.text };
 	int r = learn_for(world, latch, wish, 0, ret);
 
+	if (r == 0 && ret->is_beyond_spd) {
+		latch->is_optional = true;
+		r = pl_steer_on(world, latch);
+	}
 	if (r == 0)
 		r = pl_step_take(world, latch, event, NULL);
 	if (r == PL_E_CONFLICT && may_be_broken) {
@@ -237,7 +247,7 @@ static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
 {
 	struct pl_wish wish = {
 		.require = ask->require, .allowed = ask->allowed, .nr_allowed = ask->nr_allowed,
-		.is_narrow = is_narrow(ask), .suite = ask->suite,
+		.is_narrow = is_narrow(ask), .suite = ask->suite, .is_wanted = ask->is_wanted,
 	};
 	const struct pl_latch *old = pl_db_find(world->db, tuple);
 	bool was_guarded = old != NULL;
@@ -280,6 +290,8 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 	r = pl_tuple_connection(&ask->tuple, &tuple);
 	if (r == 0)
 		r = pl_admit(world->conf, &tuple, &admitted);
+	/* What latch.conf demands at least is no wish. */
+	admitted.is_wanted = is_narrow(&admitted) || ask->require.protection != 0;
 	if (r == 0)
 		r = latch_tuple(world, &tuple, &admitted, ret_id, &lesson);
 	if (r == PL_E_CONFLICT && ret_report != NULL)

@@ -52,11 +52,12 @@ enum { PL_REQID_FIRST = 0x40000000, PL_REQID_LAST = 0x7ffffff0, PL_REQID_STEP = 
 /**
  * struct pl_lesson - what there is to learn about the SAs of a connection
  * @has_carrier: the SA that the parameters are from was found
+ * @is_beyond_spd: it takes policies of the latch's own, because the SPD lets its packets by
  * @params:      also of a conflict; borrows the identity
  * @report:      of a conflict
  */
 struct pl_lesson {
-	bool has_carrier;
+	bool has_carrier, is_beyond_spd;
 	struct pl_params params;
 	struct pl_conflict_report report;
 };

@@ -38,6 +38,7 @@ int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
 		return r;
 	larva->may_be_broken = ask->may_be_broken;
 	larva->suite = ask->suite;
+	larva->is_wanted = ask->is_wanted;
 	larva->nr_allowed = ask->nr_allowed;
 	if (ask->nr_allowed > 0)
 		memcpy(larva->allowed, ask->allowed, ask->nr_allowed * sizeof(*ask->allowed));
@@ -60,7 +61,7 @@ static void try(struct pl_world *world, struct pl_latch *latch, struct pl_larva 
 	const struct pl_wish wish = {
 		.require = latch->require, .allowed = larva->allowed,
 		.nr_allowed = larva->nr_allowed, .is_narrow = latch->is_narrow,
-		.suite = larva->suite,
+		.suite = larva->suite, .is_wanted = larva->is_wanted,
 	};
 	struct pl_lesson lesson;
 	int r = pl_birth_complete(world, latch, &wish, PL_EVENT_COMPLETED, larva->may_be_broken,

@@ -17,6 +17,7 @@
  * @allowed:       struct pl_wish
  * @nr_allowed:    how many
  * @suite:         struct pl_wish
+ * @is_wanted:     struct pl_wish
  */
 struct pl_larva {
 	struct pl_larva *next;
@@ -30,6 +31,7 @@ struct pl_larva {
 	struct pl_suite allowed[PL_SUITES_MAX];
 	unsigned nr_allowed;
 	struct pl_suite suite;
+	bool is_wanted;
 };
 
 /**

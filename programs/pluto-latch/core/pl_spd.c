@@ -381,13 +381,14 @@ static bool applies(const struct entry *entry, const struct pl_tuple *tuple)
 				 tuple->remote_port);
 }
 
-/* Of each direction the best policy, and the best of those that may not apply and would do harm. */
+/* Of each direction the best policy, the best of those that may not apply and would do harm, and
+ * the best that discards, whether it applies or not. */
 struct judging {
 	const struct pl_tuple *tuple;
 	const uint32_t *reqids;
 	unsigned nr;
 	bool is_bare;
-	const struct entry *best[PL_DIR_ROOF], *doubtful[PL_DIR_ROOF];
+	const struct entry *best[PL_DIR_ROOF], *doubtful[PL_DIR_ROOF], *discarding[PL_DIR_ROOF];
 	bool is_taken[PL_DIR_ROOF];
 };
 
@@ -434,6 +435,8 @@ static int judge(void *ctx, struct pl_reach *reach)
 	if ((unsigned)way >= PL_DIR_ROOF || !applies(entry, judging->tuple) ||
 	    (judging->is_bare && is_ours(entry)))
 		return 0;
+	if (!entry->is_taken && entry->key.effect == PL_XFRM_DISCARDS)
+		keep_better(judging, &judging->discarding[way], entry);
 	if (entry->is_taken)
 		judging->is_taken[way] = true;
 	else if (!entry->is_foreign || !may_not_apply(&entry->key))
@@ -485,4 +488,29 @@ enum pl_spd_answer pl_spd_judge_bare(const struct pl_spd *spd, const struct pl_t
 	struct judging judging = { .tuple = tuple, .reqids = reqids, .nr = nr, .is_bare = true };
 
 	return judge_both(spd, &judging, ret);
+}
+
+static bool wants_others(const struct judging *judging, const struct entry *entry)
+{
+	return entry != NULL && answer_of(judging, entry) == PL_SPD_DIVERTS;
+}
+
+bool pl_spd_may_steer(const struct pl_spd *spd, const struct pl_tuple *tuple,
+		      const uint32_t *reqids, unsigned nr, bool is_past_others)
+{
+	struct judging judging = { .tuple = tuple, .reqids = reqids, .nr = nr, .is_bare = true };
+
+	(void)pl_reach_search(&spd->entries, tuple, judge, &judging, NULL);
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		const struct entry *best = judging.best[way];
+		const struct entry *discarding = judging.discarding[way];
+
+		if (discarding != NULL &&
+		    (best == NULL || discarding->key.priority <= best->key.priority))
+			return false;
+		if (!is_past_others && (wants_others(&judging, best) ||
+					wants_others(&judging, judging.doubtful[way])))
+			return false;
+	}
+	return true;
 }

@@ -162,4 +162,17 @@ enum pl_spd_answer pl_spd_judge(const struct pl_spd *spd, const struct pl_tuple 
 enum pl_spd_answer pl_spd_judge_bare(const struct pl_spd *spd, const struct pl_tuple *tuple,
 				     const uint32_t *reqids, unsigned nr, enum pl_direction *ret);
 
+/**
+ * pl_spd_may_steer() - may policies of a latch be put in front of what is there
+ * @spd:    the mirror
+ * @tuple:  of the connection
+ * @reqids: as above
+ * @nr:     how many
+ * @is_past_others: also of policies that want other SAs
+ *
+ * What discards packets is never got around: no protection exceeds that (K11).
+ */
+bool pl_spd_may_steer(const struct pl_spd *spd, const struct pl_tuple *tuple,
+		      const uint32_t *reqids, unsigned nr, bool is_past_others);
+
 #endif

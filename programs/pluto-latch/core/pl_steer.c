@@ -5,6 +5,10 @@
  * keeps what it has. It stands there as long as the SPD would do otherwise and the latch is in
  * force, and not longer (K17, L1); nothing of it outlives the daemon's start (K39).
  *
+ * Protection that a program asks for where the SPD lets packets by (section 3.1, K55) is given in
+ * the same way, from the latch's first moment to its last: whatever discards packets, or wants
+ * other SAs, is not got around for that (K11).
+ *
  * Invariants: only a latch whose SA is there is led into it. The guard holds the flow all the time:
  * before the policy is there, and after it has gone, packets in clear are dropped. A policy that
  * could not be taken away keeps its latch in memory, and every tick tries again.
@@ -94,7 +98,20 @@ int pl_steer_off(struct pl_world *world, struct pl_latch *latch)
 
 bool pl_steer_may(const struct pl_world *world, const struct pl_latch *latch)
 {
-	return world->conf->spd_change == PL_CONF_SPD_PROTECT && pl_step_is_pinned(latch->state);
+	return (latch->is_optional || world->conf->spd_change == PL_CONF_SPD_PROTECT) &&
+	       pl_step_is_pinned(latch->state) &&
+	       pl_spd_may_steer(world->spd, &latch->tuple, NULL, 0, true);
+}
+
+bool pl_steer_may_begin(const struct pl_world *world, const struct pl_tuple *tuple,
+			const struct pl_params *params)
+{
+	uint32_t reqids[PL_STEP_REQIDS_MAX];
+	unsigned nr;
+
+	return world->ops.steer != NULL &&
+	       pl_step_pins(world, tuple, params, reqids, &nr) == 0 &&
+	       pl_spd_may_steer(world->spd, tuple, reqids, nr, false);
 }
 
 static bool is_needless(const struct pl_world *world, const struct pl_latch *latch)
@@ -108,10 +125,13 @@ static bool is_needless(const struct pl_world *world, const struct pl_latch *lat
 	       PL_SPD_PROTECTS;
 }
 
-void pl_steer_look(struct pl_world *world, const struct pl_latch *latch)
+bool pl_steer_look(struct pl_world *world, const struct pl_latch *latch)
 {
 	if (is_needless(world, latch))
 		world->is_steering_over = true;
+	else if (!pl_steer_may(world, latch))
+		return false;
+	return true;
 }
 
 void pl_steer_settle(struct pl_world *world)

@@ -32,11 +32,22 @@ int pl_steer_off(struct pl_world *world, struct pl_latch *latch) PL_MUST_USE;
 bool pl_steer_may(const struct pl_world *world, const struct pl_latch *latch);
 
 /**
+ * pl_steer_may_begin() - a latch that is not there yet may be protected where the SPD lets it by
+ * @world:  the world
+ * @tuple:  of the connection
+ * @params: to be latched
+ */
+bool pl_steer_may_begin(const struct pl_world *world, const struct pl_tuple *tuple,
+			const struct pl_params *params);
+
+/**
  * pl_steer_look() - does the SPD protect a steered latch by itself again? If so, remember it
  * @world: the world
  * @latch: steered
+ *
+ * Return: false when it does not, and must not be got around any more
  */
-void pl_steer_look(struct pl_world *world, const struct pl_latch *latch);
+bool pl_steer_look(struct pl_world *world, const struct pl_latch *latch) PL_MUST_USE;
 
 /**
  * pl_steer_settle() - the kernel has what pluto said: let go of latches that pl_steer_look() found,

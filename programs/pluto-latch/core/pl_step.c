@@ -494,8 +494,10 @@ void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_abs
 	event = find_conflict(world, latch, is_absent, &report);
 	if (event == PL_EVENT_CONFLICT_SPD)
 		event = steer_past(world, latch, is_absent, &report);
-	if (event == PL_EVENT_NONE && latch->is_steered)
-		pl_steer_look(world, latch);
+	if (event == PL_EVENT_NONE && latch->is_steered && !pl_steer_look(world, latch)) {
+		event = PL_EVENT_CONFLICT_SPD;
+		snprintf(report.text, sizeof(report.text), "the SPD discards packets of it");
+	}
 	why.diff = report.diff;
 	if (latch->state == PL_STATE_BROKEN) {
 		/* What the guard refuses now stays BROKEN, until the next occasion. */
