@@ -28,6 +28,7 @@ run = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)
 include mk/libreswan.mk
 include mk/daemon.mk
 include mk/test.mk
+include mk/store.mk
 include mk/bus.mk
 include mk/liblatch.mk
 include mk/cli.mk

@@ -9,7 +9,9 @@ CORE_SRC := $(wildcard $(DAEMON_DIR)/core/*.c)
 SEAM_SRC := $(wildcard $(DAEMON_DIR)/seam/*.c)
 KERNEL_SRC := $(wildcard $(DAEMON_DIR)/kernel/*.c)
 BUS_SRC := $(wildcard $(DAEMON_DIR)/bus/*.c)
-OURS_SRC := $(CORE_SRC) $(KERNEL_SRC) $(BUS_SRC) $(wildcard $(DAEMON_DIR)/daemon/*.c) $(SEAM_SRC)
+STORE_SRC := $(wildcard $(DAEMON_DIR)/store/*.c)
+OURS_SRC := $(CORE_SRC) $(KERNEL_SRC) $(BUS_SRC) $(STORE_SRC) \
+	$(wildcard $(DAEMON_DIR)/daemon/*.c) $(SEAM_SRC)
 SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c
 DAEMON := $(BUILD)/bin/pluto-latch
 DAEMON_CLANG := $(BUILD)/bin/pluto-latch.clang

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The file of slots. Its head is as long as a slot; then come slots, each a latch or free. A latch
+ * keeps its slot, so that nothing grows with the number of changes and nothing has to be compacted.
+ *
+ * SIGKILL may come between any two writes. So:
+ * - room is there before the head speaks of it, and it is room that a full file system cannot take
+ *   away again: a file shorter than its head says was cut by somebody else;
+ * - an identity's file is there before a slot names it, and goes after the last one that did;
+ * - ids are reserved in the head before a slot has one of them.
+ *
+ * Invariant: after an error, what the file says of a latch is what it said before.
+ */
+
+#include "store/pl_journal.h"
+
+#include "store/pl_cursor.h"
+#include "store/pl_identity_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	SLOTS_AT_ONCE = 64,	/* the file grows by so many */
+	IDS_AT_ONCE = 4096,
+	BOOT_ID_BYTES = 36,
+};
+
+static const char file_name[] = "latches";
+static const uint64_t head_magic = 0x01004c4e524a4c50;	/* "PLJRNL", version 1 */
+
+/**
+ * struct head - first slot of the file
+ * @boot:     of the kernel that the latches are of
+ * @nr_slots: behind the head, at least
+ * @next_id:  not reserved yet
+ */
+struct head {
+	uint64_t magic;
+	char boot[BOOT_ID_BYTES];
+	uint64_t nr_slots;
+	uint64_t next_id;
+};
+
+/* Where a latch is. */
+struct place {
+	uint64_t id;
+	uint64_t slot;
+	struct pl_identity_file *identity;
+};
+
+/**
+ * struct pl_journal - the journal
+ * @head:       as in the file
+ * @places:     of struct place, by id
+ * @free:       slots that are free
+ * @unreadable: slots that are neither free nor readable
+ * @is_known:   its head is of this boot, and can be read
+ */
+struct pl_journal {
+	int folder, fd;
+	struct head head;
+	uint64_t max_slots;
+	void *places;
+	struct pl_identity_store *identities;
+	struct numbers {
+		uint64_t *at;
+		size_t nr, room;
+	} free, unreadable;
+	bool is_known;
+};
+
+static int compare_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int push(struct numbers *numbers, uint64_t number)
+{
+	if (numbers->nr == numbers->room) {
+		size_t room = numbers->room == 0 ? SLOTS_AT_ONCE : numbers->room * 2;
+		void *at = reallocarray(numbers->at, room, sizeof(number));
+
+		if (at == NULL)
+			return -ENOMEM;
+		numbers->at = at;
+		numbers->room = room;
+	}
+	numbers->at[numbers->nr++] = number;
+	return 0;
+}
+
+static off_t offset_of(uint64_t slot)
+{
+	return (off_t)((slot + 1) * PL_SLOT_BYTES);
+}
+
+static int write_slot(const struct pl_journal *journal, off_t at,
+		      const uint8_t bytes[static PL_SLOT_BYTES])
+{
+	ssize_t n;
+
+	do
+		n = pwrite(journal->fd, bytes, PL_SLOT_BYTES, at);
+	while (n < 0 && errno == EINTR);
+	return n == PL_SLOT_BYTES ? 0 : n < 0 ? -errno : -EIO;
+}
+
+static int read_slot(const struct pl_journal *journal, off_t at,
+		     uint8_t ret[static PL_SLOT_BYTES])
+{
+	ssize_t n;
+
+	do
+		n = pread(journal->fd, ret, PL_SLOT_BYTES, at);
+	while (n < 0 && errno == EINTR);
+	return n == PL_SLOT_BYTES ? 0 : n < 0 ? -errno : PL_E_MALFORMED;
+}
+
+static void walk_head(struct pl_cursor *c, struct head *head)
+{
+	head->magic = pl_cursor_number(c, head->magic, 8);
+	pl_cursor_bytes(c, head->boot, sizeof(head->boot));
+	head->nr_slots = pl_cursor_number(c, head->nr_slots, 8);
+	head->next_id = pl_cursor_number(c, head->next_id, 8);
+}
+
+static void encode_head(const struct head *head, uint8_t ret[static PL_SLOT_BYTES])
+{
+	struct pl_cursor c = { .to = ret, .left = PL_SLOT_BYTES };
+	struct head copy = *head;
+	uint64_t sum;
+
+	memset(ret, 0, PL_SLOT_BYTES);
+	walk_head(&c, &copy);
+	sum = pl_slot_sum(ret, PL_SLOT_BYTES - sizeof(sum));
+	c = (struct pl_cursor) { .to = ret + PL_SLOT_BYTES - sizeof(sum), .left = sizeof(sum) };
+	(void)pl_cursor_number(&c, sum, sizeof(sum));
+}
+
+static int decode_head(const uint8_t bytes[static PL_SLOT_BYTES], struct head *ret)
+{
+	struct pl_cursor c = { .from = bytes, .left = PL_SLOT_BYTES };
+	uint8_t again[PL_SLOT_BYTES];
+	struct head head;
+
+	walk_head(&c, &head);
+	encode_head(&head, again);
+	if (head.magic != head_magic || memcmp(again, bytes, PL_SLOT_BYTES) != 0)
+		return PL_E_MALFORMED;
+	*ret = head;
+	return 0;
+}
+
+/* Written first, and believed after. */
+static int set_head(struct pl_journal *journal, const struct head *head)
+{
+	uint8_t bytes[PL_SLOT_BYTES];
+	int r;
+
+	encode_head(head, bytes);
+	r = write_slot(journal, 0, bytes);
+	if (r == 0)
+		journal->head = *head;
+	return r;
+}
+
+static int read_boot(char ret[static BOOT_ID_BYTES])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, ret, BOOT_ID_BYTES);
+	close(fd);
+	return n == BOOT_ID_BYTES ? 0 : -EIO;
+}
+
+static int begin_anew(struct pl_journal *journal, const char boot[static BOOT_ID_BYTES])
+{
+	struct head head = { .magic = head_magic, .next_id = 1 };
+
+	memcpy(head.boot, boot, BOOT_ID_BYTES);
+	if (ftruncate(journal->fd, 0) < 0)
+		return -errno;
+	journal->is_known = true;
+	return set_head(journal, &head);
+}
+
+/* A head that cannot be read says nothing of its boot: what is behind it is looked at. */
+static int open_head(struct pl_journal *journal)
+{
+	uint8_t bytes[PL_SLOT_BYTES];
+	char boot[BOOT_ID_BYTES];
+	struct stat stat;
+	int r = read_boot(boot);
+
+	if (r != 0)
+		return r;
+	if (fstat(journal->fd, &stat) < 0)
+		return -errno;
+	if (stat.st_size == 0)
+		return begin_anew(journal, boot);
+	r = read_slot(journal, 0, bytes);
+	if (r == 0)
+		r = decode_head(bytes, &journal->head);
+	if (r == PL_E_MALFORMED) {
+		journal->head = (struct head) { .magic = head_magic, .next_id = 1 };
+		memcpy(journal->head.boot, boot, BOOT_ID_BYTES);
+		return 0;
+	}
+	if (r == 0 && memcmp(journal->head.boot, boot, BOOT_ID_BYTES) != 0)
+		return begin_anew(journal, boot);
+	journal->is_known = r == 0;
+	return r;
+}
+
+static int open_files(struct pl_journal *journal, const char *folder)
+{
+	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	journal->folder = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (journal->folder < 0)
+		return -errno;
+	journal->fd = openat(journal->folder, file_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			     0600);
+	if (journal->fd < 0)
+		return -errno;
+	if (flock(journal->fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? PL_E_UNAVAILABLE : -errno;
+	return 0;
+}
+
+int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **ret)
+{
+	struct pl_journal *journal = calloc(1, sizeof(*journal));
+	int r;
+
+	if (journal == NULL)
+		return -ENOMEM;
+	journal->folder = journal->fd = -1;
+	journal->max_slots = max_slots;
+	r = open_files(journal, folder);
+	if (r == 0)
+		r = open_head(journal);
+	if (r == 0) {
+		journal->identities = pl_identity_store_new(journal->folder);
+		r = journal->identities == NULL ? -ENOMEM : 0;
+	}
+	if (r != 0)
+		pl_journal_close(journal);
+	else
+		*ret = journal;
+	return r;
+}
+
+struct pl_journal *pl_journal_close(struct pl_journal *journal)
+{
+	if (journal == NULL)
+		return NULL;
+	tdestroy(journal->places, free);
+	pl_identity_store_free(journal->identities);
+	free(journal->free.at);
+	free(journal->unreadable.at);
+	if (journal->fd >= 0)
+		close(journal->fd);
+	if (journal->folder >= 0)
+		close(journal->folder);
+	free(journal);
+	return NULL;
+}
+
+static int put_place(struct pl_journal *journal, uint64_t id, uint64_t slot,
+		     struct pl_identity_file *identity)
+{
+	struct place *place = malloc(sizeof(*place)), **at;
+
+	if (place == NULL)
+		return -ENOMEM;
+	*place = (struct place) { id, slot, identity };
+	at = tsearch(place, &journal->places, compare_place);
+	if (at != NULL && *at == place)
+		return 0;
+	free(place);
+	return at == NULL ? -ENOMEM : PL_E_MALFORMED;
+}
+
+static struct place *find_place(const struct pl_journal *journal, uint64_t id)
+{
+	struct place key = { .id = id };
+	struct place **at = tfind(&key, &journal->places, compare_place);
+
+	return at == NULL ? NULL : *at;
+}
+
+/* What is in a slot, and where it is from now on. PL_E_MALFORMED also for a second one of an id. */
+static int take_slot(struct pl_journal *journal, uint64_t number, const struct pl_slot *slot)
+{
+	struct pl_identity_file *identity = NULL;
+	int r = 0;
+
+	if (find_place(journal, slot->id) != NULL || slot->id >= journal->head.next_id)
+		return PL_E_MALFORMED;
+	if (slot->has_identity)
+		r = pl_identity_store_find(journal->identities, slot->identity, &identity);
+	if (r == 0)
+		r = put_place(journal, slot->id, number, identity);
+	if (r != 0)
+		pl_identity_store_release(journal->identities, identity);
+	return r;
+}
+
+static int show_slot(struct pl_journal *journal, const struct pl_slot *slot,
+		     pl_journal_visit *visit, void *ctx, struct pl_journal_found *found)
+{
+	const struct place *place = find_place(journal, slot->id);
+	struct pl_identity_data data;
+	uint8_t *bytes = NULL;
+	int r = 0;
+
+	if (place->identity != NULL)
+		r = pl_identity_store_load(journal->identities, place->identity, &bytes, &data);
+	if (r == PL_E_NOT_FOUND || r == PL_E_MALFORMED)
+		found->is_whole = false;
+	else if (r != 0)
+		return r;
+	found->nr_latches++;
+	r = visit(ctx, slot, bytes == NULL ? NULL : &data);
+	free(bytes);
+	return r;
+}
+
+static int read_one(struct pl_journal *journal, uint64_t number, pl_journal_visit *visit,
+		    void *ctx, struct pl_journal_found *found)
+{
+	uint8_t bytes[PL_SLOT_BYTES];
+	struct pl_slot slot;
+	int r = read_slot(journal, offset_of(number), bytes);
+
+	if (r == 0)
+		r = pl_slot_decode(bytes, &slot);
+	if (r == PL_E_NOT_FOUND)
+		return push(&journal->free, number);
+	if (r == 0)
+		r = take_slot(journal, number, &slot);
+	if (r == PL_E_MALFORMED) {
+		found->is_whole = false;
+		found->nr_unreadable++;
+		return push(&journal->unreadable, number);
+	}
+	return r != 0 ? r : show_slot(journal, &slot, visit, ctx, found);
+}
+
+/* Room behind what the head speaks of is what SIGKILL left of a file that was about to grow. */
+static int adopt_size(struct pl_journal *journal, struct pl_journal_found *found)
+{
+	struct head head = journal->head;
+	struct stat stat;
+	uint64_t nr;
+
+	if (fstat(journal->fd, &stat) < 0)
+		return -errno;
+	nr = stat.st_size <= PL_SLOT_BYTES ? 0 :
+	     (uint64_t)stat.st_size / PL_SLOT_BYTES - 1;
+	if (!journal->is_known || nr < head.nr_slots || stat.st_size % PL_SLOT_BYTES != 0)
+		found->is_whole = false;
+	head.nr_slots = nr;
+	/* an id in a slot was reserved: without the head nobody knows what was */
+	if (!journal->is_known && nr > 0)
+		head.next_id = UINT64_MAX / 2;
+	journal->head = head;
+	return 0;
+}
+
+int pl_journal_read(struct pl_journal *journal, pl_journal_visit *visit, void *ctx,
+		    struct pl_journal_found *ret)
+{
+	struct pl_journal_found found = { .is_whole = true };
+	int r = adopt_size(journal, &found);
+
+	for (uint64_t i = journal->head.nr_slots; r == 0 && i-- > 0; )
+		r = read_one(journal, i, visit, ctx, &found);
+	if (r == 0)
+		r = set_head(journal, &journal->head);
+	if (r == 0)
+		r = pl_identity_store_sweep(journal->identities);
+	if (r == 0) {
+		found.next_id = journal->head.next_id;
+		*ret = found;
+	}
+	return r;
+}
+
+static int grow(struct pl_journal *journal)
+{
+	struct head head = journal->head;
+	size_t before = journal->free.nr;
+	int r;
+
+	if (head.nr_slots >= journal->max_slots)
+		return PL_E_LIMIT_EXCEEDED;
+	head.nr_slots += SLOTS_AT_ONCE;
+	r = posix_fallocate(journal->fd, offset_of(journal->head.nr_slots),
+			    SLOTS_AT_ONCE * PL_SLOT_BYTES);
+	if (r != 0)
+		return -r;
+	for (uint64_t i = head.nr_slots; r == 0 && i-- > journal->head.nr_slots; )
+		r = push(&journal->free, i);
+	if (r == 0)
+		r = set_head(journal, &head);
+	if (r != 0)
+		journal->free.nr = before;
+	return r;
+}
+
+static int reserve(struct pl_journal *journal, uint64_t id)
+{
+	struct head head = journal->head;
+
+	if (id < head.next_id)
+		return 0;
+	head.next_id = id + IDS_AT_ONCE;
+	return set_head(journal, &head);
+}
+
+/* A slot that is free; it stays so until the caller has written it. */
+static int find_slot(struct pl_journal *journal, const struct place *place, uint64_t *ret)
+{
+	int r = 0;
+
+	if (place != NULL) {
+		*ret = place->slot;
+		return 0;
+	}
+	if (journal->free.nr == 0)
+		r = grow(journal);
+	if (r == 0)
+		*ret = journal->free.at[journal->free.nr - 1];
+	return r;
+}
+
+static int write_latch(struct pl_journal *journal, const struct pl_latch *latch, uint64_t number,
+		       const struct pl_identity_file *identity)
+{
+	uint8_t bytes[PL_SLOT_BYTES];
+	struct pl_slot slot;
+
+	pl_slot_of_latch(latch, identity == NULL ? NULL : pl_identity_file_digest(identity),
+			 &slot);
+	pl_slot_encode(&slot, bytes);
+	return write_slot(journal, offset_of(number), bytes);
+}
+
+/* The place is there before the slot is written, so that nothing can fail after that. */
+static int save_at(struct pl_journal *journal, const struct pl_latch *latch, struct place *place,
+		   uint64_t number, struct pl_identity_file *identity)
+{
+	struct pl_identity_file *old = place == NULL ? NULL : place->identity;
+	int r = place == NULL ? put_place(journal, latch->id, number, NULL) : 0;
+
+	if (r == 0)
+		r = write_latch(journal, latch, number, identity);
+	if (place == NULL) {
+		place = find_place(journal, latch->id);
+		if (r == 0) {
+			journal->free.nr--;
+		} else if (place != NULL) {
+			tdelete(place, &journal->places, compare_place);
+			free(place);
+		}
+	}
+	if (r == 0) {
+		place->identity = identity;
+		pl_identity_store_release(journal->identities, old);
+	}
+	return r;
+}
+
+int pl_journal_save(struct pl_journal *journal, const struct pl_latch *latch)
+{
+	struct pl_identity *peer = latch->params.peer.identity;
+	struct place *place = find_place(journal, latch->id);
+	struct pl_identity_file *identity = NULL;
+	uint64_t number;
+	int r = reserve(journal, latch->id);
+
+	if (r == 0)
+		r = find_slot(journal, place, &number);
+	if (r == 0 && peer != NULL)
+		r = pl_identity_store_hold(journal->identities, peer, &identity);
+	if (r == 0)
+		r = save_at(journal, latch, place, number, identity);
+	if (r != 0)
+		pl_identity_store_release(journal->identities, identity);
+	return r;
+}
+
+static int clear_slot(struct pl_journal *journal, uint64_t number)
+{
+	static const uint8_t none[PL_SLOT_BYTES];
+	int r = push(&journal->free, number);
+
+	if (r == 0) {
+		r = write_slot(journal, offset_of(number), none);
+		if (r != 0)
+			journal->free.nr--;
+	}
+	return r;
+}
+
+int pl_journal_forget(struct pl_journal *journal, uint64_t id)
+{
+	struct place *place = find_place(journal, id);
+	int r;
+
+	if (place == NULL)
+		return 0;
+	r = clear_slot(journal, place->slot);
+	if (r != 0)
+		return r;
+	pl_identity_store_release(journal->identities, place->identity);
+	tdelete(place, &journal->places, compare_place);
+	free(place);
+	return 0;
+}
+
+int pl_journal_forget_unreadable(struct pl_journal *journal)
+{
+	int r = 0;
+
+	while (r == 0 && journal->unreadable.nr > 0) {
+		r = clear_slot(journal, journal->unreadable.at[journal->unreadable.nr - 1]);
+		if (r == 0)
+			journal->unreadable.nr--;
+	}
+	return r;
+}
+
+static int op_save(void *ctx, const struct pl_latch *latch)
+{
+	return pl_journal_save(ctx, latch);
+}
+
+static int op_forget(void *ctx, uint64_t id)
+{
+	return pl_journal_forget(ctx, id);
+}
+
+const struct pl_store_ops pl_journal_ops = { .save = op_save, .forget = op_forget };

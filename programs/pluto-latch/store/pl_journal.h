@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#ifndef PL_JOURNAL_H
+#define PL_JOURNAL_H
+
+#include "core/pl_ops.h"
+#include "store/pl_slot.h"
+
+/*
+ * The journal (design D11): what a daemon that dies leaves to its successor. A folder below /run,
+ * so that a reboot ends it (K18, K39), with one file of slots and a file for each identity.
+ */
+struct pl_journal;
+
+/**
+ * struct pl_journal_found - what an earlier daemon left
+ * @nr_latches:    that could be read
+ * @nr_unreadable: slots with something else in them
+ * @is_whole:      nothing is missing as far as can be seen; otherwise everything that is named is
+ *                 to be closed (K53)
+ * @next_id:       no latch had this id or a later one; 1 in a new journal
+ */
+struct pl_journal_found {
+	size_t nr_latches;
+	size_t nr_unreadable;
+	bool is_whole;
+	uint64_t next_id;
+};
+
+/**
+ * typedef pl_journal_visit - one latch of an earlier daemon
+ * @ctx:      of the caller
+ * @slot:     valid during the call
+ * @identity: of its peer, valid during the call; NULL when there is none, or it cannot be read:
+ *            .has_identity tells
+ *
+ * Return: 0 to go on; anything else ends the walk and is handed up
+ */
+typedef int pl_journal_visit(void *ctx, const struct pl_slot *slot,
+			     const struct pl_identity_data *identity);
+
+/**
+ * pl_journal_open() - open the journal in this folder, or begin one
+ * @folder:    made if it is not there; its parent must be
+ * @max_slots: latches at once
+ * @ret:       to be closed
+ *
+ * What was written before the last boot is no journal: it is begun anew.
+ *
+ * Return: 0; PL_E_UNAVAILABLE when another process has it; -ENOMEM; what the file system said
+ */
+int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **ret) PL_MUST_USE;
+
+/**
+ * pl_journal_close() - the files stay
+ * @journal: NULL is fine
+ *
+ * Return: NULL
+ */
+struct pl_journal *pl_journal_close(struct pl_journal *journal);
+
+/**
+ * pl_journal_read() - everything that is there; once, before anything is saved
+ * @journal: the journal
+ * @visit:   called once for each latch, in no useful order
+ * @ctx:     for @visit
+ * @ret:     complete only when 0 is returned
+ *
+ * Return: 0; -ENOMEM; what reading or @visit said
+ */
+int pl_journal_read(struct pl_journal *journal, pl_journal_visit *visit, void *ctx,
+		    struct pl_journal_found *ret) PL_MUST_USE;
+
+/**
+ * pl_journal_save() - this latch is as it says; struct pl_store_ops
+ * @journal: the journal
+ * @latch:   in a state that the journal knows
+ *
+ * One write of one slot; the first latch of an identity writes that before, and each 4096th id, and
+ * each 64th slot, the head of the file. After an error the journal is as it was.
+ *
+ * Return: 0; PL_E_LIMIT_EXCEEDED when it is full; PL_E_TOO_MANY for an identity too large; -ENOMEM;
+ * what the file system said
+ */
+int pl_journal_save(struct pl_journal *journal, const struct pl_latch *latch) PL_MUST_USE;
+
+/**
+ * pl_journal_forget() - there is no such latch any more; struct pl_store_ops
+ * @journal: the journal
+ * @id:      of the latch; not in the journal is fine
+ *
+ * Return: 0, or what the file system said
+ */
+int pl_journal_forget(struct pl_journal *journal, uint64_t id) PL_MUST_USE;
+
+/**
+ * pl_journal_forget_unreadable() - an administrator saw it
+ * @journal: the journal
+ *
+ * Return: 0, or what the file system said
+ */
+int pl_journal_forget_unreadable(struct pl_journal *journal) PL_MUST_USE;
+
+/* The context is a struct pl_journal. */
+extern const struct pl_store_ops pl_journal_ops;
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* One latch as bytes of the journal. A slot has its place and its size for good, so that a change
+ * of state is one write of 512 bytes, which no signal cuts in two, and damage stays where it is.
+ *
+ * Invariant: what decodes encodes to the same bytes; whatever does not is PL_E_MALFORMED, and no
+ * latch comes of it (K53).
+ */
+
+#include "store/pl_slot.h"
+
+#include "core/pl_siphash.h"
+#include "store/pl_cursor.h"
+
+#include <endian.h>
+#include <string.h>
+
+enum { SUM_BYTES = 8 };
+
+/* Rises whenever walk() changes: another daemon's slots are not guessed at. */
+static const uint32_t magic = 0x504c5301;	/* "PLS", version 1 */
+
+enum flag {
+	FLAG_LATE = 1 << 0,
+	FLAG_MAY_UNPROTECT = 1 << 1,
+	FLAG_INHERITED = 1 << 2,
+	FLAG_NARROW = 1 << 3,
+	FLAG_EARLY = 1 << 4,
+	FLAG_IDENTITY = 1 << 5,
+	FLAG_ID_FIXED = 1 << 6,
+	FLAG_ROOF = 1 << 7,
+};
+
+#define WALK(cursor, field, size) \
+	((field) = (__typeof__(field))pl_cursor_number((cursor), (uint64_t)(field), (size)))
+
+static void walk_tuple(struct pl_cursor *c, struct pl_tuple *tuple)
+{
+	WALK(c, tuple->af, 1);
+	WALK(c, tuple->proto, 1);
+	WALK(c, tuple->local_port, 2);
+	WALK(c, tuple->remote_port, 2);
+	pl_cursor_bytes(c, tuple->local, sizeof(tuple->local));
+	pl_cursor_bytes(c, tuple->remote, sizeof(tuple->remote));
+}
+
+static void walk_params(struct pl_cursor *c, struct pl_params *params)
+{
+	WALK(c, params->replay_window, 4);
+	WALK(c, params->mode, 1);
+	WALK(c, params->nr_suites, 1);
+	for (unsigned i = 0; i < PL_SUITES_MAX; i++) {
+		WALK(c, params->suites[i].encrypt, 2);
+		WALK(c, params->suites[i].key_bits, 2);
+		WALK(c, params->suites[i].integ, 2);
+		WALK(c, params->suites[i].protocol, 1);
+		WALK(c, params->suites[i].esn, 1);
+	}
+}
+
+/* The record, for both directions. */
+static void walk(struct pl_cursor *c, struct pl_slot *slot, uint32_t *head, unsigned *flags)
+{
+	WALK(c, *head, 4);
+	WALK(c, *flags, 4);
+	WALK(c, slot->id, 8);
+	walk_tuple(c, &slot->tuple);
+	WALK(c, slot->owner.kind, 1);
+	WALK(c, slot->owner.uid, 4);
+	WALK(c, slot->owner.number, 8);
+	WALK(c, slot->state, 1);
+	WALK(c, slot->cause, 1);
+	WALK(c, slot->disposition, 1);
+	WALK(c, slot->cookie, 8);
+	WALK(c, slot->require.protection, 1);
+	WALK(c, slot->require.min_key_bits, 2);
+	WALK(c, slot->require.min_integ_bits, 2);
+	WALK(c, slot->require.mode, 1);
+	walk_params(c, &slot->params);
+	pl_cursor_bytes(c, slot->identity, sizeof(slot->identity));
+}
+
+static unsigned flags_of(const struct pl_slot *slot)
+{
+	return (slot->is_late ? FLAG_LATE : 0u) |
+	       (slot->may_unprotect ? FLAG_MAY_UNPROTECT : 0u) |
+	       (slot->is_inherited ? FLAG_INHERITED : 0u) |
+	       (slot->is_narrow ? FLAG_NARROW : 0u) |
+	       (slot->is_early ? FLAG_EARLY : 0u) |
+	       (slot->has_identity ? FLAG_IDENTITY : 0u) |
+	       (slot->params.peer.is_id_fixed ? FLAG_ID_FIXED : 0u);
+}
+
+static void set_flags(struct pl_slot *slot, unsigned flags)
+{
+	slot->is_late = flags & FLAG_LATE;
+	slot->may_unprotect = flags & FLAG_MAY_UNPROTECT;
+	slot->is_inherited = flags & FLAG_INHERITED;
+	slot->is_narrow = flags & FLAG_NARROW;
+	slot->is_early = flags & FLAG_EARLY;
+	slot->has_identity = flags & FLAG_IDENTITY;
+	slot->params.peer.is_id_fixed = flags & FLAG_ID_FIXED;
+}
+
+void pl_slot_of_latch(const struct pl_latch *latch, const uint8_t *identity, struct pl_slot *ret)
+{
+	*ret = (struct pl_slot) {
+		.id = latch->id, .tuple = latch->tuple, .owner = latch->owner,
+		.state = latch->state, .cause = latch->cause, .disposition = latch->disposition,
+		.is_late = latch->is_late, .may_unprotect = latch->may_unprotect,
+		.is_inherited = latch->is_inherited, .is_narrow = latch->is_narrow,
+		.is_early = latch->is_early, .has_identity = identity != NULL,
+		.cookie = latch->cookie, .require = latch->require, .params = latch->params,
+	};
+	ret->params.peer.identity = NULL;
+	ret->params.peer.lineage = 0;
+	if (identity != NULL)
+		memcpy(ret->identity, identity, sizeof(ret->identity));
+}
+
+uint64_t pl_slot_sum(const uint8_t *bytes, size_t len)
+{
+	static const uint8_t key[16] = "pluto-latch slot";
+	uint64_t words[PL_SLOT_BYTES / 8];
+	size_t nr = len / sizeof(words[0]);
+
+	for (size_t i = 0; i < nr; i++) {
+		memcpy(&words[i], bytes + i * sizeof(words[0]), sizeof(words[0]));
+		words[i] = le64toh(words[i]);
+	}
+	words[nr] = (uint64_t)(uint8_t)len << 56;
+	return pl_siphash13(key, words, nr + 1);
+}
+
+static void put_sum(uint8_t bytes[static PL_SLOT_BYTES])
+{
+	struct pl_cursor c = { .to = bytes + PL_SLOT_BYTES - SUM_BYTES, .left = SUM_BYTES };
+
+	(void)pl_cursor_number(&c, pl_slot_sum(bytes, PL_SLOT_BYTES - SUM_BYTES), SUM_BYTES);
+}
+
+void pl_slot_encode(const struct pl_slot *slot, uint8_t ret[static PL_SLOT_BYTES])
+{
+	struct pl_cursor c = { .to = ret, .left = PL_SLOT_BYTES - SUM_BYTES };
+	struct pl_slot copy = *slot;
+	unsigned flags = flags_of(slot);
+	uint32_t head = magic;
+
+	memset(ret, 0, PL_SLOT_BYTES);
+	walk(&c, &copy, &head, &flags);
+	put_sum(ret);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool is_tuple_normal(const struct pl_tuple *tuple)
+{
+	struct pl_tuple again[2];
+	unsigned nr;
+
+	if (pl_tuple_is_listener(tuple)) {
+		return pl_tuple_listener(tuple, true, again, &nr) == 0 && nr == 1 &&
+		       memcmp(&again[0], tuple, sizeof(*tuple)) == 0;
+	}
+	return pl_tuple_connection(tuple, again) == 0 &&
+	       memcmp(again, tuple, sizeof(*tuple)) == 0;
+}
+
+static bool is_suite_sound(const struct pl_suite *suite)
+{
+	return (suite->protocol == PL_PROTO_ESP || suite->protocol == PL_PROTO_AH) &&
+	       suite->esn != 0 && (suite->esn & ~(PL_ESN_NO | PL_ESN_YES)) == 0;
+}
+
+static bool are_params_sound(const struct pl_params *params)
+{
+	if (params->nr_suites > PL_SUITES_MAX || params->mode >= PL_MODE_ROOF)
+		return false;
+	for (unsigned i = 0; i < PL_SUITES_MAX; i++) {
+		const struct pl_suite *suite = &params->suites[i];
+
+		if (i < params->nr_suites ? !is_suite_sound(suite) :
+		    !is_zero((const uint8_t *)suite, sizeof(*suite)))
+			return false;
+	}
+	return true;
+}
+
+/* Who was ESTABLISHED, was so with somebody, under something. */
+static bool is_whole(const struct pl_slot *slot)
+{
+	bool is_listener = pl_tuple_is_listener(&slot->tuple);
+
+	if ((slot->state == PL_STATE_LISTENER) != is_listener && slot->state < PL_STATE_CLOSED)
+		return false;
+	if (slot->state == PL_STATE_ESTABLISHED)
+		return slot->has_identity && slot->params.nr_suites > 0;
+	return true;
+}
+
+static bool is_sound(const struct pl_slot *slot)
+{
+	return slot->id != 0 && is_tuple_normal(&slot->tuple) &&
+	       slot->owner.kind > PL_OWNER_NONE && slot->owner.kind < PL_OWNER_ROOF &&
+	       slot->state > PL_STATE_UNBORN && slot->state < PL_STATE_GONE &&
+	       slot->cause < PL_EVENT_ROOF && slot->disposition < PL_DISPOSITION_ROOF &&
+	       slot->require.mode < PL_MODE_ROOF && are_params_sound(&slot->params) &&
+	       slot->has_identity == !is_zero(slot->identity, sizeof(slot->identity)) &&
+	       is_whole(slot);
+}
+
+int pl_slot_decode(const uint8_t bytes[static PL_SLOT_BYTES], struct pl_slot *ret)
+{
+	struct pl_cursor c = { .from = bytes, .left = PL_SLOT_BYTES - SUM_BYTES };
+	uint8_t again[PL_SLOT_BYTES];
+	struct pl_slot slot = { .id = 0 };
+	unsigned flags = 0;
+	uint32_t head = 0;
+
+	if (is_zero(bytes, PL_SLOT_BYTES))
+		return PL_E_NOT_FOUND;
+	walk(&c, &slot, &head, &flags);
+	set_flags(&slot, flags);
+	if (head != magic || !is_sound(&slot))
+		return PL_E_MALFORMED;
+	/* the sum, and whatever of the bytes means nothing */
+	pl_slot_encode(&slot, again);
+	if (memcmp(again, bytes, PL_SLOT_BYTES) != 0)
+		return PL_E_MALFORMED;
+	*ret = slot;
+	return 0;
+}
