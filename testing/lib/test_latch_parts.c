@@ -302,7 +302,7 @@ static void a_full_request_asks_for_everything_K10(void **state)
 	(void)state;
 	assert_int_equal(latch_request_check(&request, &got), 0);
 	nr = latch_request_entries(&got, entries);
-	assert_int_equal(nr, LATCH_REQUEST_ENTRIES - 2);
+	assert_int_equal(nr, LATCH_REQUEST_ENTRIES - 4);
 	assert_true(latch_bus_add_dict(message, entries, nr));
 	assert_true(dbus_message_iter_init(message, &iter));
 	assert_int_equal(latch_info_from_dict(&iter, &info), 0);

@@ -260,6 +260,8 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
  * @request: for each connection, without late, may_be_broken, prefer and wait_ms; NULL is all zero
  * @ret_ids: of the latches: one, or two of a dual-stack socket; the second is 0 otherwise
  *
+ * Of a UDP socket it sets SO_TIMESTAMPNS, and IP_PKTINFO or IPV6_RECVPKTINFO, for latch_recvmsg().
+ *
  * Return: 0, or an error of the D-Bus member Listen, or LATCH_ERR_SYSTEM
  */
 int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_request *request,
@@ -279,6 +281,75 @@ int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_re
  * Return: 0; LATCH_ERR_SYSTEM when accept4() failed; as latch_latch()
  */
 int latch_accept(struct latch *latch, int fd, int flags, int *ret_fd, uint64_t *ret_id);
+
+/*
+ * A UDP socket that serves many peers and stays unconnected (RFC 5660 section 5.3): each flow of
+ * it, from one of its addresses to one peer, has a latch, and its id is the tag of the flow's
+ * datagrams. The socket goes through latch_listen() before anything else.
+ */
+
+/**
+ * latch_recvmsg() - recvmsg(2) of a datagram whose flow is latched, with its tag
+ * @latch:   the handle
+ * @fd:      an unconnected UDP socket of a latched listener
+ * @message: as of recvmsg(2); its control messages may be more than were asked for
+ * @flags:   as of recvmsg(2), without MSG_PEEK and MSG_ERRQUEUE
+ * @ret_len: of the datagram
+ * @ret_id:  of its latch, which is LATCH_STATE_ESTABLISHED as far as the daemon has said
+ *
+ * The latch of a flow is born with its first datagram, under the SA by which that came. A datagram
+ * that is not handed out is thrown away, and the buffers of @message are overwritten; the next one
+ * may fare better, unless the error is LATCH_ERR_SERVICE.
+ *
+ * Return: 0; LATCH_ERR_SYSTEM when recvmsg() failed; LATCH_ERR_BROKEN and LATCH_ERR_CLOSED of the
+ * flow's latch; LATCH_ERR_TIMEOUT when the datagram had waited for more than a minute, and nobody
+ * could say any more under which SA it came; LATCH_ERR_WRONG_STATE when @fd did not go through
+ * latch_listen(); LATCH_ERR_SERVICE when the session ended; LATCH_ERR_ALREADY_USED of a flow whose
+ * latch was released less than two minutes ago; LATCH_ERR_NOT_INTERNET for a socket of another
+ * protocol; other errors of the D-Bus member Latch
+ */
+int latch_recvmsg(struct latch *latch, int fd, struct msghdr *message, int flags,
+		  size_t *ret_len, uint64_t *ret_id);
+
+/**
+ * latch_sendmsg() - sendmsg(2) of a datagram under a latch
+ * @latch:   the handle
+ * @fd:      an unconnected UDP socket
+ * @id:      of a latch of a flow of it
+ * @message: as of sendmsg(2); without a name it goes to the latch's peer
+ * @flags:   as of sendmsg(2); MSG_NOSIGNAL is always set
+ * @ret_len: of the datagram
+ *
+ * It leaves from the address of the latch. Nothing is sent when the destination, or the source in
+ * a control message, is not that of the latch.
+ *
+ * Return: 0; LATCH_ERR_WRONG_FLOW; LATCH_ERR_NOT_INTERNET for a socket of another protocol;
+ * LATCH_ERR_BROKEN, LATCH_ERR_CLOSED, or LATCH_ERR_WRONG_STATE when it is larval;
+ * LATCH_ERR_NOT_FOUND; LATCH_ERR_SOURCE_ROUTED for such a control message; LATCH_ERR_SYSTEM when
+ * sendmsg() failed; LATCH_ERR_SERVICE when the session ended
+ */
+int latch_sendmsg(struct latch *latch, int fd, uint64_t id, const struct msghdr *message,
+		  int flags, size_t *ret_len);
+
+/**
+ * latch_flow() - latch a flow of a UDP socket, to send the first datagram of it
+ * @latch:   the handle
+ * @fd:      an unconnected UDP socket of a latched listener
+ * @to:      the peer
+ * @to_len:  of @to
+ * @request: without prefer; NULL is all zero
+ * @ret_id:  of the latch; of one that is there already, if it has the protection that is wanted
+ *
+ * A socket on every address sends from that of the route to @to. When the peer was first, the latch
+ * is born as of latch_recvmsg(), and may be LATCH_STATE_BROKEN.
+ *
+ * Return: 0; as latch_latch(); LATCH_ERR_NOT_FOUND when @fd did not go through latch_listen();
+ * LATCH_ERR_ARGUMENT; LATCH_ERR_ALREADY_USED when a latch of the flow was released less than two
+ * minutes ago and @request does not say late, or the peer was first and @request wants an SA of
+ * just this flow
+ */
+int latch_flow(struct latch *latch, int fd, const struct sockaddr *to, socklen_t to_len,
+	       const struct latch_request *request, uint64_t *ret_id);
 
 /**
  * latch_find() - the latch of a connected or listening socket's tuple (FIND_LATCH)

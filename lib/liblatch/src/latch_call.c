@@ -73,6 +73,7 @@ struct latch *latch_close(struct latch *latch)
 		latch_session_end(latch);
 		latch_bus_close(latch);
 		free(latch->reason);
+		free(latch->tags);
 		free(latch);
 	}
 	errno = kept;
@@ -129,6 +130,48 @@ int latch_call_latch(struct latch *latch, int fd, const struct latch_request *as
 	dbus_message_iter_init(reply, &iter);
 	dbus_message_iter_get_basic(&iter, ret_id);
 	dbus_message_unref(reply);
+	return 0;
+}
+
+static void take_state(const struct latch_info *info, enum latch_state *ret_state,
+		       uint64_t *ret_generation)
+{
+	const char *generation = latch_info_text(info, "generation");
+
+	*ret_state = latch_info_state(info);
+	*ret_generation = generation == NULL ? 0 : strtoull(generation, NULL, 10);
+}
+
+int latch_call_flow(struct latch *latch, int fd, const struct latch_flow_ask *ask,
+		    const struct latch_request *asked, struct latch_flow_answer *ret)
+{
+	struct latch_entry entries[LATCH_REQUEST_ENTRIES];
+	struct latch_request request;
+	struct latch_info *info;
+	DBusMessageIter iter;
+	DBusMessage *reply;
+	size_t nr;
+	int r = latch_request_check(asked, &request);
+
+	if (r != 0)
+		return r;
+	nr = latch_request_entries(&request, entries);
+	nr = add_remote(entries, nr, ask->remote, ask->port);
+	entries[nr++] = (struct latch_entry) { "local_address", 's', { .s = ask->local } };
+	entries[nr++] = (struct latch_entry) { "tag", 's', { .s = ask->how } };
+	r = call_with_socket(latch, "Latch", fd, entries, nr, latch_request_setup_ms(&request),
+			     "ta{sv}", &reply);
+	if (r != 0)
+		return r;
+	dbus_message_iter_init(reply, &iter);
+	dbus_message_iter_get_basic(&iter, &ret->id);
+	dbus_message_iter_next(&iter);
+	r = latch_info_from_dict(&iter, &info);
+	dbus_message_unref(reply);
+	if (r != 0)
+		return r;
+	take_state(info, &ret->state, &ret->generation);
+	latch_info_free(info);
 	return 0;
 }
 
@@ -231,7 +274,6 @@ int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info
 int latch_call_state(struct latch *latch, uint64_t id, enum latch_state *ret_state,
 		     uint64_t *ret_generation)
 {
-	const char *generation;
 	struct latch_info *info;
 	int r = latch_inquire(latch, id, &info);
 
@@ -242,9 +284,7 @@ int latch_call_state(struct latch *latch, uint64_t id, enum latch_state *ret_sta
 	}
 	if (r != 0)
 		return r;
-	generation = latch_info_text(info, "generation");
-	*ret_state = latch_info_state(info);
-	*ret_generation = generation == NULL ? 0 : strtoull(generation, NULL, 10);
+	take_state(info, ret_state, ret_generation);
 	latch_info_free(info);
 	return 0;
 }
@@ -322,14 +362,23 @@ static int call_without_answer(struct latch *latch, const char *member, uint64_t
 	return r;
 }
 
+static int let_go(struct latch *latch, const char *member, uint64_t id)
+{
+	int r = call_without_answer(latch, member, id, NULL);
+
+	if (r == 0)
+		latch_tags_close(latch->tags, id);
+	return r;
+}
+
 int latch_release(struct latch *latch, uint64_t id)
 {
-	return call_without_answer(latch, "Release", id, NULL);
+	return let_go(latch, "Release", id);
 }
 
 int latch_unprotect(struct latch *latch, uint64_t id)
 {
-	return call_without_answer(latch, "Unprotect", id, NULL);
+	return let_go(latch, "Unprotect", id);
 }
 
 /* libdbus takes what is no UTF-8 for a bug, and ends the process. */

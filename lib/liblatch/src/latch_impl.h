@@ -9,6 +9,7 @@
 #pragma GCC visibility pop
 
 #include <jansson.h>
+#include <netinet/in.h>
 
 #define MUST_USE __attribute__((warn_unused_result))
 
@@ -46,6 +47,7 @@ struct latch_record {
  * @nr:         how many
  * @is_lossy:   records were thrown away because there were too many
  * @buffer:     of LATCH_RECORD_MAX + 1 bytes
+ * @tags:       of datagrams; NULL: none was needed yet
  */
 struct latch {
 	struct DBusConnection *bus;
@@ -63,6 +65,7 @@ struct latch {
 	size_t nr;
 	bool is_lossy;
 	char *buffer;
+	struct latch_tags *tags;
 };
 
 /**
@@ -200,6 +203,16 @@ int latch_session_start(struct latch *latch, int fd) MUST_USE;
  */
 void latch_session_end(struct latch *latch);
 
+/**
+ * latch_session_refresh() - read the records that are there, and keep them for latch_dispatch()
+ * @latch: the handle
+ *
+ * The tags know afterwards what the daemon has said by now.
+ *
+ * Return: 0, or LATCH_ERR_SERVICE when the session ended
+ */
+int latch_session_refresh(struct latch *latch) MUST_USE;
+
 /* call: what more than one file needs of it */
 
 /**
@@ -229,6 +242,43 @@ int latch_call_latch(struct latch *latch, int fd, const struct latch_request *re
 		     const char *address, uint16_t port, uint64_t *ret_id) MUST_USE;
 
 /**
+ * struct latch_flow_ask - a flow of a UDP socket that stays unconnected
+ * @how:    "in" or "out"
+ * @local:  address of this end
+ * @remote: of the other
+ * @port:   of the other
+ */
+struct latch_flow_ask {
+	const char *how, *local, *remote;
+	uint16_t port;
+};
+
+/**
+ * struct latch_flow_answer - its latch
+ * @id:         of the latch
+ * @state:      when the daemon answered
+ * @generation: of its last change by then
+ */
+struct latch_flow_answer {
+	uint64_t id;
+	enum latch_state state;
+	uint64_t generation;
+};
+
+/**
+ * latch_call_flow() - the D-Bus member Latch, with a tag
+ * @latch:   the handle
+ * @fd:      the socket
+ * @ask:     which flow
+ * @request: NULL is all zero
+ * @ret:     its latch
+ *
+ * Return: as latch_flow()
+ */
+int latch_call_flow(struct latch *latch, int fd, const struct latch_flow_ask *ask,
+		    const struct latch_request *request, struct latch_flow_answer *ret) MUST_USE;
+
+/**
  * latch_call_listen() - the D-Bus member Listen
  * @latch:   the handle
  * @fd:      the socket
@@ -251,6 +301,188 @@ int latch_call_listen(struct latch *latch, int fd, const struct latch_request *r
  */
 int latch_call_find(struct latch *latch, const struct latch_entry *flow, size_t nr,
 		    uint64_t *ret_id) MUST_USE;
+
+/* address */
+
+union latch_address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/**
+ * latch_option() - getsockopt() of an int
+ * @fd:    a socket
+ * @level: of the option
+ * @name:  of the option
+ * @ret:   0 on an error
+ *
+ * Return: 0, or -1 and errno
+ */
+int latch_option(int fd, int level, int name, int *ret) MUST_USE;
+
+/**
+ * latch_address_len() - as bind() and its like want it
+ * @address: of the internet
+ */
+socklen_t latch_address_len(const union latch_address *address);
+
+/**
+ * latch_address_port() - in host order
+ * @address: of the internet
+ */
+uint16_t latch_address_port(const union latch_address *address);
+
+/**
+ * latch_address_set_port() - the inverse
+ * @address: of the internet
+ * @port:    in host order
+ */
+void latch_address_set_port(union latch_address *address, uint16_t port);
+
+/**
+ * latch_address_is_any() - no address, in either way of writing IPv4
+ * @address: of the internet
+ */
+bool latch_address_is_any(const union latch_address *address);
+
+/**
+ * latch_address_text() - without port
+ * @address: of the internet
+ * @ret:     room for it
+ *
+ * Return: @ret
+ */
+const char *latch_address_text(const union latch_address *address, char ret[INET6_ADDRSTRLEN]);
+
+/**
+ * latch_address_unmap() - an IPv6 socket's IPv4 peer: the daemon knows the flow as IPv4
+ * @address: of the internet
+ */
+void latch_address_unmap(union latch_address *address);
+
+/**
+ * latch_address_local() - this end
+ * @fd:  a socket
+ * @ret: where it is bound
+ *
+ * Return: 0; LATCH_ERR_SYSTEM; LATCH_ERR_NOT_INTERNET
+ */
+int latch_address_local(int fd, union latch_address *ret) MUST_USE;
+
+/**
+ * latch_address_remote() - the other end, as a program says it
+ * @fd:     a socket of that family
+ * @to:     where to
+ * @to_len: of @to
+ * @ret:    a copy
+ *
+ * Return: 0; LATCH_ERR_ARGUMENT; LATCH_ERR_NOT_INTERNET; LATCH_ERR_SYSTEM
+ */
+int latch_address_remote(int fd, const struct sockaddr *to, socklen_t to_len,
+			 union latch_address *ret) MUST_USE;
+
+/* tags */
+
+/* Flows that a handle remembers; the daemon is asked again for others. */
+enum { LATCH_TAGS_MAX = 1024 };
+
+/**
+ * struct latch_tag_key - a flow of one socket; without padding, so that equal keys are equal bytes
+ * @cookie:      SO_COOKIE
+ * @local:       unmapped, the rest of the bytes zero
+ * @remote:      likewise
+ * @family:      of both
+ * @local_port:  in host order
+ * @remote_port: likewise
+ * @zero:        0
+ */
+struct latch_tag_key {
+	uint64_t cookie;
+	uint8_t local[16], remote[16];
+	uint16_t family, local_port, remote_port, zero;
+};
+
+/**
+ * struct latch_tag - what is known of it
+ * @key:        the flow
+ * @id:         of its latch; 0 when there is none, because of @error
+ * @state:      as far as the daemon has said
+ * @generation: of the change that led to it
+ * @error:      what the daemon said instead
+ * @asked_ns:   CLOCK_MONOTONIC when it said so, or that the latch is closed
+ * @next_key:   of the same bucket, as an index that counts from 1
+ * @next_id:    likewise
+ */
+struct latch_tag {
+	struct latch_tag_key key;
+	uint64_t id;
+	enum latch_state state;
+	uint64_t generation;
+	int error;
+	uint64_t asked_ns;
+	uint16_t next_key, next_id;
+};
+
+/**
+ * latch_tags_make() - from now on this handle has tags
+ * @latch: the handle
+ *
+ * Return: 0 or LATCH_ERR_NO_MEMORY
+ */
+int latch_tags_make(struct latch *latch) MUST_USE;
+
+/**
+ * latch_tags_find() - by the flow
+ * @tags: of a handle
+ * @key:  the flow
+ *
+ * Return: NULL when nothing is known; valid until the next call
+ */
+struct latch_tag *latch_tags_find(struct latch_tags *tags, const struct latch_tag_key *key);
+
+/**
+ * latch_tags_find_id() - by the latch
+ * @tags: of a handle
+ * @id:   of the latch
+ *
+ * Return: as above
+ */
+struct latch_tag *latch_tags_find_id(struct latch_tags *tags, uint64_t id);
+
+/**
+ * latch_tags_put() - what was known of this flow is over; another one may be forgotten for it
+ * @tags: of a handle
+ * @what: copied, without its links
+ *
+ * Return: valid until the next call
+ */
+struct latch_tag *latch_tags_put(struct latch_tags *tags, const struct latch_tag *what);
+
+/**
+ * latch_tags_learn() - the daemon says something
+ * @tags:  NULL is fine
+ * @event: a record
+ */
+void latch_tags_learn(struct latch_tags *tags, const struct latch_event *event);
+
+/**
+ * latch_tags_close() - the program let go of a latch, which no record tells
+ * @tags: NULL is fine
+ * @id:   of the latch
+ */
+void latch_tags_close(struct latch_tags *tags, uint64_t id);
+
+/**
+ * latch_tags_clear() - nothing is known any more
+ * @tags: NULL is fine
+ */
+void latch_tags_clear(struct latch_tags *tags);
+
+/**
+ * latch_tags_now_ns() - CLOCK_MONOTONIC
+ */
+uint64_t latch_tags_now_ns(void);
 
 /* route */
 
@@ -282,8 +514,8 @@ int latch_route_parse(const void *answer, size_t len, size_t size, uint8_t ret_a
 
 /* request */
 
-/* A request has at most these many entries. */
-enum { LATCH_REQUEST_ENTRIES = 12 };
+/* A request has at most these many entries, a flow's ends included. */
+enum { LATCH_REQUEST_ENTRIES = 14 };
 
 /**
  * latch_request_check() - does it make sense

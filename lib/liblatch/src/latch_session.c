@@ -131,6 +131,7 @@ static bool read_record(struct latch *latch, struct latch_record **ret)
 		latch->is_over = true;
 		return false;
 	}
+	latch_tags_learn(latch->tags, &record->event);
 	*ret = record;
 	return true;
 }
@@ -209,6 +210,23 @@ static void collect(struct latch *latch)
 
 	while (latch->nr < LATCH_QUEUE_MAX && read_record(latch, &record))
 		append(latch, record);
+}
+
+/* Unlike latch_dispatch(), no more than so many at once: what is not read may be about any tag. */
+int latch_session_refresh(struct latch *latch)
+{
+	struct latch_record *record;
+	int kept = errno, nr = 0;
+
+	while (nr < LATCH_QUEUE_MAX && read_record(latch, &record)) {
+		append(latch, record);
+		nr++;
+	}
+	if (nr == LATCH_QUEUE_MAX)
+		latch_tags_clear(latch->tags);
+	set_bell(latch);
+	errno = kept;
+	return latch->is_over ? LATCH_ERR_SERVICE : 0;
 }
 
 int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx)

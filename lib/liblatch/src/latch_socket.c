@@ -21,12 +21,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
 /* Of a descriptor that a call of ours opened; errno tells of that call. */
 static void close_quietly(int fd)
 {
@@ -36,118 +30,30 @@ static void close_quietly(int fd)
 	errno = kept;
 }
 
-static int get_option(int fd, int level, int name, int *ret)
-{
-	socklen_t len = sizeof(*ret);
-
-	*ret = 0;
-	return getsockopt(fd, level, name, ret, &len);
-}
-
-static bool is_internet(int family)
-{
-	return family == AF_INET || family == AF_INET6;
-}
-
-static socklen_t length_of(const union address *address)
-{
-	return address->any.sa_family == AF_INET ? sizeof(address->in) : sizeof(address->in6);
-}
-
-static uint16_t port_of(const union address *address)
-{
-	return ntohs(address->any.sa_family == AF_INET ? address->in.sin_port :
-		     address->in6.sin6_port);
-}
-
-static void set_port(union address *address, uint16_t port)
-{
-	if (address->any.sa_family == AF_INET)
-		address->in.sin_port = htons(port);
-	else
-		address->in6.sin6_port = htons(port);
-}
-
-/* No address, in either way of writing IPv4. */
-static bool is_unspecified(const union address *address)
-{
-	const struct in6_addr *in6 = &address->in6.sin6_addr;
-
-	if (address->any.sa_family == AF_INET)
-		return address->in.sin_addr.s_addr == INADDR_ANY;
-	return IN6_IS_ADDR_UNSPECIFIED(in6) ||
-	       (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr32[3] == INADDR_ANY);
-}
-
-static const char *text_of(const union address *address, char ret[INET6_ADDRSTRLEN])
-{
-	const void *bytes = address->any.sa_family == AF_INET ?
-		(const void *)&address->in.sin_addr : &address->in6.sin6_addr;
-
-	return inet_ntop(address->any.sa_family, bytes, ret, INET6_ADDRSTRLEN);
-}
-
-/* Return: 0; LATCH_ERR_SYSTEM; LATCH_ERR_NOT_INTERNET */
-static int local_end(int fd, union address *ret)
-{
-	struct sockaddr_storage space = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof(space);
-
-	if (getsockname(fd, (struct sockaddr *)&space, &len) != 0)
-		return LATCH_ERR_SYSTEM;
-	if (!is_internet(space.ss_family))
-		return LATCH_ERR_NOT_INTERNET;
-	memcpy(ret, &space, sizeof(*ret));
-	return 0;
-}
-
 /* connect */
 
 /* Makes both local address and port definite. */
-static int bind_local_end(int fd, const union address *to, union address *local)
+static int bind_local_end(int fd, const union latch_address *to, union latch_address *local)
 {
 	struct sockaddr_storage source;
 	int level = IPPROTO_IP, off = 0, r;
 
-	if (!is_unspecified(local) && port_of(local) != 0)
+	if (!latch_address_is_any(local) && latch_address_port(local) != 0)
 		return 0;
 	/* A socket is bound once: its address stays as open as it is. */
-	if (port_of(local) != 0)
+	if (latch_address_port(local) != 0)
 		return LATCH_ERR_NOT_CONNECTED;
-	if (is_unspecified(local)) {
+	if (latch_address_is_any(local)) {
 		r = latch_route_source(fd, &to->any, &source);
 		if (r != 0)
 			return r;
 		memcpy(local, &source, sizeof(*local));
 	}
-	set_port(local, 0);
+	latch_address_set_port(local, 0);
 	/* It would put the choice of a port off until connect(). */
 	(void)!setsockopt(fd, level, IP_BIND_ADDRESS_NO_PORT, &off, sizeof(off));
-	if (bind(fd, &local->any, length_of(local)) != 0)
+	if (bind(fd, &local->any, latch_address_len(local)) != 0)
 		return LATCH_ERR_SYSTEM;
-	return 0;
-}
-
-static int take_remote_end(int fd, const struct sockaddr *to, socklen_t to_len, union address *ret)
-{
-	int family;
-
-	if (to == NULL || to_len < sizeof(to->sa_family))
-		return LATCH_ERR_ARGUMENT;
-	if (!is_internet(to->sa_family))
-		return LATCH_ERR_NOT_INTERNET;
-	memset(ret, 0, sizeof(*ret));
-	ret->any.sa_family = to->sa_family;
-	if (to_len < length_of(ret))
-		return LATCH_ERR_ARGUMENT;
-	memcpy(ret, to, length_of(ret));
-	if (get_option(fd, SOL_SOCKET, SO_DOMAIN, &family) != 0)
-		return LATCH_ERR_SYSTEM;
-	if (!is_internet(family))
-		return LATCH_ERR_NOT_INTERNET;
-	/* connect() to no address is one to this host. */
-	if (family != to->sa_family || port_of(ret) == 0 || is_unspecified(ret))
-		return LATCH_ERR_ARGUMENT;
 	return 0;
 }
 
@@ -166,13 +72,13 @@ static int forget_datagrams(int fd)
 	return LATCH_ERR_SYSTEM;
 }
 
-static int connect_now(int fd, const union address *to, bool is_late)
+static int connect_now(int fd, const union latch_address *to, bool is_late)
 {
 	int type;
 
-	if (get_option(fd, SOL_SOCKET, SO_TYPE, &type) != 0)
+	if (latch_option(fd, SOL_SOCKET, SO_TYPE, &type) != 0)
 		return LATCH_ERR_SYSTEM;
-	if (connect(fd, &to->any, length_of(to)) != 0 && errno != EINPROGRESS)
+	if (connect(fd, &to->any, latch_address_len(to)) != 0 && errno != EINPROGRESS)
 		return LATCH_ERR_SYSTEM;
 	return type == SOCK_DGRAM && !is_late ? forget_datagrams(fd) : 0;
 }
@@ -182,7 +88,7 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 {
 	char text[INET6_ADDRSTRLEN];
 	struct latch_request checked;
-	union address remote, local;
+	union latch_address remote, local;
 	uint64_t id;
 	int r;
 
@@ -193,14 +99,15 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 	if (r == 0 && checked.wait_ms == LATCH_WAIT_NONE)
 		r = LATCH_ERR_ARGUMENT;
 	if (r == 0)
-		r = take_remote_end(fd, to, to_len, &remote);
+		r = latch_address_remote(fd, to, to_len, &remote);
 	if (r == 0)
-		r = local_end(fd, &local);
+		r = latch_address_local(fd, &local);
 	if (r == 0)
 		r = bind_local_end(fd, &remote, &local);
 	if (r != 0)
 		return r;
-	r = latch_call_latch(latch, fd, request, text_of(&remote, text), port_of(&remote), &id);
+	r = latch_call_latch(latch, fd, request, latch_address_text(&remote, text),
+			     latch_address_port(&remote), &id);
 	if (checked.prefer && latch_error_is_unprotected(r)) {
 		id = 0;
 		r = 0;
@@ -217,6 +124,22 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 
 /* listen and accept */
 
+/* What latch_recvmsg() must know of each datagram: to which address, and when it came. Of those
+ * that come before this is set the kernel would not say it: it is set before there is a latch. */
+static int show_datagrams(int fd)
+{
+	int family, on = 1, r;
+
+	r = latch_option(fd, SOL_SOCKET, SO_DOMAIN, &family);
+	if (r == 0)
+		r = setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+	if (r == 0 && family == AF_INET)
+		r = setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	if (r == 0 && family == AF_INET6)
+		r = setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+	return r;
+}
+
 int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_request *request,
 		 uint64_t ret_ids[2])
 {
@@ -225,7 +148,8 @@ int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_re
 
 	if (latch == NULL || ret_ids == NULL)
 		return LATCH_ERR_ARGUMENT;
-	if (get_option(fd, SOL_SOCKET, SO_TYPE, &type) != 0)
+	if (latch_option(fd, SOL_SOCKET, SO_TYPE, &type) != 0 ||
+	    (type == SOCK_DGRAM && show_datagrams(fd) != 0))
 		return LATCH_ERR_SYSTEM;
 	r = latch_call_listen(latch, fd, request, ids);
 	if (r != 0)
@@ -261,18 +185,6 @@ int latch_accept(struct latch *latch, int fd, int flags, int *ret_fd, uint64_t *
 
 /* find */
 
-/* An IPv6 socket's IPv4 peer: the daemon knows the flow as IPv4. */
-static void unmap(union address *address)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET };
-
-	if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
-		return;
-	in.sin_port = address->in6.sin6_port;
-	in.sin_addr.s_addr = address->in6.sin6_addr.s6_addr32[3];
-	address->in = in;
-}
-
 static size_t add_end(struct latch_entry *flow, size_t nr, const char *const keys[2],
 		      const char *text, uint16_t port)
 {
@@ -285,7 +197,7 @@ static int protocol_of(int fd, const char **ret)
 {
 	int protocol;
 
-	if (get_option(fd, SOL_SOCKET, SO_PROTOCOL, &protocol) != 0)
+	if (latch_option(fd, SOL_SOCKET, SO_PROTOCOL, &protocol) != 0)
 		return LATCH_ERR_SYSTEM;
 	switch (protocol) {
 	case IPPROTO_TCP:
@@ -307,7 +219,7 @@ int latch_find(struct latch *latch, int fd, uint64_t *ret_id)
 	static const char *const there[] = { "remote_address", "remote_port" };
 	char texts[2][INET6_ADDRSTRLEN];
 	struct latch_entry flow[5];
-	union address local, remote;
+	union latch_address local, remote;
 	socklen_t len = sizeof(remote);
 	const char *protocol = NULL;
 	size_t nr;
@@ -315,19 +227,21 @@ int latch_find(struct latch *latch, int fd, uint64_t *ret_id)
 
 	if (latch == NULL || ret_id == NULL)
 		return LATCH_ERR_ARGUMENT;
-	r = local_end(fd, &local);
+	r = latch_address_local(fd, &local);
 	if (r == 0)
 		r = protocol_of(fd, &protocol);
 	if (r != 0)
 		return r;
-	if (port_of(&local) == 0)
+	if (latch_address_port(&local) == 0)
 		return LATCH_ERR_NOT_CONNECTED;
-	unmap(&local);
+	latch_address_unmap(&local);
 	flow[0] = (struct latch_entry) { "protocol", 's', { .s = protocol } };
-	nr = add_end(flow, 1, here, text_of(&local, texts[0]), port_of(&local));
+	nr = add_end(flow, 1, here, latch_address_text(&local, texts[0]),
+		     latch_address_port(&local));
 	if (getpeername(fd, &remote.any, &len) == 0) {
-		unmap(&remote);
-		nr = add_end(flow, nr, there, text_of(&remote, texts[1]), port_of(&remote));
+		latch_address_unmap(&remote);
+		nr = add_end(flow, nr, there, latch_address_text(&remote, texts[1]),
+			     latch_address_port(&remote));
 	} else if (errno != ENOTCONN) {
 		return LATCH_ERR_SYSTEM;
 	}
