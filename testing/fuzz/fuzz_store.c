@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void read_slot(const uint8_t *data, size_t size)
 {
 	uint8_t bytes[PL_SLOT_BYTES] = { 0 }, again[PL_SLOT_BYTES];
-	struct pl_slot slot;
+	struct pl_kept slot;
 	uint64_t sum;
 
 	memcpy(bytes, data, size < sizeof(bytes) - 8 ? size : sizeof(bytes) - 8);

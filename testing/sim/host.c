@@ -384,7 +384,7 @@ static const struct pl_guard_ops guard_ops = {
 	op_guard, op_permit, op_retire, op_block, op_unguard, op_listen, op_born, op_rebuild,
 	op_walk,
 };
-static const struct pl_store_ops store_ops = { op_save, op_forget };
+static const struct pl_store_ops store_ops = { .save = op_save, .forget = op_forget };
 static const struct pl_owner_ops owner_ops = { op_alert, op_watch };
 static const struct pl_socket_ops socket_ops = { op_read, op_dispose, op_is_gone,
 						  op_holders };

@@ -198,18 +198,62 @@ static int fake_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 	return r;
 }
 
+static void drop_record(uint64_t id)
+{
+	for (unsigned i = 0; i < fake.nr_records; i++) {
+		if (fake.records[i].kept.id != id)
+			continue;
+		pl_identity_unref(fake.records[i].identity);
+		fake.records[i] = fake.records[--fake.nr_records];
+		return;
+	}
+}
+
+/* A journal in memory, for those who look at it. */
 static int fake_save(void *ctx, const struct pl_latch *latch)
 {
+	static const uint8_t name[PL_KEPT_DIGEST_BYTES] = { 1 };
+	struct pl_identity *identity = latch->params.peer.identity;
+	struct fake_record *record;
+	int r = called("save");
+
 	(void)ctx;
-	(void)latch;
-	return called("save");
+	if (r != 0 || !fake.has_journal)
+		return r;
+	drop_record(latch->id);
+	assert_true(fake.nr_records < NR_RECORDS);
+	if (latch->id >= fake.next_id)
+		fake.next_id = latch->id + 1;
+	record = &fake.records[fake.nr_records++];
+	pl_kept_of_latch(latch, identity == NULL ? NULL : name, &record->kept);
+	record->identity = pl_identity_ref(identity);
+	return 0;
 }
 
 static int fake_forget(void *ctx, uint64_t id)
 {
+	int r = called("forget");
+
 	(void)ctx;
-	(void)id;
-	return called("forget");
+	if (r == 0)
+		drop_record(id);
+	return r;
+}
+
+static int fake_store_walk(void *ctx, pl_store_visit *visit, void *visit_ctx,
+			   struct pl_store_found *ret)
+{
+	int r = 0;
+
+	(void)ctx;
+	*ret = (struct pl_store_found) { .is_whole = !fake.is_damaged, .next_id = fake.next_id };
+	for (unsigned i = 0; r == 0 && i < fake.nr_records; i++) {
+		const struct fake_record *record = &fake.records[i];
+
+		r = visit(visit_ctx, &record->kept, record->identity == NULL ? NULL :
+			  pl_identity_data(record->identity));
+	}
+	return r;
 }
 
 static enum pl_told fake_alert(void *ctx, const struct pl_owner *owner,
@@ -355,7 +399,9 @@ static const struct pl_guard_ops guard_ops = {
 	fake_guard, fake_permit, fake_retire, fake_block, fake_unguard, fake_listen, fake_born,
 	fake_rebuild, fake_walk,
 };
-static const struct pl_store_ops store_ops = { fake_save, fake_forget };
+static const struct pl_store_ops store_ops = {
+	.walk = fake_store_walk, .save = fake_save, .forget = fake_forget,
+};
 static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
 static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone,
 						 fake_holders };
@@ -580,7 +626,7 @@ void assert_in_force(void)
 void start(void)
 {
 	struct pl_engine_settings settings = {
-		.hash_key = { 1 }, .first_id = 1, .conf = &fake.conf,
+		.hash_key = { 1 }, .first_id = 1, .conf = &fake.conf, .identities = pool,
 	};
 
 	fake.engine = pl_engine_free(fake.engine);
@@ -609,6 +655,8 @@ int teardown(void **state)
 {
 	(void)state;
 	fake.engine = pl_engine_free(fake.engine);
+	while (fake.nr_records > 0)
+		drop_record(fake.records[0].kept.id);
 	who_b = pl_identity_unref(who_b);
 	who_c = pl_identity_unref(who_c);
 	assert_int_equal(pl_identity_pool_count(pool), 0);

@@ -12,7 +12,16 @@
 
 #include <cmocka.h>
 
-enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, NR_STEERED = 8, REQID_B = 101, REQID_C = 103 };
+enum {
+	SESSION = 77, UID = 1000, NR_ITEMS = 256, NR_STEERED = 8, NR_RECORDS = 80, REQID_B = 101,
+	REQID_C = 103,
+};
+
+/* One latch in the journal. */
+struct fake_record {
+	struct pl_kept kept;
+	struct pl_identity *identity;
+};
 
 /**
  * struct fake - one engine, a guard in memory, and what was done, in order
@@ -34,6 +43,8 @@ enum { SESSION = 77, UID = 1000, NR_ITEMS = 256, NR_STEERED = 8, REQID_B = 101, 
  * @steered:   connections with policies of their own, and the reqids that those want
  * @ticket:    of the last SAs that pluto was asked for; @initiate is what it said to that
  * @wanted:    how they were to be
+ * @next_id:   no latch in the journal ever had it
+ * @records:   the journal, if @has_journal; @is_damaged is what it says of itself
  */
 struct fake {
 	struct pl_engine *engine;
@@ -60,6 +71,10 @@ struct fake {
 	uint64_t ticket;
 	int initiate;
 	struct pl_initiate wanted;
+	struct fake_record records[NR_RECORDS];
+	unsigned nr_records;
+	uint64_t next_id;
+	bool has_journal, is_damaged;
 };
 
 extern struct fake fake;

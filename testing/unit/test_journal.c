@@ -5,6 +5,7 @@
  */
 
 #include "store/pl_journal.h"
+#include "store/pl_slot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -101,10 +102,10 @@ static struct pl_journal *open_journal(void)
 struct seen {
 	char text[4096];
 	size_t len;
-	struct pl_journal_found found;
+	struct pl_store_found found;
 };
 
-static int see(void *ctx, const struct pl_slot *slot, const struct pl_identity_data *identity)
+static int see(void *ctx, const struct pl_kept *slot, const struct pl_identity_data *identity)
 {
 	struct seen *seen = ctx;
 	int n = snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len, "%u %s %s, ",

@@ -94,7 +94,7 @@ static int make(struct pl_journal *journal, const struct change *change)
 	return pl_journal_save(journal, &latch);
 }
 
-static int see(void *ctx, const struct pl_slot *slot, const struct pl_identity_data *identity)
+static int see(void *ctx, const struct pl_kept *slot, const struct pl_identity_data *identity)
 {
 	struct model *model = ctx;
 	unsigned peer = 0;
@@ -143,7 +143,7 @@ int __wrap_posix_fallocate(int fd, off_t at, off_t len)
 
 static void live(uint64_t seed, int fd, struct fate mine)
 {
-	struct pl_journal_found found;
+	struct pl_store_found found;
 	struct pl_journal *journal;
 	struct model model;
 
@@ -182,7 +182,7 @@ static void follow(int fd, uint64_t seed, struct model *model, struct model *ret
 
 static void read_journal(struct model *ret)
 {
-	struct pl_journal_found found;
+	struct pl_store_found found;
 	struct pl_journal *journal;
 
 	*ret = (struct model) { { 0 } };

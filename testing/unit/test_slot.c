@@ -15,7 +15,7 @@
 
 #define BLOB(TEXT) { .ptr = (const uint8_t *)(TEXT), .len = sizeof(TEXT) - 1 }
 
-static const struct pl_slot whole = {
+static const struct pl_kept whole = {
 	.id = 8,
 	.tuple = {
 		.af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = 4000, .remote_port = 32800,
@@ -38,7 +38,7 @@ static const struct pl_slot whole = {
 	.identity = { 1, 2, 3 },
 };
 
-static int pass(const struct pl_slot *slot, struct pl_slot *ret)
+static int pass(const struct pl_kept *slot, struct pl_kept *ret)
 {
 	uint8_t bytes[PL_SLOT_BYTES];
 
@@ -46,7 +46,7 @@ static int pass(const struct pl_slot *slot, struct pl_slot *ret)
 	return pl_slot_decode(bytes, ret);
 }
 
-static void assert_same(const struct pl_slot *a, const struct pl_slot *b)
+static void assert_same(const struct pl_kept *a, const struct pl_kept *b)
 {
 	uint8_t x[PL_SLOT_BYTES], y[PL_SLOT_BYTES];
 
@@ -78,7 +78,7 @@ static void assert_same(const struct pl_slot *a, const struct pl_slot *b)
 
 static void what_is_written_is_read(void **state)
 {
-	struct pl_slot got;
+	struct pl_kept got;
 
 	(void)state;
 	assert_int_equal(pass(&whole, &got), 0);
@@ -94,12 +94,12 @@ static void a_latch_is_written_without_its_identity_and_lineage(void **state)
 		.is_late = true, .is_narrow = true, .cookie = whole.cookie,
 		.require = whole.require, .params = whole.params,
 	};
-	struct pl_slot slot, got;
+	struct pl_kept slot, got;
 
 	(void)state;
 	latch.params.peer.lineage = 5;
 	latch.params.peer.identity = (void *)&latch;
-	pl_slot_of_latch(&latch, whole.identity, &slot);
+	pl_kept_of_latch(&latch, whole.identity, &slot);
 	assert_null(slot.params.peer.identity);
 	assert_int_equal(slot.params.peer.lineage, 0);
 	assert_int_equal(pass(&slot, &got), 0);
@@ -109,7 +109,7 @@ static void a_latch_is_written_without_its_identity_and_lineage(void **state)
 static void a_free_slot_is_no_latch(void **state)
 {
 	static const uint8_t none[PL_SLOT_BYTES];
-	struct pl_slot got;
+	struct pl_kept got;
 
 	(void)state;
 	assert_int_equal(pl_slot_decode(none, &got), PL_E_NOT_FOUND);
@@ -118,7 +118,7 @@ static void a_free_slot_is_no_latch(void **state)
 static void no_bit_of_a_slot_may_change_K53(void **state)
 {
 	uint8_t bytes[PL_SLOT_BYTES];
-	struct pl_slot got;
+	struct pl_kept got;
 
 	(void)state;
 	pl_slot_encode(&whole, bytes);
@@ -138,7 +138,7 @@ static void what_cannot_be_is_refused_though_its_sum_is_right_K53(void **state)
 		size_t at;
 		uint8_t byte;
 	} rows[] = {
-#define AT(field) offsetof(struct pl_slot, field)
+#define AT(field) offsetof(struct pl_kept, field)
 		{ "no id", AT(id), 0 },
 		{ "no family", AT(tuple.af), 0 },
 		{ "an address that is longer than its family has", AT(tuple.local[5]), 1 },
@@ -163,7 +163,7 @@ static void what_cannot_be_is_refused_though_its_sum_is_right_K53(void **state)
 	};
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct pl_slot slot = whole, got;
+		struct pl_kept slot = whole, got;
 
 		((uint8_t *)&slot)[rows[i].at] = rows[i].byte;
 		if (pass(&slot, &got) != PL_E_MALFORMED)
@@ -173,7 +173,7 @@ static void what_cannot_be_is_refused_though_its_sum_is_right_K53(void **state)
 
 static void a_listener_has_a_slot_too(void **state)
 {
-	struct pl_slot slot = whole, got;
+	struct pl_kept slot = whole, got;
 
 	(void)state;
 	slot.state = PL_STATE_LISTENER;

@@ -235,7 +235,7 @@ static const struct key keys[] = {
 	  "Whether receive offload is switched off where it could merge packets of two SAs." },
 	{ LATCH, "delete-sas", set_word, IN_CONF(deletes_sas), "no|yes", "no",
 	  "Whether SAs of a released latch are deleted." },
-	{ LATCH, "restart-wait", set_number, IN_CONF(restart_wait), NULL, "0",
+	{ LATCH, "restart-wait", set_number, IN_CONF(restart_wait), NULL, "30",
 	  "Seconds that a latch waits for its peer after a restart before it is closed." },
 	{ LATCH, "auto", set_word, IN_CONF(other.is_auto), "no|yes", "no",
 	  "Whether flows that no rule names are latched without anybody asking." },
@@ -288,7 +288,6 @@ static const struct {
 } partly[] = {
 	{ LATCH, "conflict", "break" },
 	{ LATCH, "delete-sas", "no" },
-	{ LATCH, "restart-wait", "0" },
 	{ LATCH, "auto", "no" },
 	{ FLOW, "auto", "no" },
 	{ FLOW, "protocol", "any|tcp|udp" },

@@ -28,13 +28,16 @@ typedef void pl_engine_observer(void *ctx, const struct pl_fact *fact);
 /**
  * struct pl_engine_settings - of one life of the daemon
  * @hash_key: random and secret
- * @first_id: of latches; more than any before
+ * @first_id: of latches; the journal may want more
  * @conf:     what conflicts, limits, who may do what; borrowed, must outlive the engine
+ * @identities: where those of the journal go; must outlive the engine; without it nothing is
+ *            restored
  */
 struct pl_engine_settings {
 	uint8_t hash_key[16];
 	uint64_t first_id;
 	const struct pl_conf *conf;
+	struct pl_identity_pool *identities;
 };
 
 /**

@@ -2,9 +2,10 @@
 
 /* Birth of an engine that latches, in a kernel where an earlier daemon may have left its guard.
  *
- * The table outlives whoever made it, so that a daemon that dies lets nothing out. What is in it
- * belongs to latches of which nothing else is known: they are closed, their sockets reset (K16,
- * T14), and their flows stay blocked until no socket holds them.
+ * The table outlives whoever made it, so that a daemon that dies lets nothing out. What is in it,
+ * and not in the journal (pl_restore.c), belongs to latches of which nothing else is known: they
+ * are closed, their sockets reset (K16, T14), and their flows stay blocked until no socket holds
+ * them.
  *
  * Invariant: from the table of the predecessor to ours there is one transaction, and no flow of the
  * first is free in the second.
@@ -14,6 +15,7 @@
 
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
+#include "core/pl_restore.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -76,13 +78,30 @@ static int inherit(void *ctx, const struct pl_guard_item *item)
 	struct pl_latch *latch;
 	int r;
 
-	if (item->kind != PL_GUARD_FLOW && item->kind != PL_GUARD_LISTENER)
+	if ((item->kind != PL_GUARD_FLOW && item->kind != PL_GUARD_LISTENER) ||
+	    pl_db_find(legacy->world->db, &item->tuple) != NULL)
 		return 0;
 	r = pl_db_insert(legacy->world->db, &item->tuple, &socket, &latch);
 	if (r != 0)
 		return r;
 	latch->is_inherited = true;
 	return remember(legacy, item);
+}
+
+/* Also what of the journal is not in the guard any more. */
+static int add_heritage(struct legacy *legacy, const struct pl_heritage *heritage)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < heritage->nr; i++) {
+		const struct pl_tuple *tuple = &heritage->items[i].kept.tuple;
+		bool is_listener = pl_tuple_is_listener(tuple);
+		struct pl_guard_item item = {
+			.kind = is_listener ? PL_GUARD_LISTENER : PL_GUARD_FLOW, .tuple = *tuple };
+
+		r = remember(legacy, &item);
+	}
+	return r;
 }
 
 static void close_inherited(struct pl_world *world)
@@ -92,18 +111,23 @@ static void close_inherited(struct pl_world *world)
 
 	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
 		at = latch->id;
-		(void)!pl_step_take(world, latch, PL_EVENT_LOST, &why);
+		if (latch->state == PL_STATE_UNBORN)
+			(void)!pl_step_take(world, latch, PL_EVENT_LOST, &why);
 	}
 	if (pl_db_count(world->db) > 0)
 		pl_step_wake(world);
 }
 
 /* A guard that was not there before says so. */
-static int take_over(struct pl_world *world)
+static int take_over(struct pl_world *world, struct pl_heritage *heritage)
 {
 	struct legacy legacy = { .world = world };
-	int r = world->ops.guard->walk(world->ops.guard_ctx, inherit, &legacy);
+	int r = pl_restore_insert(world, heritage);
 
+	if (r == 0)
+		r = add_heritage(&legacy, heritage);
+	if (r == 0)
+		r = world->ops.guard->walk(world->ops.guard_ctx, inherit, &legacy);
 	if (r == 0 || r == PL_E_UNAVAILABLE)
 		r = world->ops.guard->rebuild(world->ops.guard_ctx, legacy.items, legacy.nr);
 	/* Its flows are blocked by now, and what it put into the SPD for them must not stay. */
@@ -113,33 +137,57 @@ static int take_over(struct pl_world *world)
 	return r;
 }
 
-int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
-		    const struct pl_engine_settings *settings)
+static int open_world(struct pl_world *world, const struct pl_ops *ops,
+		      const struct pl_engine_settings *settings, uint64_t first_id)
 {
-	struct pl_world *world = &engine->world;
-	int r;
-
-	if (engine->is_latching)
-		return PL_E_WRONG_STATE;
-	if (!is_complete(ops))
-		return PL_E_UNSUPPORTED;
 	*world = (struct pl_world) {
 		.ops = *ops, .conf = settings->conf, .limits = settings->conf->limits,
 		.rules = { (enum pl_peer_match)settings->conf->peer_match,
 			   settings->conf->may_differ_in_qop },
 		.last_reqid = PL_REQID_FIRST,
-		.db = pl_db_new(settings->hash_key, settings->first_id),
+		.db = pl_db_new(settings->hash_key, first_id),
 		.sad = pl_sad_new(), .spd = pl_spd_new(), .ksad = pl_ksad_new(),
 		.usage = pl_usage_new(),
 	};
-	r = world->db == NULL || world->sad == NULL || world->spd == NULL ||
-	    world->ksad == NULL || world->usage == NULL ? -ENOMEM : take_over(world);
+	return world->db == NULL || world->sad == NULL || world->spd == NULL ||
+	       world->ksad == NULL || world->usage == NULL ? -ENOMEM : 0;
+}
+
+/* In the guard, all of them, before the first of them takes a step. */
+static int begin(struct pl_engine *engine, const struct pl_ops *ops,
+		 const struct pl_engine_settings *settings, struct pl_heritage *heritage)
+{
+	struct pl_world *world = &engine->world;
+	uint64_t first_id = heritage->found.next_id > settings->first_id ?
+			    heritage->found.next_id : settings->first_id;
+	int r = open_world(world, ops, settings, first_id);
+
+	if (r == 0)
+		r = take_over(world, heritage);
 	if (r != 0) {
 		pl_engine_forget(world);
 		return r;
 	}
 	world->is_guarding = true;
 	engine->is_latching = true;
+	pl_restore_begin(world, heritage);
 	close_inherited(world);
 	return 0;
+}
+
+int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
+		    const struct pl_engine_settings *settings)
+{
+	struct pl_heritage heritage;
+	int r;
+
+	if (engine->is_latching)
+		return PL_E_WRONG_STATE;
+	if (!is_complete(ops))
+		return PL_E_UNSUPPORTED;
+	r = pl_restore_read(ops, settings->identities, &heritage);
+	if (r == 0)
+		r = begin(engine, ops, settings, &heritage);
+	pl_restore_free(&heritage);
+	return r;
 }

@@ -6,6 +6,7 @@
 #include "core/pl_base.h"
 #include "core/pl_db.h"
 #include "core/pl_facts.h"
+#include "core/pl_kept.h"
 #include "core/pl_tuple.h"
 
 #include <stdbool.h>
@@ -114,14 +115,45 @@ struct pl_guard_ops {
 };
 
 /**
- * struct pl_store_ops - the journal (design D11); either member may be NULL
+ * struct pl_store_found - what an earlier daemon left
+ * @nr_latches:    that could be read
+ * @nr_unreadable: places with something else in them
+ * @is_whole:      nothing is missing as far as can be seen; otherwise everything that is named is
+ *                 to be closed (K53)
+ * @next_id:       no latch had this id or a later one; 1 in a new journal
+ */
+struct pl_store_found {
+	size_t nr_latches;
+	size_t nr_unreadable;
+	bool is_whole;
+	uint64_t next_id;
+};
+
+/**
+ * typedef pl_store_visit - one latch of an earlier daemon
+ * @ctx:      of the caller
+ * @kept:     valid during the call
+ * @identity: of its peer, valid during the call; NULL when there is none, or it cannot be read:
+ *            .has_identity tells
  *
+ * Return: 0 to go on; anything else ends the walk and is handed up
+ */
+typedef int pl_store_visit(void *ctx, const struct pl_kept *kept,
+			   const struct pl_identity_data *identity);
+
+/**
+ * struct pl_store_ops - the journal (design D11); each member may be NULL
+ *
+ * @walk:   what an earlier daemon left, in any order; once, before the first @save. Its latches
+ *          stay until they are saved or forgotten under their ids.
  * @save:   this latch is as it says from now on. Called after the guard, before socket and owner.
  *          @latch is read during the call only. An error on the way up means no latch; on the way
  *          down it changes nothing else.
  * @forget: there is no such latch any more
  */
 struct pl_store_ops {
+	int (*walk)(void *ctx, pl_store_visit *visit, void *visit_ctx,
+		    struct pl_store_found *ret);
 	int (*save)(void *ctx, const struct pl_latch *latch);
 	int (*forget)(void *ctx, uint64_t id);
 };

@@ -453,11 +453,24 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 	}
 }
 
+/* An SA is there whose peer and protection are the latched ones: somebody proved it to us. */
+static bool is_proved_anew(const struct pl_world *world, const struct pl_latch *latch)
+{
+	uint32_t reqids[PL_STEP_REQIDS_MAX];
+	unsigned nr;
+
+	return pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr) == 0 && nr > 0;
+}
+
 /* What broke it was a conflict, so that the end of all conflicts mends it (T9). One that was born
  * weaker than it was asked for has no better times to wait for (K14, K40). */
-static bool is_mendable(const struct pl_latch *latch)
+static bool is_mendable(const struct pl_world *world, const struct pl_latch *latch)
 {
 	switch (latch->cause) {
+	case PL_EVENT_RESTORED:
+		if (!is_proved_anew(world, latch))
+			return false;
+		break;
 	case PL_EVENT_CONFLICT_SA:
 	case PL_EVENT_CONFLICT_SPD:
 	case PL_EVENT_CREATED_BROKEN:
@@ -501,7 +514,7 @@ void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_abs
 	why.diff = report.diff;
 	if (latch->state == PL_STATE_BROKEN) {
 		/* What the guard refuses now stays BROKEN, until the next occasion. */
-		if (event == PL_EVENT_NONE && is_mendable(latch))
+		if (event == PL_EVENT_NONE && is_mendable(world, latch))
 			(void)!pl_step_take(world, latch, PL_EVENT_CLEARED,
 					    &(struct pl_why) { .text = "no conflict is left" });
 		return;

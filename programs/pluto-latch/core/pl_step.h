@@ -33,6 +33,8 @@ struct pl_larva;
  * @generation:  rises with every change
  * @last_reqid:  the last base number that was given out
  * @larvae:      latches that wait for their SAs
+ * @restore_until_ns: latches of the journal wait for their peers; 0: none does
+ * @restore_asked: the last of them that pluto was asked for in this round
  * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
  * @is_steering_over: a latch may be steered that need not be
  * @has_rerouted: that was asked for since the last event
@@ -52,6 +54,7 @@ struct pl_world {
 	uint64_t generation;
 	uint32_t last_reqid;
 	struct pl_larva *larvae;
+	uint64_t restore_until_ns, restore_asked;
 	uint64_t wake_ns;
 	bool is_steering_over, has_rerouted, is_guarding, is_blind;
 };

@@ -7,8 +7,9 @@
  * runs. Fail closed: a daemon whose guard cannot be in force does not start, because programs would
  * take its silence for protection.
  *
- * PLUTO_LATCH_CONF and PLUTO_LATCH_BUS in the environment stand in for /etc/latch.conf and the
- * system bus: for tests, and for a second daemon in another network namespace.
+ * PLUTO_LATCH_CONF, PLUTO_LATCH_BUS and PLUTO_LATCH_JOURNAL in the environment stand in for
+ * /etc/latch.conf, the system bus and the journal's folder: for tests, and for a second daemon in
+ * another network namespace.
  */
 
 #include "daemon/pl_daemon.h"
@@ -23,6 +24,7 @@
 #include "kernel/pl_socket_watch.h"
 #include "kernel/pl_steering.h"
 #include "kernel/pl_xfrm_watch.h"
+#include "store/pl_journal.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -38,11 +40,14 @@
 #include <unistd.h>
 
 #define CONF_FILE "/etc/latch.conf"
+#define JOURNAL_FOLDER "/run/pluto-latch"
 enum { CONF_BYTES_MAX = 1 << 20 };
 
 struct pl_daemon {
 	struct pl_engine *engine;
 	const struct pl_ike_ops *ike;
+	struct pl_identity_pool *identities;
+	struct pl_journal *journal;
 	pl_daemon_log *log;
 	struct pl_conf conf;
 	struct pl_guard *guard;
@@ -377,6 +382,21 @@ static int open_guard(struct pl_daemon *daemon, char error[static PL_DAEMON_ERRO
 	return r;
 }
 
+/* A latch that nobody could write down would be lost to the next daemon. */
+static int open_journal(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
+{
+	const char *other = getenv("PLUTO_LATCH_JOURNAL");
+	const char *folder = other != NULL ? other : JOURNAL_FOLDER;
+	size_t max = daemon->conf.limits.total[PL_LIMIT_LATCHES];
+	int r = pl_journal_open(folder, max, &daemon->journal);
+
+	if (r != 0)
+		snprintf(error, PL_DAEMON_ERROR_MAX, "no journal in %s: %s", folder,
+			 r == PL_E_UNAVAILABLE ? "another daemon has it" :
+			 r < 0 ? strerror(-r) : pl_strerror(r));
+	return r;
+}
+
 static void bus_log(void *ctx, const char *text)
 {
 	const struct pl_daemon *daemon = ctx;
@@ -390,6 +410,8 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 
 	if (r == 0)
 		r = open_guard(daemon, error);
+	if (r == 0)
+		r = open_journal(daemon, error);
 	if (r != 0)
 		return r;
 	r = pl_diag_open(&daemon->diag);
@@ -430,6 +452,7 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 {
 	struct pl_ops ops = {
 		.guard = pl_guard_operations(), .guard_ctx = daemon->guard,
+		.store = &pl_journal_ops, .store_ctx = daemon->journal,
 		.owner = pl_bus_owner_ops(), .owner_ctx = daemon->bus,
 		.socket = pl_diag_operations(), .socket_ctx = daemon->diag,
 		.ike = daemon->ike,
@@ -437,7 +460,8 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 		.steer = &steer_ops, .steer_ctx = daemon,
 		.clock = &clock_ops, .clock_ctx = daemon,
 	};
-	struct pl_engine_settings settings = { .first_id = 1, .conf = &daemon->conf };
+	struct pl_engine_settings settings = {
+		.first_id = 1, .conf = &daemon->conf, .identities = daemon->identities };
 	const char *missing;
 	int r;
 
@@ -457,7 +481,7 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 }
 
 int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike,
-		    pl_daemon_log *log, struct pl_daemon **ret,
+		    struct pl_identity_pool *identities, pl_daemon_log *log, struct pl_daemon **ret,
 		    char ret_error[static PL_DAEMON_ERROR_MAX])
 {
 	struct pl_daemon *daemon = calloc(1, sizeof(*daemon));
@@ -469,6 +493,7 @@ int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike,
 	}
 	daemon->engine = engine;
 	daemon->ike = ike;
+	daemon->identities = identities;
 	daemon->log = log;
 	r = open_layers(daemon, ret_error);
 	if (r == 0)
@@ -546,6 +571,7 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 	pl_ask_close(&daemon->reroute);
 	pl_ask_close(&daemon->steering);
 	pl_guard_close(daemon->guard);
+	pl_journal_close(daemon->journal);
 	pl_conf_clear(&daemon->conf);
 	free(daemon);
 	return NULL;

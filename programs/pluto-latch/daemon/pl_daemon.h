@@ -25,6 +25,7 @@ typedef void pl_daemon_log(const char *text);
  * pl_daemon_start() - latch.conf, the guard, and an engine that latches
  * @engine:    borrowed
  * @ike:       what the engine may want from pluto; their context is NULL
+ * @identities: where those of the journal go; must outlive engine and daemon
  * @log:       not NULL
  * @ret:       free with pl_daemon_free() before the engine
  * @ret_error: a sentence for the administrator; written unless 0 is returned
@@ -34,7 +35,7 @@ typedef void pl_daemon_log(const char *text);
  * Return: 0, enum pl_error or a negative errno
  */
 int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike,
-		    pl_daemon_log *log, struct pl_daemon **ret,
+		    struct pl_identity_pool *identities, pl_daemon_log *log, struct pl_daemon **ret,
 		    char ret_error[static PL_DAEMON_ERROR_MAX]) PL_MUST_USE;
 
 /**

@@ -56,7 +56,8 @@ static void start_latching(struct logger *logger)
 {
 	char error[PL_DAEMON_ERROR_MAX];
 
-	if (pl_daemon_start(engine, pl_initiate_operations(), log_line, &latch_daemon, error) != 0)
+	if (pl_daemon_start(engine, pl_initiate_operations(), identities, log_line, &latch_daemon,
+			    error) != 0)
 		fatal(PLUTO_EXIT_FAIL, logger, "latch: %s", error);
 }
 

@@ -16,6 +16,7 @@
 
 #include "store/pl_cursor.h"
 #include "store/pl_identity_store.h"
+#include "store/pl_slot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -303,26 +304,26 @@ static struct place *find_place(const struct pl_journal *journal, uint64_t id)
 }
 
 /* What is in a slot, and where it is from now on. PL_E_MALFORMED also for a second one of an id. */
-static int take_slot(struct pl_journal *journal, uint64_t number, const struct pl_slot *slot)
+static int take_slot(struct pl_journal *journal, uint64_t number, const struct pl_kept *kept)
 {
 	struct pl_identity_file *identity = NULL;
 	int r = 0;
 
-	if (find_place(journal, slot->id) != NULL || slot->id >= journal->head.next_id)
+	if (find_place(journal, kept->id) != NULL || kept->id >= journal->head.next_id)
 		return PL_E_MALFORMED;
-	if (slot->has_identity)
-		r = pl_identity_store_find(journal->identities, slot->identity, &identity);
+	if (kept->has_identity)
+		r = pl_identity_store_find(journal->identities, kept->identity, &identity);
 	if (r == 0)
-		r = put_place(journal, slot->id, number, identity);
+		r = put_place(journal, kept->id, number, identity);
 	if (r != 0)
 		pl_identity_store_release(journal->identities, identity);
 	return r;
 }
 
-static int show_slot(struct pl_journal *journal, const struct pl_slot *slot,
-		     pl_journal_visit *visit, void *ctx, struct pl_journal_found *found)
+static int show_slot(struct pl_journal *journal, const struct pl_kept *kept,
+		     pl_store_visit *visit, void *ctx, struct pl_store_found *found)
 {
-	const struct place *place = find_place(journal, slot->id);
+	const struct place *place = find_place(journal, kept->id);
 	struct pl_identity_data data;
 	uint8_t *bytes = NULL;
 	int r = 0;
@@ -334,34 +335,34 @@ static int show_slot(struct pl_journal *journal, const struct pl_slot *slot,
 	else if (r != 0)
 		return r;
 	found->nr_latches++;
-	r = visit(ctx, slot, bytes == NULL ? NULL : &data);
+	r = visit(ctx, kept, bytes == NULL ? NULL : &data);
 	free(bytes);
 	return r;
 }
 
-static int read_one(struct pl_journal *journal, uint64_t number, pl_journal_visit *visit,
-		    void *ctx, struct pl_journal_found *found)
+static int read_one(struct pl_journal *journal, uint64_t number, pl_store_visit *visit,
+		    void *ctx, struct pl_store_found *found)
 {
 	uint8_t bytes[PL_SLOT_BYTES];
-	struct pl_slot slot;
+	struct pl_kept kept;
 	int r = read_slot(journal, offset_of(number), bytes);
 
 	if (r == 0)
-		r = pl_slot_decode(bytes, &slot);
+		r = pl_slot_decode(bytes, &kept);
 	if (r == PL_E_NOT_FOUND)
 		return push(&journal->free, number);
 	if (r == 0)
-		r = take_slot(journal, number, &slot);
+		r = take_slot(journal, number, &kept);
 	if (r == PL_E_MALFORMED) {
 		found->is_whole = false;
 		found->nr_unreadable++;
 		return push(&journal->unreadable, number);
 	}
-	return r != 0 ? r : show_slot(journal, &slot, visit, ctx, found);
+	return r != 0 ? r : show_slot(journal, &kept, visit, ctx, found);
 }
 
 /* Room behind what the head speaks of is what SIGKILL left of a file that was about to grow. */
-static int adopt_size(struct pl_journal *journal, struct pl_journal_found *found)
+static int adopt_size(struct pl_journal *journal, struct pl_store_found *found)
 {
 	struct head head = journal->head;
 	struct stat stat;
@@ -381,10 +382,10 @@ static int adopt_size(struct pl_journal *journal, struct pl_journal_found *found
 	return 0;
 }
 
-int pl_journal_read(struct pl_journal *journal, pl_journal_visit *visit, void *ctx,
-		    struct pl_journal_found *ret)
+int pl_journal_read(struct pl_journal *journal, pl_store_visit *visit, void *ctx,
+		    struct pl_store_found *ret)
 {
-	struct pl_journal_found found = { .is_whole = true };
+	struct pl_store_found found = { .is_whole = true };
 	int r = adopt_size(journal, &found);
 
 	for (uint64_t i = journal->head.nr_slots; r == 0 && i-- > 0; )
@@ -452,11 +453,11 @@ static int write_latch(struct pl_journal *journal, const struct pl_latch *latch,
 		       const struct pl_identity_file *identity)
 {
 	uint8_t bytes[PL_SLOT_BYTES];
-	struct pl_slot slot;
+	struct pl_kept kept;
 
-	pl_slot_of_latch(latch, identity == NULL ? NULL : pl_identity_file_digest(identity),
-			 &slot);
-	pl_slot_encode(&slot, bytes);
+	pl_kept_of_latch(latch, identity == NULL ? NULL : pl_identity_file_digest(identity),
+			 &kept);
+	pl_slot_encode(&kept, bytes);
 	return write_slot(journal, offset_of(number), bytes);
 }
 
@@ -545,6 +546,11 @@ int pl_journal_forget_unreadable(struct pl_journal *journal)
 	return r;
 }
 
+static int op_walk(void *ctx, pl_store_visit *visit, void *visit_ctx, struct pl_store_found *ret)
+{
+	return pl_journal_read(ctx, visit, visit_ctx, ret);
+}
+
 static int op_save(void *ctx, const struct pl_latch *latch)
 {
 	return pl_journal_save(ctx, latch);
@@ -555,4 +561,6 @@ static int op_forget(void *ctx, uint64_t id)
 	return pl_journal_forget(ctx, id);
 }
 
-const struct pl_store_ops pl_journal_ops = { .save = op_save, .forget = op_forget };
+const struct pl_store_ops pl_journal_ops = {
+	.walk = op_walk, .save = op_save, .forget = op_forget,
+};

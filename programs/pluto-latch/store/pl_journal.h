@@ -4,40 +4,12 @@
 #define PL_JOURNAL_H
 
 #include "core/pl_ops.h"
-#include "store/pl_slot.h"
 
 /*
  * The journal (design D11): what a daemon that dies leaves to its successor. A folder below /run,
  * so that a reboot ends it (K18, K39), with one file of slots and a file for each identity.
  */
 struct pl_journal;
-
-/**
- * struct pl_journal_found - what an earlier daemon left
- * @nr_latches:    that could be read
- * @nr_unreadable: slots with something else in them
- * @is_whole:      nothing is missing as far as can be seen; otherwise everything that is named is
- *                 to be closed (K53)
- * @next_id:       no latch had this id or a later one; 1 in a new journal
- */
-struct pl_journal_found {
-	size_t nr_latches;
-	size_t nr_unreadable;
-	bool is_whole;
-	uint64_t next_id;
-};
-
-/**
- * typedef pl_journal_visit - one latch of an earlier daemon
- * @ctx:      of the caller
- * @slot:     valid during the call
- * @identity: of its peer, valid during the call; NULL when there is none, or it cannot be read:
- *            .has_identity tells
- *
- * Return: 0 to go on; anything else ends the walk and is handed up
- */
-typedef int pl_journal_visit(void *ctx, const struct pl_slot *slot,
-			     const struct pl_identity_data *identity);
 
 /**
  * pl_journal_open() - open the journal in this folder, or begin one
@@ -60,7 +32,7 @@ int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **re
 struct pl_journal *pl_journal_close(struct pl_journal *journal);
 
 /**
- * pl_journal_read() - everything that is there; once, before anything is saved
+ * pl_journal_read() - everything that is there; once, before anything is saved; struct pl_store_ops
  * @journal: the journal
  * @visit:   called once for each latch, in no useful order
  * @ctx:     for @visit
@@ -68,8 +40,8 @@ struct pl_journal *pl_journal_close(struct pl_journal *journal);
  *
  * Return: 0; -ENOMEM; what reading or @visit said
  */
-int pl_journal_read(struct pl_journal *journal, pl_journal_visit *visit, void *ctx,
-		    struct pl_journal_found *ret) PL_MUST_USE;
+int pl_journal_read(struct pl_journal *journal, pl_store_visit *visit, void *ctx,
+		    struct pl_store_found *ret) PL_MUST_USE;
 
 /**
  * pl_journal_save() - this latch is as it says; struct pl_store_ops

@@ -59,63 +59,47 @@ static void walk_params(struct pl_cursor *c, struct pl_params *params)
 }
 
 /* The record, for both directions. */
-static void walk(struct pl_cursor *c, struct pl_slot *slot, uint32_t *head, unsigned *flags)
+static void walk(struct pl_cursor *c, struct pl_kept *kept, uint32_t *head, unsigned *flags)
 {
 	WALK(c, *head, 4);
 	WALK(c, *flags, 4);
-	WALK(c, slot->id, 8);
-	walk_tuple(c, &slot->tuple);
-	WALK(c, slot->owner.kind, 1);
-	WALK(c, slot->owner.uid, 4);
-	WALK(c, slot->owner.number, 8);
-	WALK(c, slot->state, 1);
-	WALK(c, slot->cause, 1);
-	WALK(c, slot->disposition, 1);
-	WALK(c, slot->cookie, 8);
-	WALK(c, slot->require.protection, 1);
-	WALK(c, slot->require.min_key_bits, 2);
-	WALK(c, slot->require.min_integ_bits, 2);
-	WALK(c, slot->require.mode, 1);
-	walk_params(c, &slot->params);
-	pl_cursor_bytes(c, slot->identity, sizeof(slot->identity));
+	WALK(c, kept->id, 8);
+	walk_tuple(c, &kept->tuple);
+	WALK(c, kept->owner.kind, 1);
+	WALK(c, kept->owner.uid, 4);
+	WALK(c, kept->owner.number, 8);
+	WALK(c, kept->state, 1);
+	WALK(c, kept->cause, 1);
+	WALK(c, kept->disposition, 1);
+	WALK(c, kept->cookie, 8);
+	WALK(c, kept->require.protection, 1);
+	WALK(c, kept->require.min_key_bits, 2);
+	WALK(c, kept->require.min_integ_bits, 2);
+	WALK(c, kept->require.mode, 1);
+	walk_params(c, &kept->params);
+	pl_cursor_bytes(c, kept->identity, sizeof(kept->identity));
 }
 
-static unsigned flags_of(const struct pl_slot *slot)
+static unsigned flags_of(const struct pl_kept *kept)
 {
-	return (slot->is_late ? FLAG_LATE : 0u) |
-	       (slot->may_unprotect ? FLAG_MAY_UNPROTECT : 0u) |
-	       (slot->is_inherited ? FLAG_INHERITED : 0u) |
-	       (slot->is_narrow ? FLAG_NARROW : 0u) |
-	       (slot->is_early ? FLAG_EARLY : 0u) |
-	       (slot->has_identity ? FLAG_IDENTITY : 0u) |
-	       (slot->params.peer.is_id_fixed ? FLAG_ID_FIXED : 0u);
+	return (kept->is_late ? FLAG_LATE : 0u) |
+	       (kept->may_unprotect ? FLAG_MAY_UNPROTECT : 0u) |
+	       (kept->is_inherited ? FLAG_INHERITED : 0u) |
+	       (kept->is_narrow ? FLAG_NARROW : 0u) |
+	       (kept->is_early ? FLAG_EARLY : 0u) |
+	       (kept->has_identity ? FLAG_IDENTITY : 0u) |
+	       (kept->params.peer.is_id_fixed ? FLAG_ID_FIXED : 0u);
 }
 
-static void set_flags(struct pl_slot *slot, unsigned flags)
+static void set_flags(struct pl_kept *kept, unsigned flags)
 {
-	slot->is_late = flags & FLAG_LATE;
-	slot->may_unprotect = flags & FLAG_MAY_UNPROTECT;
-	slot->is_inherited = flags & FLAG_INHERITED;
-	slot->is_narrow = flags & FLAG_NARROW;
-	slot->is_early = flags & FLAG_EARLY;
-	slot->has_identity = flags & FLAG_IDENTITY;
-	slot->params.peer.is_id_fixed = flags & FLAG_ID_FIXED;
-}
-
-void pl_slot_of_latch(const struct pl_latch *latch, const uint8_t *identity, struct pl_slot *ret)
-{
-	*ret = (struct pl_slot) {
-		.id = latch->id, .tuple = latch->tuple, .owner = latch->owner,
-		.state = latch->state, .cause = latch->cause, .disposition = latch->disposition,
-		.is_late = latch->is_late, .may_unprotect = latch->may_unprotect,
-		.is_inherited = latch->is_inherited, .is_narrow = latch->is_narrow,
-		.is_early = latch->is_early, .has_identity = identity != NULL,
-		.cookie = latch->cookie, .require = latch->require, .params = latch->params,
-	};
-	ret->params.peer.identity = NULL;
-	ret->params.peer.lineage = 0;
-	if (identity != NULL)
-		memcpy(ret->identity, identity, sizeof(ret->identity));
+	kept->is_late = flags & FLAG_LATE;
+	kept->may_unprotect = flags & FLAG_MAY_UNPROTECT;
+	kept->is_inherited = flags & FLAG_INHERITED;
+	kept->is_narrow = flags & FLAG_NARROW;
+	kept->is_early = flags & FLAG_EARLY;
+	kept->has_identity = flags & FLAG_IDENTITY;
+	kept->params.peer.is_id_fixed = flags & FLAG_ID_FIXED;
 }
 
 uint64_t pl_slot_sum(const uint8_t *bytes, size_t len)
@@ -139,11 +123,11 @@ static void put_sum(uint8_t bytes[static PL_SLOT_BYTES])
 	(void)pl_cursor_number(&c, pl_slot_sum(bytes, PL_SLOT_BYTES - SUM_BYTES), SUM_BYTES);
 }
 
-void pl_slot_encode(const struct pl_slot *slot, uint8_t ret[static PL_SLOT_BYTES])
+void pl_slot_encode(const struct pl_kept *kept, uint8_t ret[static PL_SLOT_BYTES])
 {
 	struct pl_cursor c = { .to = ret, .left = PL_SLOT_BYTES - SUM_BYTES };
-	struct pl_slot copy = *slot;
-	unsigned flags = flags_of(slot);
+	struct pl_kept copy = *kept;
+	unsigned flags = flags_of(kept);
 	uint32_t head = magic;
 
 	memset(ret, 0, PL_SLOT_BYTES);
@@ -194,46 +178,46 @@ static bool are_params_sound(const struct pl_params *params)
 }
 
 /* Who was ESTABLISHED, was so with somebody, under something. */
-static bool is_whole(const struct pl_slot *slot)
+static bool is_whole(const struct pl_kept *kept)
 {
-	bool is_listener = pl_tuple_is_listener(&slot->tuple);
+	bool is_listener = pl_tuple_is_listener(&kept->tuple);
 
-	if ((slot->state == PL_STATE_LISTENER) != is_listener && slot->state < PL_STATE_CLOSED)
+	if ((kept->state == PL_STATE_LISTENER) != is_listener && kept->state < PL_STATE_CLOSED)
 		return false;
-	if (slot->state == PL_STATE_ESTABLISHED)
-		return slot->has_identity && slot->params.nr_suites > 0;
+	if (kept->state == PL_STATE_ESTABLISHED)
+		return kept->has_identity && kept->params.nr_suites > 0;
 	return true;
 }
 
-static bool is_sound(const struct pl_slot *slot)
+static bool is_sound(const struct pl_kept *kept)
 {
-	return slot->id != 0 && is_tuple_normal(&slot->tuple) &&
-	       slot->owner.kind > PL_OWNER_NONE && slot->owner.kind < PL_OWNER_ROOF &&
-	       slot->state > PL_STATE_UNBORN && slot->state < PL_STATE_GONE &&
-	       slot->cause < PL_EVENT_ROOF && slot->disposition < PL_DISPOSITION_ROOF &&
-	       slot->require.mode < PL_MODE_ROOF && are_params_sound(&slot->params) &&
-	       slot->has_identity == !is_zero(slot->identity, sizeof(slot->identity)) &&
-	       is_whole(slot);
+	return kept->id != 0 && is_tuple_normal(&kept->tuple) &&
+	       kept->owner.kind > PL_OWNER_NONE && kept->owner.kind < PL_OWNER_ROOF &&
+	       kept->state > PL_STATE_UNBORN && kept->state < PL_STATE_GONE &&
+	       kept->cause < PL_EVENT_ROOF && kept->disposition < PL_DISPOSITION_ROOF &&
+	       kept->require.mode < PL_MODE_ROOF && are_params_sound(&kept->params) &&
+	       kept->has_identity == !is_zero(kept->identity, sizeof(kept->identity)) &&
+	       is_whole(kept);
 }
 
-int pl_slot_decode(const uint8_t bytes[static PL_SLOT_BYTES], struct pl_slot *ret)
+int pl_slot_decode(const uint8_t bytes[static PL_SLOT_BYTES], struct pl_kept *ret)
 {
 	struct pl_cursor c = { .from = bytes, .left = PL_SLOT_BYTES - SUM_BYTES };
 	uint8_t again[PL_SLOT_BYTES];
-	struct pl_slot slot = { .id = 0 };
+	struct pl_kept kept = { .id = 0 };
 	unsigned flags = 0;
 	uint32_t head = 0;
 
 	if (is_zero(bytes, PL_SLOT_BYTES))
 		return PL_E_NOT_FOUND;
-	walk(&c, &slot, &head, &flags);
-	set_flags(&slot, flags);
-	if (head != magic || !is_sound(&slot))
+	walk(&c, &kept, &head, &flags);
+	set_flags(&kept, flags);
+	if (head != magic || !is_sound(&kept))
 		return PL_E_MALFORMED;
 	/* the sum, and whatever of the bytes means nothing */
-	pl_slot_encode(&slot, again);
+	pl_slot_encode(&kept, again);
 	if (memcmp(again, bytes, PL_SLOT_BYTES) != 0)
 		return PL_E_MALFORMED;
-	*ret = slot;
+	*ret = kept;
 	return 0;
 }

@@ -258,10 +258,12 @@ static void on_fifo(evutil_socket_t fd, short what, void *ctx)
 }
 
 /* No guard and no bus: whatever happens is the script's doing. */
-int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike, pl_daemon_log *log,
+int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike,
+		    struct pl_identity_pool *identities, pl_daemon_log *log,
 		    struct pl_daemon **ret, char ret_error[static PL_DAEMON_ERROR_MAX])
 {
 	(void)engine;
+	(void)identities;
 	(void)ret_error;
 	wish.ike = ike;
 	wish.log = log;
