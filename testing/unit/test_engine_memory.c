@@ -143,6 +143,35 @@ static void so_does_a_listener(void **state)
 	assert_int_equal(fake.nr_items, 2);
 }
 
+static void a_latch_whose_own_SA_cannot_be_asked_for_is_BROKEN_until_it_can_K20(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	struct pl_fact own = child(1, who_b, REQID_B);
+	uint64_t id;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct pl_ts *ts = i == 0 ? &own.u.child.tsi.list[0] : &own.u.child.tsr.list[0];
+
+		ts->proto = PL_TUPLE_TCP;
+		ts->lo_port = ts->hi_port = i == 0 ? 4000 : 5000;
+	}
+	install(own);
+	ask.is_narrow = true;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), 0);
+	countdown = 1;
+	down(1);
+	countdown = 0;
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	fake.now += UINT64_C(1000000000);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(fake.ticket, id);
+	assert_in_force();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -150,6 +179,7 @@ int main(void)
 		TEST(a_latch_gives_way_only_when_there_is_memory_for_its_successor),
 		TEST(so_does_a_connection_of_a_listener),
 		TEST(so_does_a_listener),
+		TEST(a_latch_whose_own_SA_cannot_be_asked_for_is_BROKEN_until_it_can_K20),
 	};
 #undef TEST
 

@@ -135,6 +135,191 @@ static void an_SA_that_others_use_too_stays_K27(void **state)
 	assert_null(strstr(fake.log, "delete"));
 }
 
+static bool has_pin(uint32_t reqid)
+{
+	for (unsigned i = 0; i < fake.nr_items; i++) {
+		if (fake.items[i].kind == PL_GUARD_PIN && fake.items[i].pin.reqid == reqid)
+			return true;
+	}
+	return false;
+}
+
+/* A wide SA is 1, its own is 2; the log is empty. */
+static uint64_t beside_a_wide_one(void)
+{
+	uint64_t id;
+
+	install(child(1, who_b, REQID_B));
+	install(narrow(2, 256));
+	assert_int_equal(ask_narrow(NULL, &id), 0);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	forget_log();
+	return id;
+}
+
+/* @s seconds later */
+static void later(unsigned s)
+{
+	fake.now += s * UINT64_C(1000000000);
+	pl_engine_tick(fake.engine);
+}
+
+static unsigned times_initiated(void)
+{
+	unsigned nr = 0;
+
+	for (const char *at = fake.log; (at = strstr(at, "initiate-narrow")) != NULL; at++)
+		nr++;
+	return nr;
+}
+
+static void a_wide_SA_does_not_carry_it_K20_K4_K5(void **state)
+{
+	uint64_t id = beside_a_wide_one();
+
+	(void)state;
+	assert_true(has_pin(REQID_NARROW));
+	assert_false(has_pin(REQID_B));
+	install(child(3, who_b, REQID_B));
+	assert_false(has_pin(REQID_B));
+	down(2);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_false(has_pin(REQID_NARROW));
+	assert_false(has_pin(REQID_B));
+	assert_in_force();
+}
+
+static void a_rekey_of_its_own_SA_keeps_it_K20_L5(void **state)
+{
+	uint64_t id = beside_a_wide_one();
+
+	(void)state;
+	install(narrow(3, 256));
+	down(2);
+	assert_true(has_pin(REQID_NARROW));
+	later(5);
+	assert_int_equal(times_initiated(), 0);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void its_number_names_no_wider_SA_K20(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	install(child(1, who_b, REQID_NARROW));
+	install(narrow(2, 256));
+	assert_int_equal(ask_narrow(NULL, &id), PL_E_SHARED_REQID);
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void an_SA_of_its_own_that_ends_is_set_up_again_K15_K20(void **state)
+{
+	uint64_t id = beside_a_wide_one();
+
+	(void)state;
+	down(2);
+	assert_int_equal(times_initiated(), 0);
+	assert_in_range(fake.wake_at, 1, fake.now + UINT64_C(1000000000));
+	later(1);
+	assert_int_equal(times_initiated(), 1);
+	assert_int_equal(fake.ticket, id);
+	assert_int_equal(fake.wanted.suite.key_bits, 256);
+	/* One attempt at a time, and each failure is waited after for longer. */
+	later(100);
+	assert_int_equal(times_initiated(), 1);
+	for (unsigned wait = 2, nr = 1; wait < 1000; wait *= 2, nr++) {
+		answer(id, PL_E_TIMEOUT, "no answer");
+		later((wait < 64 ? wait : 64) - 1);
+		assert_int_equal(times_initiated(), nr);
+		later(2);
+		assert_int_equal(times_initiated(), nr + 1);
+	}
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	forget_log();
+	install(narrow(3, 256));
+	assert_true(has_pin(REQID_NARROW));
+	later(1);
+	answer(id, 0, "");
+	later(100);
+	assert_string_equal(fake.log, "permit:105 ACCEPT");
+	assert_in_force();
+}
+
+static void nobody_asks_for_a_latch_that_is_down_or_gone_K27(void **state)
+{
+	uint64_t id = beside_a_wide_one();
+
+	(void)state;
+	down(2);
+	later(1);
+	assert_int_equal(times_initiated(), 1);
+	forget_log();
+	assert_int_equal(pl_engine_admin_break(fake.engine, id, "test"), 0);
+	later(1);
+	assert_non_null(strstr(fake.log, "cancel"));
+	later(100);
+	assert_int_equal(times_initiated(), 0);
+
+	fake.is_gone = true;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	later(1);
+	assert_int_equal(state_of(id), PL_STATE_NONE);
+	forget_log();
+	fake.is_gone = false;
+	install(narrow(4, 256));
+	assert_int_equal(ask_narrow(NULL, &id), 0);
+	down(4);
+	later(1);
+	assert_int_equal(times_initiated(), 1);
+	fake.is_gone = true;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	later(1);
+	assert_int_equal(state_of(id), PL_STATE_NONE);
+	assert_non_null(strstr(fake.log, "cancel"));
+}
+
+static void one_that_was_broken_meanwhile_is_asked_for_after_that_T9_K20(void **state)
+{
+	uint64_t id = beside_a_wide_one();
+
+	(void)state;
+	install(child(9, who_c, REQID_C));
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	down(2);
+	later(10);
+	assert_int_equal(times_initiated(), 0);
+	down(9);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	later(1);
+	assert_int_equal(times_initiated(), 1);
+	assert_in_force();
+}
+
+static void route(enum pl_fact_kind kind, bool is_for_latch)
+{
+	struct pl_fact fact = {
+		.kind = kind, .conn = { .serial = 1, .is_for_latch = is_for_latch },
+	};
+
+	pl_engine_note(fake.engine, &fact);
+}
+
+static void what_was_made_for_it_may_go_and_the_configuration_may_not_K15_K37(void **state)
+{
+	uint64_t id = beside_a_wide_one();
+
+	(void)state;
+	down(2);
+	route(PL_FACT_CONN_UNROUTE, true);
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	route(PL_FACT_CONN_DELETE, true);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	route(PL_FACT_CONN_DELETE, false);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+}
+
 static void latch_conf_may_want_it_for_all_K20_K11(void **state)
 {
 	struct pl_engine_ask ask = ask_for(flow(5000));
@@ -159,6 +344,13 @@ int main(void)
 		TEST(a_peer_that_refuses_gets_no_wider_one_K20),
 		TEST(its_SA_ends_with_the_latch_and_no_sooner_K27_K28_T10),
 		TEST(an_SA_that_others_use_too_stays_K27),
+		TEST(a_wide_SA_does_not_carry_it_K20_K4_K5),
+		TEST(a_rekey_of_its_own_SA_keeps_it_K20_L5),
+		TEST(its_number_names_no_wider_SA_K20),
+		TEST(an_SA_of_its_own_that_ends_is_set_up_again_K15_K20),
+		TEST(nobody_asks_for_a_latch_that_is_down_or_gone_K27),
+		TEST(one_that_was_broken_meanwhile_is_asked_for_after_that_T9_K20),
+		TEST(what_was_made_for_it_may_go_and_the_configuration_may_not_K15_K37),
 		TEST(latch_conf_may_want_it_for_all_K20_K11),
 	};
 #undef TEST

@@ -50,6 +50,7 @@ struct pl_owner {
  *               handed on to an heir
  * @is_inherited: left in the guard by a predecessor: nobody asked for it, no limit counts it
  * @is_narrow:   by an SA of just this connection, which was made for it and ends with it
+ * @is_bare:     that one is gone, and pluto is to set it up again (pl_renew)
  * @is_heir:     its flow was guarded by the latch that gave way to it: no failure sets it free
  * @is_early:    born from an SA of just this connection, and nobody has presented its socket yet
  * @is_leaving:  its socket ended; what is left of it, TIME_WAIT say, is waited for
@@ -73,6 +74,7 @@ struct pl_latch {
 	bool is_unsure : 1;
 	bool is_inherited : 1;
 	bool is_narrow : 1;
+	bool is_bare : 1;
 	bool is_heir : 1;
 	bool is_early : 1;
 	bool is_leaving : 1;

@@ -18,6 +18,7 @@
 
 #include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
+#include "core/pl_renew.h"
 #include "core/pl_steer.h"
 
 #include <errno.h>
@@ -243,7 +244,7 @@ static void sa_moved(struct pl_world *world, const struct pl_fact *fact)
 
 struct path_search {
 	const struct pl_world *world;
-	const struct pl_latch *latch;
+	const struct pl_terms *terms;
 	const struct pl_sa *newest;
 };
 
@@ -251,8 +252,7 @@ static int look_for_path(void *ctx, const struct pl_sa *sa)
 {
 	struct path_search *search = ctx;
 
-	if (sa->is_up && sa->is_known &&
-	    pl_params_diff(&search->latch->params, &sa->params, search->world->rules.match) == 0 &&
+	if (sa->is_up && pl_step_may_carry(search->world, search->terms, sa) &&
 	    (search->newest == NULL || sa->child > search->newest->child))
 		search->newest = sa;
 	return 0;
@@ -260,7 +260,8 @@ static int look_for_path(void *ctx, const struct pl_sa *sa)
 
 const struct pl_path *pl_engine_path(const struct pl_engine *engine, const struct pl_latch *latch)
 {
-	struct path_search search = { .world = &engine->world, .latch = latch };
+	struct pl_terms terms = pl_step_terms(latch);
+	struct path_search search = { .world = &engine->world, .terms = &terms };
 
 	if (!pl_step_is_pinned(latch->state) || pl_tuple_is_listener(&latch->tuple))
 		return NULL;
@@ -406,7 +407,8 @@ static void ike_down(struct pl_engine *engine, const struct pl_fact *fact)
 	pl_sad_ike_down(engine->world.sad, fact->ike);
 }
 
-/* Instances come and go with their SAs; a connection goes by somebody's will (K37). A template says
+/* Instances come and go with their SAs, and so does what was made for one latch; any other
+ * connection goes by somebody's will (K37). A template says
  * nothing of what its instances covered. */
 static void connection_deleted(struct pl_world *world, const struct pl_fact *fact)
 {
@@ -414,7 +416,7 @@ static void connection_deleted(struct pl_world *world, const struct pl_fact *fac
 	struct about_policy about = { world, true };
 	struct pl_db_query query = { PL_ROLE_INITIATOR, &ts->tsi, &ts->tsr };
 
-	if (fact->conn.instance != 0)
+	if (fact->conn.instance != 0 || fact->conn.is_for_latch)
 		return;
 	if (fact->conn.is_template || ts->tsi.len == 0 || ts->tsr.len == 0)
 		pl_engine_recheck_all(world, true);
@@ -471,7 +473,8 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		policy_deleted(engine, fact);
 		break;
 	case PL_FACT_CONN_UNROUTE:
-		engine->unrouting = fact->conn.serial;
+		if (!fact->conn.is_for_latch)
+			engine->unrouting = fact->conn.serial;
 		break;
 	case PL_FACT_CONN_ROUTE:
 		engine->unrouting = 0;
@@ -484,6 +487,7 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		break;
 	case PL_FACT_INITIATED:
 		pl_wait_answer(world, fact);
+		pl_renew_answer(world, fact);
 		break;
 	default:
 		break;

@@ -108,15 +108,13 @@ static bool will_do(const struct pl_sa_view *view, const struct pl_tuple *tuple,
 		    const struct pl_wish *wish)
 {
 	const struct pl_suite *suite = &wish->suite;
-	struct pl_tuple only;
 
 	if (view->params == NULL ||
 	    !pl_tuple_is_covered(tuple, view->role, view->tsi, view->tsr))
 		return false;
 	if (!wish->is_narrow)
 		return true;
-	return pl_tuple_of_selectors(view->role, view->tsi, view->tsr, &only) == 0 &&
-	       pl_tuple_compare(&only, tuple) == 0 &&
+	return pl_tuple_is_alone(tuple, view->role, view->tsi, view->tsr) &&
 	       (suite->protocol == 0 ||
 		memcmp(suite, &view->params->suites[0], sizeof(*suite)) == 0);
 }
@@ -136,21 +134,21 @@ static const struct pl_params *carrier_params(const struct pl_world *world,
 }
 
 /* SAs that cannot be pinned are refused when they are to be (pl_step_take()). */
-static int ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple,
+static int ask_kernel(const struct pl_world *world, const struct pl_terms *terms,
 		      const struct pl_wish *wish, struct pl_lesson *ret)
 {
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
 	unsigned nr;
 	int r;
 
-	if (pl_step_pins(world, tuple, &ret->params, reqids, &nr) != 0)
+	if (pl_step_pins(world, terms, reqids, &nr) != 0)
 		nr = 0;
-	r = pl_step_ask_kernel(world, tuple, &ret->params, reqids, nr,
-			       PL_ASK_ABSENT | PL_ASK_BARE, &ret->report);
+	r = pl_step_ask_kernel(world, terms, reqids, nr, PL_ASK_ABSENT | PL_ASK_BARE,
+			       &ret->report);
 	/* The SPD is asked last: it is all that is in the way. */
 	ret->is_beyond_spd = wish->is_wanted && ret->report.diff == 0 &&
 			     (r == PL_E_CONFLICT || r == PL_E_NOT_PROTECTED) &&
-			     pl_steer_may_begin(world, tuple, &ret->params);
+			     pl_steer_may_begin(world, terms);
 	return ret->is_beyond_spd ? 0 : r;
 }
 
@@ -160,10 +158,12 @@ static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
 {
 	struct pl_sa_view *views;
 	const struct pl_params *carrier;
+	struct pl_terms terms;
 	unsigned nr;
 	int r;
 
 	*ret = (struct pl_lesson) { .has_carrier = false };
+	terms = (struct pl_terms) { tuple, &ret->params, wish->is_narrow };
 	r = pl_sad_views(world->sad, tuple, reqid, &views, &nr);
 	if (r != 0)
 		return r;
@@ -177,7 +177,7 @@ static int learn(const struct pl_world *world, const struct pl_tuple *tuple,
 		r = PL_E_NO_SA;
 	}
 	free(views);
-	return r == 0 ? ask_kernel(world, tuple, wish, ret) : r;
+	return r == 0 ? ask_kernel(world, &terms, wish, ret) : r;
 }
 
 static int learn_for(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,

@@ -10,6 +10,7 @@
 #include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
+#include "core/pl_renew.h"
 #include "core/pl_steer.h"
 #include "core/pl_restore.h"
 
@@ -288,6 +289,7 @@ void pl_engine_tick(struct pl_engine *engine)
 	pl_steer_settle(world);
 	pl_wait_tick(world);
 	pl_restore_tick(world);
+	pl_renew_tick(world);
 	if (pl_db_minded(world->db, NULL) != NULL)
 		pl_step_wake(world);
 }

@@ -16,6 +16,7 @@
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
 #include "core/pl_restore.h"
+#include "core/pl_renew.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ static bool is_complete(const struct pl_ops *ops)
 void pl_engine_forget(struct pl_world *world)
 {
 	pl_larvae_free(world);
+	pl_renewals_free(world);
 	world->db = pl_db_free(world->db);
 	world->sad = pl_sad_free(world->sad);
 	world->spd = pl_spd_free(world->spd);

@@ -393,6 +393,7 @@ static void put_initiated(struct out *out, const struct pl_initiated_facts *init
 static void put_conn_facts(struct out *out, const struct pl_conn_facts *conn)
 {
 	put_bool(out, "template", conn->is_template);
+	put_bool(out, "for_latch", conn->is_for_latch);
 	put_serial(out, "reqid", conn->reqid);
 }
 

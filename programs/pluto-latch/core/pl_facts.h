@@ -145,6 +145,8 @@ struct pl_path {
  * @reqid:       of its ESP or AH SAs, 0 before it is known
  * @is_peer_id_fixed: the connection under which the IKE SA authenticated its peer admits exactly
  *               one ID: no wildcard, no %fromcert; false without an IKE SA
+ * @is_for_latch: pl_ike_ops.initiate made it for just one latch, like one of the configuration that
+ *               is still there
  */
 struct pl_conn_facts {
 	uint64_t serial;
@@ -154,6 +156,7 @@ struct pl_conn_facts {
 	uint8_t ike_version;
 	uint32_t reqid;
 	bool is_peer_id_fixed;
+	bool is_for_latch;
 };
 
 struct pl_stop_facts {

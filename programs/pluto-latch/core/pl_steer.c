@@ -26,11 +26,11 @@ static int look_for_carrier(void *ctx, const struct pl_sa *sa)
 {
 	struct search *search = ctx;
 	const struct pl_world *world = search->world;
-	const struct pl_latch *latch = search->latch;
+	struct pl_terms terms = pl_step_terms(search->latch);
 
-	if (sa->is_up && sa->is_known && sa->reqid != 0 &&
-	    pl_tuple_is_covered(&latch->tuple, sa->role, &sa->tsi, &sa->tsr) &&
-	    pl_params_diff(&latch->params, &sa->params, world->rules.match) == 0 &&
+	if (sa->is_up && sa->reqid != 0 &&
+	    pl_tuple_is_covered(terms.tuple, sa->role, &sa->tsi, &sa->tsr) &&
+	    pl_step_may_carry(world, &terms, sa) &&
 	    !pl_ksad_is_taken(world->ksad, sa->child) &&
 	    (search->newest == NULL || sa->child > search->newest->child))
 		search->newest = sa;
@@ -103,24 +103,24 @@ bool pl_steer_may(const struct pl_world *world, const struct pl_latch *latch)
 	       pl_spd_may_steer(world->spd, &latch->tuple, NULL, 0, true);
 }
 
-bool pl_steer_may_begin(const struct pl_world *world, const struct pl_tuple *tuple,
-			const struct pl_params *params)
+bool pl_steer_may_begin(const struct pl_world *world, const struct pl_terms *terms)
 {
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
 	unsigned nr;
 
 	return world->ops.steer != NULL &&
-	       pl_step_pins(world, tuple, params, reqids, &nr) == 0 &&
-	       pl_spd_may_steer(world->spd, tuple, reqids, nr, false);
+	       pl_step_pins(world, terms, reqids, &nr) == 0 &&
+	       pl_spd_may_steer(world->spd, terms->tuple, reqids, nr, false);
 }
 
 static bool is_needless(const struct pl_world *world, const struct pl_latch *latch)
 {
+	struct pl_terms terms = pl_step_terms(latch);
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
 	enum pl_direction way;
 	unsigned nr;
 
-	return pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr) == 0 &&
+	return pl_step_pins(world, &terms, reqids, &nr) == 0 &&
 	       pl_spd_judge_bare(world->spd, &latch->tuple, reqids, nr, &way) ==
 	       PL_SPD_PROTECTS;
 }

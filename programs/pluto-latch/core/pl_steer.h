@@ -33,12 +33,10 @@ bool pl_steer_may(const struct pl_world *world, const struct pl_latch *latch);
 
 /**
  * pl_steer_may_begin() - a latch that is not there yet may be protected where the SPD lets it by
- * @world:  the world
- * @tuple:  of the connection
- * @params: to be latched
+ * @world: the world
+ * @terms: of the connection
  */
-bool pl_steer_may_begin(const struct pl_world *world, const struct pl_tuple *tuple,
-			const struct pl_params *params);
+bool pl_steer_may_begin(const struct pl_world *world, const struct pl_terms *terms);
 
 /**
  * pl_steer_look() - does the SPD protect a steered latch by itself again? If so, remember it

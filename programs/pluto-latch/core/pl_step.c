@@ -14,6 +14,7 @@
 
 #include "core/pl_births.h"
 #include "core/pl_larva.h"
+#include "core/pl_renew.h"
 #include "core/pl_steer.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static unsigned pins_of(const uint32_t *reqids, unsigned nr,
 
 struct pin_search {
 	const struct pl_world *world;
-	const struct pl_params *params;
+	const struct pl_terms *terms;
 	uint32_t *reqids;
 	unsigned nr;
 };
@@ -48,17 +49,31 @@ static bool is_among(uint32_t reqid, const uint32_t *reqids, unsigned nr)
 	return false;
 }
 
-static bool is_congruent(const struct pl_world *world, const struct pl_params *params,
+static bool is_congruent(const struct pl_world *world, const struct pl_terms *terms,
 			 const struct pl_sa *sa)
 {
-	return sa->is_known && pl_params_diff(params, &sa->params, world->rules.match) == 0;
+	return sa->is_known &&
+	       pl_params_diff(terms->params, &sa->params, world->rules.match) == 0;
+}
+
+struct pl_terms pl_step_terms(const struct pl_latch *latch)
+{
+	return (struct pl_terms) { &latch->tuple, &latch->params, latch->is_narrow };
+}
+
+bool pl_step_may_carry(const struct pl_world *world, const struct pl_terms *terms,
+		       const struct pl_sa *sa)
+{
+	return is_congruent(world, terms, sa) &&
+	       (!terms->is_narrow ||
+		pl_tuple_is_alone(terms->tuple, sa->role, &sa->tsi, &sa->tsr));
 }
 
 static int collect_reqid(void *ctx, const struct pl_sa *sa)
 {
 	struct pin_search *search = ctx;
 
-	if (!is_congruent(search->world, search->params, sa) ||
+	if (!pl_step_may_carry(search->world, search->terms, sa) ||
 	    is_among(sa->reqid, search->reqids, search->nr))
 		return 0;
 	if (sa->reqid == 0)
@@ -69,20 +84,29 @@ static int collect_reqid(void *ctx, const struct pl_sa *sa)
 	return 0;
 }
 
+static int find_wider(void *ctx, const struct pl_sa *sa)
+{
+	const struct pin_search *search = ctx;
+
+	return !pl_sa_touches(sa, search->terms->tuple) ||
+	       pl_step_may_carry(search->world, search->terms, sa) ? 0 : PL_E_SHARED_REQID;
+}
+
 /* A pin names whatever has the number, wherever it leads. */
 static int find_shared(void *ctx, const struct pl_sa *sa)
 {
 	const struct pin_search *search = ctx;
 
-	return is_congruent(search->world, search->params, sa) ? 0 : PL_E_SHARED_REQID;
+	if (!is_congruent(search->world, search->terms, sa))
+		return PL_E_SHARED_REQID;
+	return search->terms->is_narrow ? pl_sa_kin(sa, find_wider, ctx) : 0;
 }
 
-int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
-		 const struct pl_params *params, uint32_t ret[static PL_STEP_REQIDS_MAX],
-		 unsigned *ret_nr)
+int pl_step_pins(const struct pl_world *world, const struct pl_terms *terms,
+		 uint32_t ret[static PL_STEP_REQIDS_MAX], unsigned *ret_nr)
 {
-	struct pin_search search = { .world = world, .params = params, .reqids = ret };
-	int r = pl_sad_touch(world->sad, tuple, collect_reqid, &search, NULL);
+	struct pin_search search = { .world = world, .terms = terms, .reqids = ret };
+	int r = pl_sad_touch(world->sad, terms->tuple, collect_reqid, &search, NULL);
 
 	for (unsigned i = 0; r == 0 && i < search.nr; i++)
 		r = pl_sad_of_reqid(world->sad, search.reqids[i], find_shared, &search);
@@ -162,9 +186,10 @@ static int block(struct pl_world *world, struct pl_latch *latch)
 static int permit(struct pl_world *world, struct pl_latch *latch)
 {
 	struct pl_pin pins[2 * PL_STEP_REQIDS_MAX];
+	struct pl_terms terms = pl_step_terms(latch);
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
 	unsigned nr;
-	int r = pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr);
+	int r = pl_step_pins(world, &terms, reqids, &nr);
 
 	if (r == 0 && latch->is_unsure)
 		r = block(world, latch);
@@ -348,6 +373,7 @@ static int delete_own(void *ctx, const struct pl_sa *sa)
 
 static void drop(struct pl_world *world, struct pl_latch *latch)
 {
+	pl_renew_end(world, latch);
 	if (latch->is_narrow && world->ops.ike != NULL && world->ops.ike->delete_child != NULL)
 		(void)pl_sad_touch(world->sad, &latch->tuple, delete_own, world, NULL);
 	if (!latch->is_inherited)
@@ -429,19 +455,20 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 				   bool is_absent, struct pl_conflict_report *ret)
 {
 	struct judging judging = { world, latch, ret };
+	struct pl_terms terms = pl_step_terms(latch);
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
 	unsigned nr;
 
 	if (pl_sad_touch(world->sad, &latch->tuple, judge_sa, &judging, NULL) != 0)
 		return PL_EVENT_CONFLICT_SA;
 	*ret = (struct pl_conflict_report) { .verdict = PL_CONFLICT_BREAK };
-	if (pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr) != 0) {
+	if (pl_step_pins(world, &terms, reqids, &nr) != 0) {
 		snprintf(ret->text, sizeof(ret->text),
 			 "the SAs of this connection cannot be told from others");
 		return PL_EVENT_CONFLICT_SA;
 	}
-	switch (pl_step_ask_kernel(world, &latch->tuple, &latch->params, reqids, nr,
-				   is_absent ? PL_ASK_ABSENT : 0, ret)) {
+	switch (pl_step_ask_kernel(world, &terms, reqids, nr, is_absent ? PL_ASK_ABSENT : 0,
+				   ret)) {
 	case 0:
 		return PL_EVENT_NONE;
 	case PL_E_NOT_PROTECTED:
@@ -456,10 +483,11 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 /* An SA is there whose peer and protection are the latched ones: somebody proved it to us. */
 static bool is_proved_anew(const struct pl_world *world, const struct pl_latch *latch)
 {
+	struct pl_terms terms = pl_step_terms(latch);
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
 	unsigned nr;
 
-	return pl_step_pins(world, &latch->tuple, &latch->params, reqids, &nr) == 0 && nr > 0;
+	return pl_step_pins(world, &terms, reqids, &nr) == 0 && nr > 0;
 }
 
 /* What broke it was a conflict, so that the end of all conflicts mends it (T9). One that was born
@@ -517,10 +545,12 @@ void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_abs
 		if (event == PL_EVENT_NONE && is_mendable(world, latch))
 			(void)!pl_step_take(world, latch, PL_EVENT_CLEARED,
 					    &(struct pl_why) { .text = "no conflict is left" });
+		pl_renew_look(world, latch);
 		return;
 	}
 	if (event != PL_EVENT_NONE)
 		(void)!pl_step_take(world, latch, event, &why);
+	pl_renew_look(world, latch);
 }
 
 int pl_step_block_again(struct pl_world *world, struct pl_latch *latch)
@@ -538,10 +568,11 @@ static void guard_refused(struct pl_world *world, struct pl_latch *latch)
 void pl_step_pin(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa)
 {
 	struct pl_pin pins[2 * PL_STEP_REQIDS_MAX];
+	struct pl_terms terms = pl_step_terms(latch);
 	unsigned nr = pins_of(&sa->reqid, 1, pins);
 
 	if (!pl_step_is_pinned(latch->state) || sa->reqid == 0 ||
-	    !pl_sa_touches(sa, &latch->tuple) || !is_congruent(world, &latch->params, sa))
+	    !pl_sa_touches(sa, &latch->tuple) || !pl_step_may_carry(world, &terms, sa))
 		return;
 	if (world->ops.guard->permit(world->ops.guard_ctx, &latch->tuple, pins, nr) != 0)
 		guard_refused(world, latch);
@@ -549,7 +580,7 @@ void pl_step_pin(struct pl_world *world, struct pl_latch *latch, const struct pl
 
 struct heir_search {
 	const struct pl_world *world;
-	const struct pl_latch *latch;
+	const struct pl_terms *terms;
 	uint32_t reqid;
 };
 
@@ -557,18 +588,18 @@ static int is_heir(void *ctx, const struct pl_sa *sa)
 {
 	const struct heir_search *search = ctx;
 
-	return sa->reqid == search->reqid &&
-	       is_congruent(search->world, &search->latch->params, sa);
+	return sa->reqid == search->reqid && pl_step_may_carry(search->world, search->terms, sa);
 }
 
 void pl_step_retire(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa)
 {
-	struct heir_search search = { world, latch, sa->reqid };
+	struct pl_terms terms = pl_step_terms(latch);
+	struct heir_search search = { world, &terms, sa->reqid };
 	struct pl_pin pins[2 * PL_STEP_REQIDS_MAX];
 	unsigned nr = pins_of(&sa->reqid, 1, pins);
 
 	if (!pl_step_is_pinned(latch->state) || sa->reqid == 0 ||
-	    !pl_sa_touches(sa, &latch->tuple) || !is_congruent(world, &latch->params, sa) ||
+	    !pl_sa_touches(sa, &latch->tuple) || !pl_step_may_carry(world, &terms, sa) ||
 	    pl_sad_touch(world->sad, &latch->tuple, is_heir, &search, NULL) != 0)
 		return;
 	if (world->ops.guard->retire(world->ops.guard_ctx, &latch->tuple, pins, nr) != 0)

@@ -18,6 +18,7 @@
 #define PL_STEP_REQIDS_MAX 16
 
 struct pl_larva;
+struct pl_renewal;
 
 /**
  * struct pl_world - what the engine decides about, and what with; the engine's own
@@ -35,6 +36,7 @@ struct pl_larva;
  * @larvae:      latches that wait for their SAs
  * @restore_until_ns: latches of the journal wait for their peers; 0: none does
  * @restore_asked: the last of them that pluto was asked for in this round
+ * @renewals:    latches whose own SA is gone
  * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
  * @is_steering_over: a latch may be steered that need not be
  * @has_rerouted: that was asked for since the last event
@@ -55,6 +57,7 @@ struct pl_world {
 	uint32_t last_reqid;
 	struct pl_larva *larvae;
 	uint64_t restore_until_ns, restore_asked;
+	struct pl_renewal *renewals;
 	uint64_t wake_ns;
 	bool is_steering_over, has_rerouted, is_guarding, is_blind;
 };
@@ -92,19 +95,44 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 		 const struct pl_why *why) PL_MUST_USE;
 
 /**
+ * struct pl_terms - under which SAs a connection goes on, if they touch it
+ * @tuple:     of the connection
+ * @params:    latched, or to be: the SA is congruent to them
+ * @is_narrow: and it is an SA of just this connection (K20)
+ */
+struct pl_terms {
+	const struct pl_tuple *tuple;
+	const struct pl_params *params;
+	bool is_narrow;
+};
+
+/**
+ * pl_step_terms() - those of a latch
+ * @latch: a connection, from which they borrow
+ */
+struct pl_terms pl_step_terms(const struct pl_latch *latch);
+
+/**
+ * pl_step_may_carry() - the connection goes on under this SA, as far as it reaches
+ * @world: the world
+ * @terms: of the connection
+ * @sa:    that touches it
+ */
+bool pl_step_may_carry(const struct pl_world *world, const struct pl_terms *terms,
+		       const struct pl_sa *sa);
+
+/**
  * pl_step_pins() - the reqids of all SAs that may carry this connection
  * @world:  the world
- * @tuple:  of the connection
- * @params: latched
+ * @terms:  of the connection
  * @ret:    the reqids, each once
  * @ret_nr: how many; none is no error
  *
  * Return: 0; PL_E_TOO_MANY; PL_E_SHARED_REQID when one of them is 0, or also names an SA that is
  * not congruent, whatever that one selects
  */
-int pl_step_pins(const struct pl_world *world, const struct pl_tuple *tuple,
-		 const struct pl_params *params, uint32_t ret[static PL_STEP_REQIDS_MAX],
-		 unsigned *ret_nr) PL_MUST_USE;
+int pl_step_pins(const struct pl_world *world, const struct pl_terms *terms,
+		 uint32_t ret[static PL_STEP_REQIDS_MAX], unsigned *ret_nr) PL_MUST_USE;
 
 /* How the SPD is asked; a set. */
 enum {
@@ -115,8 +143,7 @@ enum {
 /**
  * pl_step_ask_kernel() - what others than pluto did to the policies and SAs of a connection
  * @world:  the world
- * @tuple:  of the connection
- * @params: latched, or to be
+ * @terms:  of the connection
  * @reqids: of SAs that may carry it
  * @nr:     how many
  * @how:    set of PL_ASK_…
@@ -126,9 +153,9 @@ enum {
  * when a policy was taken away, or is absent; PL_E_NO_SA when that happened to its only SAs;
  * PL_E_UNAVAILABLE when nobody knows
  */
-int pl_step_ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple,
-		       const struct pl_params *params, const uint32_t *reqids, unsigned nr,
-		       unsigned how, struct pl_conflict_report *ret) PL_MUST_USE;
+int pl_step_ask_kernel(const struct pl_world *world, const struct pl_terms *terms,
+		       const uint32_t *reqids, unsigned nr, unsigned how,
+		       struct pl_conflict_report *ret) PL_MUST_USE;
 
 /**
  * pl_step_recheck() - break what is in conflict now, restore what no longer is (T6, T7, T9)

@@ -85,8 +85,7 @@ static int ask_foreign(const struct pl_world *world, const struct pl_tuple *tupl
 
 struct carriers {
 	const struct pl_world *world;
-	const struct pl_tuple *tuple;
-	const struct pl_params *params;
+	const struct pl_terms *terms;
 	bool is_one_taken, is_one_whole;
 };
 
@@ -96,36 +95,35 @@ static int see_carrier(void *ctx, const struct pl_sa *sa)
 
 	if (pl_ksad_is_taken(carriers->world->ksad, sa->child))
 		carriers->is_one_taken = true;
-	else if (sa->is_known &&
-		 pl_tuple_is_covered(carriers->tuple, sa->role, &sa->tsi, &sa->tsr) &&
-		 pl_params_diff(carriers->params, &sa->params, carriers->world->rules.match) == 0)
+	else if (pl_tuple_is_covered(carriers->terms->tuple, sa->role, &sa->tsi, &sa->tsr) &&
+		 pl_step_may_carry(carriers->world, carriers->terms, sa))
 		carriers->is_one_whole = true;
 	return 0;
 }
 
-static int ask_carriers(const struct pl_world *world, const struct pl_tuple *tuple,
-			const struct pl_params *params, struct pl_conflict_report *ret)
+static int ask_carriers(const struct pl_world *world, const struct pl_terms *terms,
+			struct pl_conflict_report *ret)
 {
-	struct carriers carriers = { .world = world, .tuple = tuple, .params = params };
+	struct carriers carriers = { .world = world, .terms = terms };
 
-	(void)pl_sad_touch(world->sad, tuple, see_carrier, &carriers, NULL);
+	(void)pl_sad_touch(world->sad, terms->tuple, see_carrier, &carriers, NULL);
 	if (!carriers.is_one_taken || carriers.is_one_whole)
 		return 0;
 	return explain(ret, PL_E_NO_SA, "its ", "SA",
 		       " was removed or replaced, not by this daemon");
 }
 
-int pl_step_ask_kernel(const struct pl_world *world, const struct pl_tuple *tuple,
-		       const struct pl_params *params, const uint32_t *reqids, unsigned nr,
-		       unsigned how, struct pl_conflict_report *ret)
+int pl_step_ask_kernel(const struct pl_world *world, const struct pl_terms *terms,
+		       const uint32_t *reqids, unsigned nr, unsigned how,
+		       struct pl_conflict_report *ret)
 {
 	int r;
 
 	if (world->is_blind)
 		return explain(ret, PL_E_UNAVAILABLE, "", "policies and SAs",
 			       " of the kernel cannot be read");
-	r = ask_foreign(world, tuple, reqids, nr, ret);
+	r = ask_foreign(world, terms->tuple, reqids, nr, ret);
 	if (r == 0)
-		r = ask_carriers(world, tuple, params, ret);
-	return r != 0 ? r : ask_spd(world, tuple, reqids, nr, how, ret);
+		r = ask_carriers(world, terms, ret);
+	return r != 0 ? r : ask_spd(world, terms->tuple, reqids, nr, how, ret);
 }

@@ -241,6 +241,15 @@ int pl_tuple_of_selectors(enum pl_role role, const struct pl_ts_list *tsi,
 	return pl_tuple_connection(&tuple, ret);
 }
 
+bool pl_tuple_is_alone(const struct pl_tuple *tuple, enum pl_role role,
+		       const struct pl_ts_list *tsi, const struct pl_ts_list *tsr)
+{
+	struct pl_tuple only;
+
+	return pl_tuple_of_selectors(role, tsi, tsr, &only) == 0 &&
+	       pl_tuple_compare(&only, tuple) == 0;
+}
+
 bool pl_tuple_ts_meets(const struct pl_ts *ts, uint8_t af, const uint8_t addr[static 16],
 		       uint8_t proto, uint16_t port)
 {

@@ -138,6 +138,16 @@ bool pl_tuple_is_touched(const struct pl_tuple *tuple, enum pl_role role,
 			 const struct pl_ts_list *tsi, const struct pl_ts_list *tsr);
 
 /**
+ * pl_tuple_is_alone() - an SA of these selectors carries this connection and nothing else
+ * @tuple: normal, of a connection
+ * @role:  ours, in the exchange that made the SA
+ * @tsi:   its selectors
+ * @tsr:   likewise
+ */
+bool pl_tuple_is_alone(const struct pl_tuple *tuple, enum pl_role role,
+		       const struct pl_ts_list *tsi, const struct pl_ts_list *tsr);
+
+/**
  * pl_tuple_ts_meets() - a packet from or to one end may fall under this selector
  * @ts:    a valid selector
  * @af:    of the end

@@ -54,7 +54,7 @@ struct narrow {
 	bool is_ike_deleting;
 };
 
-enum { SUITE_TEXT_MAX = 96 };
+enum { SUITE_TEXT_MAX = 96, NAME_MAX_LEN = 32 };
 
 static struct kept *all_kept;
 static struct narrow *all_narrow;
@@ -190,7 +190,7 @@ int pl_narrow_check(const struct connection *base, const struct pl_initiate *how
 
 /* Strings that the message borrows while the connection is made. */
 struct texts {
-	char name[32];
+	char name[NAME_MAX_LEN];
 	char address[END_ROOF][INET6_ADDRSTRLEN];
 	char subnet[END_ROOF][INET6_ADDRSTRLEN + 4];
 	char updown[16];
@@ -285,6 +285,16 @@ static struct narrow *remember(const struct connection *c, const struct connecti
 	return narrow;
 }
 
+/* An earlier one of the ticket may have lost its child SA, and keep an IKE SA that others use. */
+static void name_it(uint64_t ticket, char ret[static NAME_MAX_LEN])
+{
+	enum { TRIES = 100 };
+
+	snprintf(ret, NAME_MAX_LEN, "latch-%ju", (uintmax_t)ticket);
+	for (unsigned nr = 2; nr < TRIES && connection_with_name_exists(ret); nr++)
+		snprintf(ret, NAME_MAX_LEN, "latch-%ju.%u", (uintmax_t)ticket, nr);
+}
+
 int pl_narrow_make(const struct connection *base, uint64_t ticket, const struct pl_tuple *tuple,
 		   const struct pl_initiate *how, struct connection **ret)
 {
@@ -298,7 +308,7 @@ int pl_narrow_make(const struct connection *base, uint64_t ticket, const struct 
 		free(wm);
 		return PL_E_UNSUPPORTED;
 	}
-	snprintf(texts.name, sizeof(texts.name), "latch-%ju", (uintmax_t)ticket);
+	name_it(ticket, texts.name);
 	if (how->suite.protocol != 0)
 		(void)!suite_text(&how->suite, texts.suite);
 	cut_message(base, tuple, how, &texts, wm);
@@ -454,6 +464,13 @@ void pl_narrow_sa_gone(void)
 bool pl_narrow_is(uint64_t conn)
 {
 	return find(conn) != NULL;
+}
+
+bool pl_narrow_goes_alone(uint64_t conn)
+{
+	const struct narrow *narrow = find(conn);
+
+	return narrow != NULL && connection_by_serialno(narrow->root) != NULL;
 }
 
 void pl_narrow_hold(uint64_t conn, bool is_held)

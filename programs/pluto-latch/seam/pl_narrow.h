@@ -46,6 +46,13 @@ int pl_narrow_make(const struct connection *base, uint64_t ticket, const struct 
 bool pl_narrow_is(uint64_t conn);
 
 /**
+ * pl_narrow_goes_alone() - it is one, and the connection it is like is still configured: when it
+ * goes, that is nobody's decision about the SPD
+ * @conn: serial of a connection
+ */
+bool pl_narrow_goes_alone(uint64_t conn);
+
+/**
  * pl_narrow_hold() - whether somebody waits for its child SA
  * @conn:    serial of a connection; others are ignored
  * @is_held: while it is, the connection stays although it has no SA

@@ -6,6 +6,7 @@
 
 #include "seam/pl_seam.h"
 #include "seam/pl_ike.h"
+#include "seam/pl_narrow.h"
 #include "seam/pl_upstream.h"
 #include "seam/pl_wrap.h"
 
@@ -34,6 +35,7 @@ struct pl_fact pl_seam_fact_of_conn(enum pl_fact_kind kind, const struct connect
 	struct pl_fact fact = pl_seam_fact(kind);
 
 	pl_upstream_conn(c, &fact.conn);
+	fact.conn.is_for_latch = pl_narrow_goes_alone(c->serialno);
 	return fact;
 }
 
