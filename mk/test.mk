@@ -94,7 +94,7 @@ $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
 
 $(BUILD)/guest/bin/xfrm-watch: GUEST_LIBS := -lmnl
 # With the library inside: hosts without ours run them, too.
-LATCH_PROGRAMS := $(BUILD)/guest/bin/secret-server
+LATCH_PROGRAMS := $(BUILD)/guest/bin/secret-server $(BUILD)/guest/bin/tag-server
 $(LATCH_PROGRAMS): $(BUILD)/lib/liblatch.a
 $(LATCH_PROGRAMS): GUEST_CFLAGS := -Ilib/liblatch/include
 $(LATCH_PROGRAMS): GUEST_LIBS := $(BUILD)/lib/liblatch.a -ldbus-1 -ljansson

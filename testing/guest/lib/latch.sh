@@ -5,8 +5,8 @@
 # stock peers. A protects all it says to B. C has an address of its own, and asks B for SAs of flows
 # between A's address and B: 192.0.2.N and 2001:db8::N, N is 1, 2, 3 for A, B, C.
 #
-#	tool_start HOST NAME [USER]	a latch-tool (testing/guest/programs/latch-tool.c); TOOL_UNDER
-#					is a command to run it with
+#	tool_start HOST NAME [USER]	a latch-tool (testing/guest/programs/latch-tool.c), or TOOL_PROGRAM;
+#					TOOL_UNDER is a command to run it with
 #	tool NAME COMMAND...		its answer; fails when that is an error
 #	answers "SENTENCE" PATTERN NAME COMMAND...	check that the answer is like PATTERN
 #	tool_get NAME SOCK|ID KEY	one entry of INQUIRE_LATCH
@@ -45,7 +45,7 @@ tool_start() {
 	TOOL_IN[$name]=$in TOOL_OUT[$name]=$out TOOL_HOST[$name]=$host
 	host_enter "$host" "${3:-}"
 	# shellcheck disable=SC2086 # words on purpose
-	"${ENTER[@]}" ${TOOL_UNDER:-} latch-tool <"$fifo.in" >"$fifo.out" 2>>"$(tool_log "$name")" &
+	"${ENTER[@]}" ${TOOL_UNDER:-} "${TOOL_PROGRAM:-latch-tool}" <"$fifo.in" >"$fifo.out" 2>>"$(tool_log "$name")" &
 	BG_PID[$host.$name]=$!
 }
 
