@@ -94,6 +94,8 @@ static int setup_bus(void **state)
 	bus = pl_bus_new(&fake.conf, NULL, NULL);
 	assert_non_null(bus);
 	assert_int_equal(pl_bus_attach(bus, base, "unix:path=/nonexistent", fake.engine), 0);
+	/* the bus is there, and looked for no more */
+	event_del(bus->retry);
 	bus->conn = (DBusConnection *)&bus;
 	who = (struct pl_caller_id) { .uid = UID };
 	assert_int_equal(pl_session_open(bus->sessions, UID, false, &who.session, &session_fd), 0);
