@@ -24,7 +24,7 @@ static const struct pl_kept whole = {
 	.owner = { PL_OWNER_SESSION, 1000, 77 },
 	.state = PL_STATE_ESTABLISHED, .cause = PL_EVENT_CREATED,
 	.disposition = PL_DISPOSITION_WAIT,
-	.is_late = true, .is_narrow = true, .has_identity = true,
+	.is_late = true, .is_narrow = true, .is_tagged = true, .has_identity = true,
 	.cookie = 0x8877665544332211,
 	.require = { PL_PROTECT_CONFIDENTIALITY, 128, 96, PL_MODE_TRANSPORT },
 	.params = {
@@ -63,6 +63,8 @@ static void assert_same(const struct pl_kept *a, const struct pl_kept *b)
 	assert_int_equal(a->is_inherited, b->is_inherited);
 	assert_int_equal(a->is_narrow, b->is_narrow);
 	assert_int_equal(a->is_early, b->is_early);
+	assert_int_equal(a->is_optional, b->is_optional);
+	assert_int_equal(a->is_tagged, b->is_tagged);
 	assert_int_equal(a->has_identity, b->has_identity);
 	assert_int_equal(a->cookie, b->cookie);
 	assert_int_equal(a->require.min_key_bits, b->require.min_key_bits);
@@ -91,7 +93,7 @@ static void a_latch_is_written_without_its_identity_and_lineage(void **state)
 	struct pl_latch latch = {
 		.id = whole.id, .tuple = whole.tuple, .owner = whole.owner,
 		.state = whole.state, .cause = whole.cause, .disposition = whole.disposition,
-		.is_late = true, .is_narrow = true, .cookie = whole.cookie,
+		.is_late = true, .is_narrow = true, .is_tagged = true, .cookie = whole.cookie,
 		.require = whole.require, .params = whole.params,
 	};
 	struct pl_kept slot, got;
@@ -153,12 +155,12 @@ static void what_cannot_be_is_refused_though_its_sum_is_right_K53(void **state)
 		{ "no such mode asked for", AT(require.mode), PL_MODE_ROOF },
 		{ "no such mode", AT(params.mode), PL_MODE_ROOF },
 		{ "too many suites", AT(params.nr_suites), PL_SUITES_MAX + 1 },
-		{ "established without a suite", AT(params.nr_suites), 0 },
+		{ "suites that nobody counted", AT(params.nr_suites), 0 },
 		{ "a suite without ESN or its absence", AT(params.suites[1].esn), 0 },
 		{ "an ESN bit that is none", AT(params.suites[1].esn), 4 },
 		{ "a protocol that is none", AT(params.suites[0].protocol), 77 },
 		{ "one suite more than said", AT(params.suites[2].encrypt), 1 },
-		{ "established without an identity", AT(has_identity), 0 },
+		{ "an identity that nobody has", AT(has_identity), 0 },
 #undef AT
 	};
 	(void)state;

@@ -102,6 +102,8 @@ static int fill(struct pl_world *world, struct pl_latch *latch, const struct pl_
 	latch->is_late = kept->is_late;
 	latch->may_unprotect = kept->may_unprotect;
 	latch->is_narrow = kept->is_narrow;
+	latch->is_optional = kept->is_optional;
+	latch->is_tagged = kept->is_tagged;
 	latch->require = kept->require;
 	pl_db_set_cookie(world->db, latch, kept->cookie);
 	/* Lower limits than before take nothing away. */
@@ -177,7 +179,8 @@ static enum pl_event first_event(const struct pl_world *world, const struct pl_h
 		return PL_EVENT_LOST;
 	if (kept->state == PL_STATE_LISTENER)
 		return PL_EVENT_LISTEN;
-	if (kept->state != PL_STATE_ESTABLISHED && kept->state != PL_STATE_BROKEN)
+	if ((kept->state != PL_STATE_ESTABLISHED && kept->state != PL_STATE_BROKEN) ||
+	    kept->params.nr_suites == 0)
 		return PL_EVENT_LOST;
 	return can_be_proved(heirloom->identity) ? PL_EVENT_RESTORED : PL_EVENT_LOST;
 }

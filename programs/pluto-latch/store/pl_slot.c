@@ -28,7 +28,8 @@ enum flag {
 	FLAG_EARLY = 1 << 4,
 	FLAG_IDENTITY = 1 << 5,
 	FLAG_ID_FIXED = 1 << 6,
-	FLAG_ROOF = 1 << 7,
+	FLAG_OPTIONAL = 1 << 7,
+	FLAG_TAGGED = 1 << 8,
 };
 
 #define WALK(cursor, field, size) \
@@ -87,6 +88,8 @@ static unsigned flags_of(const struct pl_kept *kept)
 	       (kept->is_inherited ? FLAG_INHERITED : 0u) |
 	       (kept->is_narrow ? FLAG_NARROW : 0u) |
 	       (kept->is_early ? FLAG_EARLY : 0u) |
+	       (kept->is_optional ? FLAG_OPTIONAL : 0u) |
+	       (kept->is_tagged ? FLAG_TAGGED : 0u) |
 	       (kept->has_identity ? FLAG_IDENTITY : 0u) |
 	       (kept->params.peer.is_id_fixed ? FLAG_ID_FIXED : 0u);
 }
@@ -98,6 +101,8 @@ static void set_flags(struct pl_kept *kept, unsigned flags)
 	kept->is_inherited = flags & FLAG_INHERITED;
 	kept->is_narrow = flags & FLAG_NARROW;
 	kept->is_early = flags & FLAG_EARLY;
+	kept->is_optional = flags & FLAG_OPTIONAL;
+	kept->is_tagged = flags & FLAG_TAGGED;
 	kept->has_identity = flags & FLAG_IDENTITY;
 	kept->params.peer.is_id_fixed = flags & FLAG_ID_FIXED;
 }
@@ -177,16 +182,11 @@ static bool are_params_sound(const struct pl_params *params)
 	return true;
 }
 
-/* Who was ESTABLISHED, was so with somebody, under something. */
-static bool is_whole(const struct pl_kept *kept)
+/* What listens is a listener, and a listener that does not is over. */
+static bool is_fitting(const struct pl_kept *kept)
 {
-	bool is_listener = pl_tuple_is_listener(&kept->tuple);
-
-	if ((kept->state == PL_STATE_LISTENER) != is_listener && kept->state < PL_STATE_CLOSED)
-		return false;
-	if (kept->state == PL_STATE_ESTABLISHED)
-		return kept->has_identity && kept->params.nr_suites > 0;
-	return true;
+	return kept->state >= PL_STATE_LINGERING ||
+	       (kept->state == PL_STATE_LISTENER) == pl_tuple_is_listener(&kept->tuple);
 }
 
 static bool is_sound(const struct pl_kept *kept)
@@ -197,7 +197,7 @@ static bool is_sound(const struct pl_kept *kept)
 	       kept->cause < PL_EVENT_ROOF && kept->disposition < PL_DISPOSITION_ROOF &&
 	       kept->require.mode < PL_MODE_ROOF && are_params_sound(&kept->params) &&
 	       kept->has_identity == !is_zero(kept->identity, sizeof(kept->identity)) &&
-	       is_whole(kept);
+	       is_fitting(kept);
 }
 
 int pl_slot_decode(const uint8_t bytes[static PL_SLOT_BYTES], struct pl_kept *ret)
