@@ -6,6 +6,7 @@
 
 #include "bus_stage.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -128,6 +129,12 @@ static void values_of_another_type_or_out_of_range_are_refused(void **state)
 		{ "Latch", "Malformed", E_S("remote_address", "192.0.2.256") },
 		{ "Latch", "Malformed", E_S("remote_address", "b.test") },
 		{ "Latch", "Malformed", E_S("remote_address", "fe80::1%eth0") },
+		{ "Latch", "Malformed", E_S("suite", "") },
+		{ "Latch", "Malformed", E_S("suite", "bypass") },
+		{ "Latch", "Unsupported", E_S("suite", "esp rot13-26") },
+		{ "Latch", "Malformed", E_S("narrow", "yes") },
+		{ "Listen", "Unsupported", E_S("suite", "esp aes_gcm_16-256") },
+		{ "Listen", "Unsupported", E_B("narrow", 1) },
 		{ "Listen", "Unsupported", E_S("mode", "transport ") },
 		{ "Find", "Malformed", E_S("protocol", "tcp") },
 		{ "Find", "Unsupported", E_S("protocol", "icmp") },
@@ -145,6 +152,76 @@ static void values_of_another_type_or_out_of_range_are_refused(void **state)
 
 		expect_error(client, with_dict(rows[i].member, entries), rows[i].error);
 	}
+	client_free(client);
+}
+
+static int bound_to(const char *address)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	struct sockaddr_in6 at6 = { .sin6_family = AF_INET6 };
+	bool is_v6 = inet_pton(AF_INET6, address, &at6.sin6_addr) == 1;
+	int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (is_v6) {
+		assert_int_equal(bind(fd, (struct sockaddr *)&at6, sizeof(at6)), 0);
+	} else {
+		assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+		assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	}
+	return fd;
+}
+
+/* The service sees 127.0.0.0/8 of its clients as 192.0.2.0/24. */
+static void who_is_no_single_peer_has_a_name_and_changes_nothing(void **state)
+{
+	static const struct {
+		const char *local, *remote, *error;
+		uint16_t port;
+	} rows[] = {
+		{ "127.0.0.1", "198.51.100.9", "NoSa", 9 },
+		{ "127.0.0.1", "198.51.100.9", "Malformed", 0 },
+		{ "127.0.0.1", "0.0.0.0", "NotConnected", 9 },
+		{ "0.0.0.0", "198.51.100.9", "NotConnected", 9 },
+		{ "127.0.0.1", "192.0.2.1", "BothEndsLocal", 9 },
+		{ "127.0.0.1", "127.0.0.1", "BothEndsLocal", 9 },
+		{ "127.0.0.1", "169.254.1.1", "LinkLocal", 9 },
+		{ "127.0.0.1", "224.0.0.1", "Unsupported", 9 },
+		{ "127.0.0.1", "239.255.255.255", "Unsupported", 9 },
+		{ "127.0.0.1", "255.255.255.255", "Unsupported", 9 },
+		{ "127.0.0.1", "2001:db8::9", "Malformed", 9 },
+		{ "127.0.0.1", "::", "Malformed", 9 },
+		{ "127.0.0.1", "::ffff:198.51.100.9", "Malformed", 9 },
+		{ "::ffff:127.0.0.1", "198.51.100.9", "Malformed", 9 },
+		{ "::ffff:127.0.0.1", "::ffff:198.51.100.9", "NoSa", 9 },
+		{ "::ffff:127.0.0.1", "::ffff:0.0.0.0", "NotConnected", 9 },
+		{ "::ffff:127.0.0.1", "::ffff:224.0.0.1", "Unsupported", 9 },
+		{ "::ffff:127.0.0.1", "2001:db8::9", "Malformed", 9 },
+		{ "::ffff:127.0.0.1", "ff02::1", "Malformed", 9 },
+		{ "::", "2001:db8::9", "NotConnected", 9 },
+	};
+	DBusConnection *client = client_new();
+	int session = open_session(client, false);
+	char before[sizeof(stage.line)] = "";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct entry to[] = { E_S("remote_address", rows[i].remote),
+					    E_Q("remote_port", rows[i].port), E_END };
+		int fd = bound_to(rows[i].local);
+
+		print_message("%s to %s\n", rows[i].local, rows[i].remote);
+		expect_error(client, call_new("Latch", "hd", fd, to), rows[i].error);
+		close(fd);
+		tell("compare");
+		assert_string_equal(stage.line, "ok 0 0");
+		/* no latch, and the generation of the database says that none was tried */
+		tell("status");
+		if (strcmp(rows[i].error, "NoSa") == 0)
+			strcpy(before, stage.line);
+		assert_memory_equal(stage.line, "ok yes 0 ", 9);
+		assert_string_equal(stage.line, before);
+	}
+	close(session);
 	client_free(client);
 }
 
@@ -375,6 +452,7 @@ int main(void)
 		TEST(every_dictionary_refuses_keys_that_are_not_known),
 		TEST(keys_of_one_member_are_not_keys_of_another),
 		TEST(values_of_another_type_or_out_of_range_are_refused),
+		TEST(who_is_no_single_peer_has_a_name_and_changes_nothing),
 		TEST(a_key_that_comes_twice_is_refused),
 		TEST(huge_arguments_are_refused_and_the_service_lives),
 		TEST(sockets_are_closed_before_the_answer),

@@ -497,6 +497,35 @@ static void every_refusal_has_its_name_and_leaves_no_latch_K42(void **state)
 	close(server);
 }
 
+static void a_request_that_no_SA_could_meet_is_refused_by_name(void **state)
+{
+	static const struct { const char *suite; uint16_t bits; int error; } t[] = {
+		{ "esp aes_gcm_16-128", 256, LATCH_ERR_WEAK },
+		{ "esp null hmac_sha2_256_128", 1, LATCH_ERR_WEAK },
+		{ "esp rot13-26", 0, LATCH_ERR_UNSUPPORTED },
+		{ "rot13", 0, LATCH_ERR_MALFORMED },
+		{ "bypass", 0, LATCH_ERR_MALFORMED },
+		{ "esp aes_gcm_16-256 \xc3\xa4", 0, LATCH_ERR_ARGUMENT },
+	};
+	struct sockaddr_in to;
+	int server = serve(SOCK_STREAM, &to), fd;
+	uint64_t id = 99;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct latch_request request = {
+			.size = sizeof(request), .suite = t[i].suite, .min_key_bits = t[i].bits,
+		};
+
+		print_message("%s\n", t[i].suite);
+		assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id), t[i].error);
+		assert_int_equal(id, 99);
+		assert_true(stage_tell("compare"));
+		assert_string_equal(stage_answer(), "ok 0 0\n");
+	}
+	close(server);
+}
+
 static void a_request_is_met_or_refused_K41(void **state)
 {
 	struct latch_request request = {
@@ -694,6 +723,7 @@ int main(void)
 		TEST(prefer_does_not_get_around_a_conflict_or_the_policy_K42),
 		TEST(who_does_not_wait_is_told_by_the_session),
 		TEST(every_refusal_has_its_name_and_leaves_no_latch_K42),
+		TEST(a_request_that_no_SA_could_meet_is_refused_by_name),
 		TEST(a_request_is_met_or_refused_K41),
 		TEST(a_used_socket_is_latched_late_or_not_at_all),
 		TEST(letting_go_knows_whose_latch_it_is_and_in_which_state),

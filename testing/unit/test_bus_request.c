@@ -249,6 +249,45 @@ static void a_tag_is_of_a_flow_whose_ends_fit_together(void **state)
 	}
 }
 
+static void a_suite_is_known_and_goes_with_an_SA_of_its_own(void **state)
+{
+	static const struct {
+		const char *suite;
+		int narrow, want;	/* @narrow: -1 is not said */
+	} rows[] = {
+		{ "esp aes_gcm_16-256", -1, 0 },
+		{ "esp aes_gcm_16-256", 1, 0 },
+		{ "esp aes_gcm_16-256", 0, PL_E_MALFORMED },
+		{ "", -1, PL_E_MALFORMED },
+		{ "bypass", -1, PL_E_MALFORMED },
+		{ "tls aes_gcm_16-256", -1, PL_E_MALFORMED },
+		{ "esp rot13-26", -1, PL_E_UNSUPPORTED },
+		{ "esp aes_gcm_16", -1, PL_E_UNSUPPORTED },
+		{ "esp aes_cbc-256", -1, PL_E_UNSUPPORTED },
+		{ "ah aes_gcm_16-256", -1, PL_E_UNSUPPORTED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *suite = rows[i / 2].suite;
+		int narrow = rows[i / 2].narrow;
+		struct value as_bool = { "b", NULL, narrow == 1 };
+		DBusMessageIter at, dict;
+		DBusMessage *message = dict_begin(&at, &dict);
+		struct pl_request r;
+
+		/* in either order */
+		if (narrow >= 0 && i % 2 == 0)
+			append_entry(&dict, "narrow", &as_bool);
+		append_entry(&dict, "suite", &(struct value) { "s", suite, 0 });
+		if (narrow >= 0 && i % 2 == 1)
+			append_entry(&dict, "narrow", &as_bool);
+		dbus_message_iter_close_container(&at, &dict);
+		if (read_dict(message, PL_DICT_LATCH, &r) != rows[i / 2].want)
+			fail_msg("%s, row %zu", suite, i / 2);
+	}
+}
+
 static void nothing_asked_for_is_nothing_required(void **state)
 {
 	static const struct pl_request nothing = { .fd = -1 };
@@ -427,6 +466,7 @@ int main(void)
 		cmocka_unit_test(a_flow_is_read_whole),
 		cmocka_unit_test(ends_that_do_not_fit_together_are_refused),
 		cmocka_unit_test(a_tag_is_of_a_flow_whose_ends_fit_together),
+		cmocka_unit_test(a_suite_is_known_and_goes_with_an_SA_of_its_own),
 		cmocka_unit_test(nothing_asked_for_is_nothing_required),
 		cmocka_unit_test(texts_are_counted_against_the_size_of_a_message),
 		cmocka_unit_test(a_descriptor_is_taken_and_closed_with_the_request),

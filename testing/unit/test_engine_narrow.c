@@ -334,6 +334,42 @@ static void latch_conf_may_want_it_for_all_K20_K11(void **state)
 	assert_string_equal(fake.log, "guard save initiate-narrow");
 }
 
+/* Whatever came of IKE, there could be no latch: so nobody is asked, and nothing is guarded. */
+static void a_suite_that_is_less_than_what_is_wanted_is_refused_before_IKE_K11(void **state)
+{
+	static const struct {
+		const char *suite;
+		struct pl_require require;
+		int want;
+	} t[] = {
+		{ "esp aes_gcm_16-128", { .min_key_bits = 128 }, 0 },
+		{ "esp aes_gcm_16-128", { .min_key_bits = 129 }, PL_E_WEAK },
+		{ "esp aes_cbc-256 hmac_sha1_96", { .min_integ_bits = 96 }, 0 },
+		{ "esp aes_cbc-256 hmac_sha1_96", { .min_integ_bits = 128 }, PL_E_WEAK },
+		{ "ah hmac_sha2_256_128", { .protection = PL_PROTECT_INTEGRITY }, 0 },
+		{ "ah hmac_sha2_256_128", { .protection = PL_PROTECT_CONFIDENTIALITY }, PL_E_WEAK },
+		{ "esp null hmac_sha2_256_128", { .min_key_bits = 1 }, PL_E_WEAK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(t) / sizeof(t[0]); i++) {
+		size_t row = i / 2;
+		bool is_policy = i % 2 == 1;
+		int want = t[row].want == 0 ? 0 : is_policy ? PL_E_FORBIDDEN : PL_E_WEAK;
+		struct pl_engine_ask ask = ask_for(flow((uint16_t)(5000 + i)));
+		uint64_t id = 0;
+
+		ask.setup_ms = WAIT_MS;
+		assert_int_equal(pl_suite_parse(t[row].suite, &ask.suite), 0);
+		*(is_policy ? &fake.conf.other.require : &ask.require) = t[row].require;
+		forget_log();
+		if (pl_engine_latch(fake.engine, &ask, &id, NULL) != want)
+			fail_msg("%s, row %zu", t[row].suite, i);
+		assert_string_equal(fake.log, want == 0 ? "guard save initiate-narrow" : "");
+		fake.conf.other.require = (struct pl_require) { .min_key_bits = 0 };
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -352,6 +388,7 @@ int main(void)
 		TEST(one_that_was_broken_meanwhile_is_asked_for_after_that_T9_K20),
 		TEST(what_was_made_for_it_may_go_and_the_configuration_may_not_K15_K37),
 		TEST(latch_conf_may_want_it_for_all_K20_K11),
+		TEST(a_suite_that_is_less_than_what_is_wanted_is_refused_before_IKE_K11),
 	};
 #undef TEST
 

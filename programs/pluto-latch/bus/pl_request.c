@@ -26,7 +26,7 @@ struct reading {
 	uint64_t seen;		/* rows of the table */
 	uint64_t bytes;		/* of texts */
 	uint8_t local_af, remote_af;
-	bool has_remote_port;
+	bool has_remote_port, is_wide;
 };
 
 typedef int key_reader(struct reading *reading, DBusMessageIter *value);
@@ -185,6 +185,7 @@ static int read_may_be_broken(struct reading *reading, DBusMessageIter *value)
 static int read_narrow(struct reading *reading, DBusMessageIter *value)
 {
 	reading->to->is_narrow = get_bool(value);
+	reading->is_wide = !reading->to->is_narrow;
 	return 0;
 }
 
@@ -406,6 +407,9 @@ static int read_dict(struct reading *reading, enum pl_dict dict, DBusMessageIter
 			return r;
 	}
 	if (reading->has_remote_port != (reading->remote_af != PL_AF_NONE))
+		return PL_E_MALFORMED;
+	/* Who wants one suite has an SA of his own. */
+	if (reading->is_wide && reading->to->suite.protocol != PL_PROTO_NONE)
 		return PL_E_MALFORMED;
 	return dict == PL_DICT_FLOW ? finish_flow(reading) : finish_request(reading);
 }

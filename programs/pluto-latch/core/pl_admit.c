@@ -19,6 +19,11 @@ int pl_admit(const struct pl_conf *conf, const struct pl_tuple *tuple, struct pl
 
 	if (!rule->is_allowed)
 		return PL_E_FORBIDDEN;
+	/* One suite and more than it gives: no SA could do. Pluto is not asked for one. */
+	if (ask->suite.protocol != PL_PROTO_NONE && !pl_suite_meets(&ask->suite, &ask->require))
+		return PL_E_WEAK;
+	if (ask->suite.protocol != PL_PROTO_NONE && !pl_suite_meets(&ask->suite, least))
+		return PL_E_FORBIDDEN;
 	if (least->mode != PL_MODE_NONE && ask->require.mode != PL_MODE_NONE &&
 	    least->mode != ask->require.mode)
 		return PL_E_FORBIDDEN;

@@ -300,6 +300,13 @@ unsigned pl_params_protection(const struct pl_params *params)
 	return protection;
 }
 
+bool pl_suite_meets(const struct pl_suite *suite, const struct pl_require *require)
+{
+	return (require->protection & ~pl_suite_protection(suite)) == 0 &&
+	       key_strength(suite) >= require->min_key_bits &&
+	       integ_strength(suite) >= require->min_integ_bits;
+}
+
 int pl_params_meet(const struct pl_params *params, const struct pl_require *require)
 {
 	if ((require->protection & ~pl_params_protection(params)) != 0)
@@ -307,8 +314,7 @@ int pl_params_meet(const struct pl_params *params, const struct pl_require *requ
 	if (require->mode != PL_MODE_NONE && require->mode != params->mode)
 		return PL_E_WEAK;
 	for (unsigned i = 0; i < params->nr_suites; i++) {
-		if (key_strength(&params->suites[i]) < require->min_key_bits ||
-		    integ_strength(&params->suites[i]) < require->min_integ_bits)
+		if (!pl_suite_meets(&params->suites[i], require))
 			return PL_E_WEAK;
 	}
 	return 0;

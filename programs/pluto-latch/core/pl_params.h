@@ -136,6 +136,13 @@ int pl_suite_make(enum pl_protocol protocol, const char *encrypt, uint32_t key_b
 unsigned pl_suite_protection(const struct pl_suite *suite);
 
 /**
+ * pl_suite_meets() - is an SA of this suite strong enough, whatever its mode
+ * @suite:   a suite
+ * @require: the least
+ */
+bool pl_suite_meets(const struct pl_suite *suite, const struct pl_require *require);
+
+/**
  * pl_suite_text() - "esp aes_gcm_16-256", "esp aes_cbc-128 hmac_sha2_256_128 esn"
  * @suite: a suite
  * @ret:   at least PL_SUITE_TEXT_MAX bytes
