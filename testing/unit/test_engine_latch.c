@@ -484,12 +484,17 @@ static void listen_is_guarded_and_accept_takes_the_reqid_of_the_birth_T1_T4_K24(
 
 static void a_doubtful_birth_is_BROKEN_and_its_holder_knows_T5(void **state)
 {
-	static const struct { const char *why; uint32_t said, born[2]; unsigned nr; } t[] = {
-		{ "two reqids", REQID_B, { REQID_B, REQID_C }, 2 },
-		{ "no birth", REQID_B, { 0, 0 }, 0 },
-		{ "another one", REQID_B, { REQID_C, 0 }, 1 },
-		{ "an SA that is gone", 555, { 555, 0 }, 1 },
-		{ "none at all", 0, { 0, 0 }, 0 },
+	static const struct {
+		const char *why;
+		uint32_t said, born[2];
+		unsigned nr;
+		const char *reason;
+	} t[] = {
+		{ "two reqids", REQID_B, { REQID_B, REQID_C }, 2, "more than one reqid" },
+		{ "no birth", REQID_B, { 0, 0 }, 0, "no first packet of it is known" },
+		{ "another one", REQID_B, { REQID_C, 0 }, 1, "another SA than is said" },
+		{ "an SA that is gone", 555, { 555, 0 }, 1, "is gone" },
+		{ "none at all", 0, { 0, 0 }, 0, "no first packet of it is known" },
 	};
 	struct pl_engine_ask ask = ask_for(flow(0));
 	uint64_t ids[2], id;
@@ -506,9 +511,39 @@ static void a_doubtful_birth_is_BROKEN_and_its_holder_knows_T5(void **state)
 		fake.nr_born = t[i].nr;
 		forget_log();
 		assert_int_equal(pl_engine_accept(fake.engine, &tuple, t[i].said, 5, &id), 0);
-		if (state_of(id) != PL_STATE_BROKEN || strstr(fake.log, "ALERT") == NULL)
-			fail_msg("%s", t[i].why);
+		if (state_of(id) != PL_STATE_BROKEN || strstr(fake.log, "ALERT") == NULL ||
+		    strstr(fake.reason, t[i].reason) == NULL)
+			fail_msg("%s: %s", t[i].why, fake.reason);
 	}
+	assert_in_force();
+}
+
+/* RFC 5660 section 2.3.1 would latch whoever the next SA is of; he did not begin it. */
+static void a_birth_whose_SA_is_gone_is_nobody_elses_L19(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(0));
+	struct pl_tuple tuple = flow(6000);
+	uint64_t ids[2], id;
+	unsigned nr;
+
+	(void)state;
+	memset(ask.tuple.remote, 0, sizeof(ask.tuple.remote));
+	install(child(1, who_b, REQID_B));
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), 0);
+	fake.born[0] = REQID_B;
+	fake.nr_born = 1;
+	down(1);
+	assert_int_equal(pl_engine_accept(fake.engine, &tuple, REQID_B, 5, &id), 0);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_string_equal(fake.reason, "the SA that it began under is gone");
+	assert_int_equal(fake.disposition, PL_DISPOSITION_RESET);
+	install(child(2, who_c, REQID_C));
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	down(2);
+	install(child(3, who_b, REQID_B));
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 	assert_in_force();
 }
 
@@ -782,6 +817,7 @@ int main(void)
 		TEST(lineage_follows_a_rekey_and_not_a_new_authentication_L5),
 		TEST(listen_is_guarded_and_accept_takes_the_reqid_of_the_birth_T1_T4_K24),
 		TEST(a_doubtful_birth_is_BROKEN_and_its_holder_knows_T5),
+		TEST(a_birth_whose_SA_is_gone_is_nobody_elses_L19),
 		TEST(the_kernel_gets_only_SAs_that_were_judged),
 		TEST(a_lost_guard_is_rebuilt_and_nothing_comes_up_meanwhile),
 		TEST(a_pin_that_the_guard_refuses_breaks_and_is_not_believed_later),

@@ -282,7 +282,10 @@ static void an_accepted_socket_is_BROKEN_when_two_peers_carried_it_T5(void **sta
 	fake.born[1] = REQID_C;
 	fake.nr_born = 2;
 	socket_is(flow(5000));
+	/* It is reset by then. */
+	fake.socket_again = (struct pl_socket_facts) { .is_internet = true, .is_here = true };
 	assert_int_equal(latch_fd(&ask, &id), 0);
+	assert_int_equal(fake.disposition, PL_DISPOSITION_RESET);
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 	assert_in_force();
 }

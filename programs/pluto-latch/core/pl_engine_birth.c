@@ -362,20 +362,39 @@ struct birth {
 	bool is_early, is_needed;
 };
 
-/* The reqid of the first packet. Return: 0 when there is any doubt about it. */
-static uint32_t born_under(struct pl_world *world, const struct pl_tuple *tuple,
-			   const struct birth *birth)
+static int find_any(void *ctx, const struct pl_sa *sa)
+{
+	(void)ctx;
+	(void)sa;
+	return 1;
+}
+
+/* The reqid of the first packet. Return: NULL, or what is doubtful about it.
+ *
+ * Whose SA is gone is nobody that could be asked for now: RFC 5660 section 2.3.1 would latch
+ * whoever answers next, which is harmless to TCP alone. Here a connection is never latched to
+ * another peer than the one that began it, so there is no latch but a BROKEN one. */
+static const char *born_under(struct pl_world *world, const struct pl_tuple *tuple,
+			      const struct birth *birth, uint32_t *ret)
 {
 	uint32_t seen[2] = { 0, 0 };
 	unsigned nr = 0;
 
 	if (world->ops.guard->born(world->ops.guard_ctx, tuple, seen, &nr) != 0)
-		return 0;
-	if (nr == 0 && birth->is_early)
-		return birth->reqid;
-	if (nr != 1)
-		return 0;
-	return birth->reqid == 0 || birth->is_early || birth->reqid == seen[0] ? seen[0] : 0;
+		return "the guard does not say which SA it began under";
+	if (nr == 0 && !birth->is_early)
+		return "no first packet of it is known: it began before its listener was latched, "
+		       "or had nothing to say for too long before it was presented";
+	if (nr > 1)
+		return "it began under SAs of more than one reqid";
+	*ret = nr == 0 ? birth->reqid : seen[0];
+	if (nr == 1 && !birth->is_early && birth->reqid != 0 && birth->reqid != seen[0])
+		return "it began under another SA than is said";
+	if (*ret == 0)
+		return pl_strerror(PL_E_SHARED_REQID);
+	if (pl_sad_of_reqid(world->sad, *ret, find_any, NULL) == 0)
+		return "the SA that it began under is gone";
+	return NULL;
 }
 
 /* Nobody came: as if it had not been asked for. */
@@ -399,23 +418,25 @@ static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 	struct pl_why why = { .listener = listener->id };
 	struct pl_lesson lesson = { .has_carrier = false };
 	int r = world->ops.guard->guard(world->ops.guard_ctx, &latch->tuple);
-	uint32_t reqid;
+	const char *doubt = NULL;
+	uint32_t reqid = 0;
 
 	if (r == 0 && birth->is_needed)
 		r = expect_birth(world, latch);
 	if (r != 0)
 		return r;
 	latch->is_early = birth->is_early;
-	reqid = born_under(world, &latch->tuple, birth);
-	r = reqid == 0 ? PL_E_SHARED_REQID :
-			 learn_for(world, latch, &wish, reqid, &lesson);
+	doubt = born_under(world, &latch->tuple, birth, &reqid);
+	r = doubt != NULL ? PL_E_SHARED_REQID :
+			    learn_for(world, latch, &wish, reqid, &lesson);
 	if (r == 0)
 		r = pl_step_take(world, latch, PL_EVENT_ACCEPTED, &why);
 	if (r != 0) {
 		bool is_refused = r < 0;
 
 		why.diff = lesson.report.diff;
-		why.text = lesson.report.text[0] == '\0' ? pl_strerror(r) : lesson.report.text;
+		why.text = doubt != NULL ? doubt : lesson.report.text[0] != '\0' ?
+			   lesson.report.text : pl_strerror(r);
 		r = pl_step_take(world, latch, PL_EVENT_ACCEPTED_BROKEN, &why);
 		/* What broke it may be over, and nothing would say so. */
 		if (r == 0 && is_refused) {

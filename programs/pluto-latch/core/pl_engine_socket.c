@@ -84,6 +84,13 @@ int pl_socket_look_again(struct pl_engine *engine, const struct pl_second_look *
 	return r == 0 ? pl_socket_judge(&after, look->use, ask->is_late) : r;
 }
 
+static bool is_broken(const struct pl_world *world, uint64_t id)
+{
+	const struct pl_latch *latch = pl_db_find_id(world->db, id);
+
+	return latch != NULL && latch->state == PL_STATE_BROKEN;
+}
+
 static int latch_as(struct pl_engine *engine, enum pl_socket_use use,
 		    const struct pl_engine_ask *ask, uint64_t *ret_id,
 		    struct pl_conflict_report *ret_report)
@@ -126,7 +133,10 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
 		r = latch_as(engine, use, &ask, &id, ret_report);
 	if (r != 0)
 		return r;
-	r = pl_socket_look_again(engine, &(struct pl_second_look) { fd, to, use, &facts }, asked);
+	/* A broken one was reset, and passes nothing: who accepted it is to know why. */
+	if (use != PL_SOCKET_ACCEPTED || !is_broken(world, id))
+		r = pl_socket_look_again(engine,
+					 &(struct pl_second_look) { fd, to, use, &facts }, asked);
 	if (r != 0) {
 		take_back(engine, id, was_guarded);
 		return r;
