@@ -372,6 +372,7 @@ static void what_waited_for_too_long_is_nobodys_U10(void **state)
 {
 	(void)state;
 	play("127.0.0.2", "127.0.0.3");
+	passed_ns = INT64_C(100000000000);
 	tell(peer, "in time", "127.0.0.2");
 	wound_s = 59;
 	expect_word("in time");
@@ -385,6 +386,21 @@ static void what_waited_for_too_long_is_nobodys_U10(void **state)
 	wound_s = 0;
 	tell(peer, "now", "127.0.0.2");
 	expect_word("now");
+}
+
+/* The daemon that knew whose it was may have left. */
+static void what_came_before_the_session_is_nobodys_U10(void **state)
+{
+	(void)state;
+	play("127.0.0.2", "127.0.0.3");
+	tell(peer, "hello", "127.0.0.2");
+	expect_word("hello");
+	tell(peer, "to the old one", "127.0.0.2");
+	latch_close(latch);
+	assert_int_equal(latch_open(getenv("LATCH_TEST_BUS"), 0, &latch), 0);
+	expect_error(LATCH_ERR_TIMEOUT);
+	tell(peer, "to the new one", "127.0.0.2");
+	expect_word("to the new one");
 }
 
 static void a_socket_that_was_not_made_ready_is_refused_U10(void **state)
@@ -626,6 +642,7 @@ int main(void)
 		TEST(a_flood_of_records_hides_no_break_U10),
 		TEST(the_end_of_the_session_is_the_end_of_all_tags_U9_U10),
 		TEST(what_waited_for_too_long_is_nobodys_U10),
+		TEST(what_came_before_the_session_is_nobodys_U10),
 		TEST(a_socket_that_was_not_made_ready_is_refused_U10),
 		TEST(control_messages_are_handed_on_as_far_as_there_is_room),
 		TEST(a_datagram_leaves_by_the_flow_of_its_tag_and_no_other_U9),

@@ -278,6 +278,28 @@ static void a_tag_belongs_to_one_live_session(void **state)
 	assert_int_equal(tag_as(&ask, &again), PL_E_WEAK);
 }
 
+/* U5: the server connected a second socket for this peer. */
+static void the_latch_of_another_socket_is_no_tag(void **state)
+{
+	struct pl_engine_ask ask = asks(PL_TAG_NONE, 5000);
+	struct pl_conflict_report report;
+	uint64_t id, tagged = 0;
+
+	(void)state;
+	listen_to(false);
+	born_under(REQID_B);
+	socket_at(false, COOKIE + 1);
+	fake.socket.tuple = fake.socket_again.tuple = udp(5000);
+	fake.socket.is_connected = fake.socket_again.is_connected = true;
+	fake.looks = 0;
+	memset(&ask.tuple, 0, sizeof(ask.tuple));
+	assert_int_equal(pl_engine_latch_socket(fake.engine, FD, &ask, &id, &report), 0);
+	socket_at(false, COOKIE);
+	assert_int_equal(tag(PL_TAG_IN, 5000, &tagged), PL_E_ALREADY_LATCHED);
+	assert_int_equal(tagged, 0);
+	assert_int_equal(found(id)->cookie, COOKIE + 1);
+}
+
 /* RFC 5660 section 5.2: UDP is not reset; here that would take the socket from everybody. */
 static void the_end_of_one_tag_leaves_socket_and_others_alone_U8(void **state)
 {
@@ -377,6 +399,7 @@ int main(void)
 		TEST(a_socket_on_every_address_needs_to_know_which_and_no_other_may_be_said),
 		TEST(a_socket_that_changed_leaves_nothing_that_passes),
 		TEST(a_tag_belongs_to_one_live_session),
+		TEST(the_latch_of_another_socket_is_no_tag),
 		TEST(the_end_of_one_tag_leaves_socket_and_others_alone_U8),
 		TEST(all_tags_end_with_their_socket_U6),
 		TEST(a_released_flow_rests_before_somebody_else_may_have_it_U10),

@@ -302,11 +302,11 @@ int latch_accept(struct latch *latch, int fd, int flags, int *ret_fd, uint64_t *
  * may fare better, unless the error is LATCH_ERR_SERVICE.
  *
  * Return: 0; LATCH_ERR_SYSTEM when recvmsg() failed; LATCH_ERR_BROKEN and LATCH_ERR_CLOSED of the
- * flow's latch; LATCH_ERR_TIMEOUT when the datagram had waited for more than a minute, and nobody
- * could say any more under which SA it came; LATCH_ERR_WRONG_STATE when @fd did not go through
- * latch_listen(); LATCH_ERR_SERVICE when the session ended; LATCH_ERR_ALREADY_USED of a flow whose
- * latch was released less than two minutes ago; LATCH_ERR_NOT_INTERNET for a socket of another
- * protocol; other errors of the D-Bus member Latch
+ * flow's latch; LATCH_ERR_TIMEOUT when the datagram had waited for more than a minute, or came
+ * before latch_open(), and nobody could say any more under which SA; LATCH_ERR_WRONG_STATE when
+ * @fd did not go through latch_listen(); LATCH_ERR_NOT_INTERNET for a socket of another protocol;
+ * LATCH_ERR_SERVICE when the session ended; LATCH_ERR_ALREADY_USED of a flow whose latch was
+ * released less than two minutes ago; other errors of the D-Bus member Latch
  */
 int latch_recvmsg(struct latch *latch, int fd, struct msghdr *message, int flags,
 		  size_t *ret_len, uint64_t *ret_id);

@@ -58,6 +58,7 @@ int latch_open(const char *bus_address, unsigned flags, struct latch **ret)
 	r = latch_bus_open(latch, bus_address);
 	if (r == 0)
 		r = open_session(latch, flags);
+	latch->opened_ns = latch_tags_now_ns();
 	if (r == 0)
 		*ret = latch;
 	else

@@ -10,7 +10,8 @@
  * Invariant: what is handed out came under the latch whose id is given. A datagram in the queue
  * does not say by which SA it came. But the daemon gives no flow of the socket to another peer
  * before two minutes without a packet of the first one have gone by; so what has waited for longer
- * than one is thrown away.
+ * than one is thrown away. Nor is what came before the session was opened handed out: the daemon
+ * may have been another one.
  */
 
 #include "latch_impl.h"
@@ -491,10 +492,11 @@ static void copy_control(struct msghdr *from, struct msghdr *to)
 
 /* Return: 0; LATCH_ERR_WRONG_STATE when the socket was not made ready by latch_listen();
  * LATCH_ERR_TIMEOUT */
-static int judge_arrival(struct msghdr *message, struct arrival *arrival)
+static int judge_arrival(const struct latch *latch, struct msghdr *message,
+			 struct arrival *arrival)
 {
+	int64_t waited, max = (int64_t)(latch_tags_now_ns() - latch->opened_ns);
 	struct timespec now;
-	int64_t waited;
 
 	memset(arrival, 0, sizeof(*arrival));
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c))
@@ -503,7 +505,9 @@ static int judge_arrival(struct msghdr *message, struct arrival *arrival)
 		return LATCH_ERR_WRONG_STATE;
 	clock_gettime(CLOCK_REALTIME, &now);
 	waited = now.tv_sec * INT64_C(1000000000) + now.tv_nsec - arrival->came_ns;
-	return waited < -CLOCK_STEP_NS || waited > WAITED_MAX_NS ? LATCH_ERR_TIMEOUT : 0;
+	if (max > WAITED_MAX_NS)
+		max = WAITED_MAX_NS;
+	return waited < -CLOCK_STEP_NS || waited > max ? LATCH_ERR_TIMEOUT : 0;
 }
 
 static bool is_outdated(const struct latch_tag *tag)
@@ -598,7 +602,7 @@ int latch_recvmsg(struct latch *latch, int fd, struct msghdr *message, int flags
 	len = recvmsg(fd, &mine, flags);
 	if (len < 0)
 		return LATCH_ERR_SYSTEM;
-	r = judge_arrival(&mine, &arrival);
+	r = judge_arrival(latch, &mine, &arrival);
 	if (r == 0)
 		r = find_tag(latch, fd, &arrival, &from, &tag);
 	if (r != 0) {

@@ -48,6 +48,7 @@ struct latch_record {
  * @is_lossy:   records were thrown away because there were too many
  * @buffer:     of LATCH_RECORD_MAX + 1 bytes
  * @tags:       of datagrams; NULL: none was needed yet
+ * @opened_ns:  CLOCK_MONOTONIC when the session was there
  */
 struct latch {
 	struct DBusConnection *bus;
@@ -66,6 +67,7 @@ struct latch {
 	bool is_lossy;
 	char *buffer;
 	struct latch_tags *tags;
+	uint64_t opened_ns;
 };
 
 /**
