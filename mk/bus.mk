@@ -51,7 +51,7 @@ $(BUILD)/unit/test_bus_memory: UNIT_LIBS = $(BUS_LIBS) \
 FUZZ_SECONDS := 60
 FUZZ_CORPUS := $(BUILD)/fuzz/corpus
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-.PHONY: fuzz-bus fuzz-xfrm
+.PHONY: fuzz-bus fuzz-xfrm fuzz-queue
 fuzz-bus: $(BUILD)/fuzz/fuzz_request	## hostile arguments of calls, FUZZ_SECONDS (60) long
 	@mkdir -p $(FUZZ_CORPUS)
 	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
@@ -72,6 +72,18 @@ fuzz-xfrm: $(BUILD)/fuzz/fuzz_xfrm	## what the kernel says of SAs and policies, 
 
 $(BUILD)/fuzz/fuzz_xfrm: testing/fuzz/fuzz_xfrm.c $(DAEMON_DIR)/kernel/pl_xfrm_decode.c $(CORE_SRC) \
 		$(wildcard $(DAEMON_DIR)/*/*.h) | $(BUILD)/deps.stamp
+	@mkdir -p $(@D)
+	$(call run,FUZZ)$(CLANG) -std=gnu99 -g -O1 -D_GNU_SOURCE $(WARN) -I$(DAEMON_DIR) \
+		$(FUZZ_FLAGS) -o $@ $(filter %.c,$^) -lmnl $(OURS_LIBS)
+
+fuzz-queue: $(BUILD)/fuzz/fuzz_queue	## packets that the guard holds, likewise
+	@mkdir -p $(FUZZ_CORPUS)-queue
+	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
+		$(FUZZ_CORPUS)-queue 2>&1 | grep -aE '^(Done|SUMMARY)|ERROR' && \
+		echo "ok fuzz: fuzz_queue" || { echo "FAIL fuzz: fuzz_queue"; false; }
+
+$(BUILD)/fuzz/fuzz_queue: testing/fuzz/fuzz_queue.c $(DAEMON_DIR)/kernel/pl_queue_decode.c \
+		$(CORE_SRC) $(wildcard $(DAEMON_DIR)/*/*.h) | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,FUZZ)$(CLANG) -std=gnu99 -g -O1 -D_GNU_SOURCE $(WARN) -I$(DAEMON_DIR) \
 		$(FUZZ_FLAGS) -o $@ $(filter %.c,$^) -lmnl $(OURS_LIBS)

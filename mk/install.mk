@@ -14,6 +14,7 @@ INSTALLED := $(LIB_SO) $(LIB_DEV) $(CLI_INSTALLED) $(CLI_COMPLETION) $(CONF_SAMP
 	$(wildcard dbus/*.xml dbus/*.conf dbus/*/*.conf man/*)
 
 all: $(CONF_SAMPLE)
+-include $(BUILD)/gcc/mk/conf-sample.d
 $(CONF_TOOL): $(call objects,gcc,mk/conf-sample.c $(CORE_SRC))
 	@mkdir -p $(@D)
 	$(call run,LINK)$(CC) -pie -o $@ $^ $(OURS_LIBS)

@@ -6,7 +6,8 @@ UNIT_SRC := $(wildcard testing/unit/test_*.c)
 UNIT_TESTS := $(patsubst testing/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 GUEST_PROGRAMS := $(patsubst testing/guest/programs/%.c,$(BUILD)/guest/bin/%, \
 	$(wildcard testing/guest/programs/*.c))
-KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,error siphash table ts ts_wire tuple)
+KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,conf conf_auto error limits siphash table ts \
+	ts_wire tuple)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 
@@ -49,12 +50,14 @@ $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 
 .SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c $(CORE_SRC) $(KERNEL_SRC))
 KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missing \
-	%/test_socket_diag %/test_socket_end %/test_xfrm_decode %/test_reroute %/test_steering,$(UNIT_TESTS))
+	%/test_socket_diag %/test_socket_end %/test_xfrm_decode %/test_reroute %/test_steering \
+	%/test_queue_decode,$(UNIT_TESTS))
 $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
 ENGINE_TESTS := $(filter $(BUILD)/unit/test_engine_% %/test_bus_memory,$(UNIT_TESTS))
 $(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c)
-$(BUILD)/unit/test_daemon: $(call objects,asan,$(DAEMON_DIR)/daemon/pl_daemon.c)
+$(BUILD)/unit/test_daemon: $(call objects,asan,$(patsubst %,$(DAEMON_DIR)/daemon/pl_%.c,daemon \
+	automatic))
 $(BUILD)/unit/test_daemon: UNIT_LIBS := -levent
 $(BUILD)/unit/test_engine_memory: UNIT_LIBS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))

@@ -123,7 +123,9 @@ static const struct pl_guard_ops guard_ops = {
 	.unguard = flow_op, .listen = flow_op, .born = born, .rebuild = rebuild, .walk = walk,
 };
 static const struct pl_owner_ops owner_ops = { .alert = alert };
-static const struct pl_socket_ops socket_ops = { read_socket, dispose, is_gone, holders };
+static const struct pl_socket_ops socket_ops = {
+	.read = read_socket, .dispose = dispose, .is_gone = is_gone, .holders = holders,
+};
 static const struct pl_clock_ops clock_ops = { .now_ns = now };
 
 /* One engine */

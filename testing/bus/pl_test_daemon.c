@@ -345,7 +345,8 @@ static int socket_holders(void *ctx, const struct pl_tuple *tuple, uint64_t cook
 }
 
 static const struct pl_socket_ops socket_ops = {
-	socket_read, socket_dispose, socket_is_gone, socket_holders,
+	.read = socket_read, .dispose = socket_dispose, .is_gone = socket_is_gone,
+	.holders = socket_holders,
 };
 
 /* Time */

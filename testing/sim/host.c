@@ -386,8 +386,9 @@ static const struct pl_guard_ops guard_ops = {
 };
 static const struct pl_store_ops store_ops = { .save = op_save, .forget = op_forget };
 static const struct pl_owner_ops owner_ops = { op_alert, op_watch };
-static const struct pl_socket_ops socket_ops = { op_read, op_dispose, op_is_gone,
-						  op_holders };
+static const struct pl_socket_ops socket_ops = {
+	.read = op_read, .dispose = op_dispose, .is_gone = op_is_gone, .holders = op_holders,
+};
 static const struct pl_ike_ops ike_ops = { .initiate = op_initiate, .cancel = op_cancel };
 static const struct pl_steer_ops steer_ops = { op_put, op_take, op_sweep };
 static const struct pl_clock_ops clock_ops = { .now_ns = op_now };

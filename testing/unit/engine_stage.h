@@ -32,6 +32,7 @@ struct fake_record {
  * @is_sticky: and all after it
  * @refuses:   what fails each time: the beginning of an effect's name; NULL is nothing
  * @is_gone:   what the socket ops say, after @gone_ns; and @gone_asked, how often
+ * @is_idle:   what they say of a flow of UDP that nobody asked for
  * @has_mine:  other sockets of the owner are on a listener's port
  * @has_foreign: and sockets of others
  * @told:      what the owner ops say
@@ -54,7 +55,7 @@ struct fake {
 	char log[4096];
 	unsigned calls, fail_at;
 	const char *refuses;
-	bool is_sticky, is_gone, has_mine, has_foreign;
+	bool is_sticky, is_gone, is_idle, has_mine, has_foreign;
 	uint64_t gone_ns;
 	unsigned gone_asked;
 	enum pl_told told;

@@ -9,6 +9,7 @@
 #include "daemon/pl_daemon.h"
 #include "daemon/pl_offload.h"
 #include "kernel/pl_guard.h"
+#include "kernel/pl_queue.h"
 #include "kernel/pl_reroute.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
@@ -29,14 +30,15 @@
 #include <cmocka.h>
 
 /* @dispatch: what the guard finds when it is woken, and @is_restored; @rebuild: what it says when
- * the engine wants it anew; @reroute: what the kernel says when it shall forget routes */
+ * the engine wants it anew; @reroute: what the kernel says when it shall forget routes; @queue:
+ * when somebody wants to hear of held packets */
 static struct {
 	struct event_base *base;
 	struct pl_engine *engine;
 	struct pl_daemon *daemon;
 	struct pl_identity_pool *pool;
 	struct pl_identity *peer;
-	int guard[2], watch[2], dispatch, rebuild, reroute;
+	int guard[2], watch[2], dispatch, rebuild, reroute, queue;
 	bool is_restored;
 	unsigned nr_rebuilds;
 	char log[2048];
@@ -73,6 +75,12 @@ void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx)
 	(void)guard;
 	(void)first;
 	(void)ctx;
+}
+
+void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf)
+{
+	(void)guard;
+	(void)conf;
 }
 
 int pl_guard_adopt(struct pl_guard *guard)
@@ -167,8 +175,33 @@ const struct pl_socket_ops *pl_diag_operations(void)
 {
 	static struct pl_socket_ops ops;
 
-	ops = (struct pl_socket_ops) { (void *)ok, (void *)ok, (void *)ok, (void *)ok };
+	ops = (struct pl_socket_ops) { (void *)ok, (void *)ok, (void *)ok, (void *)ok, NULL };
 	return &ops;
+}
+
+int pl_queue_open(struct pl_queue **ret)
+{
+	(void)ret;
+	return stage.queue;
+}
+
+struct pl_queue *pl_queue_close(struct pl_queue *queue)
+{
+	assert_null(queue);
+	return NULL;
+}
+
+int pl_queue_fd(const struct pl_queue *queue)
+{
+	(void)queue;
+	return -1;
+}
+
+void pl_queue_dispatch(struct pl_queue *queue, pl_queue_judge *judge, void *ctx)
+{
+	(void)queue;
+	(void)judge;
+	(void)ctx;
 }
 
 int pl_xfrm_watch_open(const struct pl_xfrm_ears *ears, void *ctx, struct pl_xfrm_watch **ret)
@@ -505,6 +538,51 @@ static void routes_that_the_kernel_does_not_forget_are_logged_T9(void **state)
 	assert_memory_equal(said(), wanted, strlen(wanted));
 }
 
+/* Automatic latches */
+
+static int begin(const char *conf, char error[static PL_DAEMON_ERROR_MAX])
+{
+	char path[] = "/tmp/latch.conf.XXXXXX";
+	struct pl_engine *engine = pl_engine_new(NULL, NULL);
+	struct pl_daemon *daemon = NULL;
+	int fd = mkstemp(path), r;
+
+	assert_int_equal(write(fd, conf, strlen(conf)), (ssize_t)strlen(conf));
+	assert_int_equal(setenv("PLUTO_LATCH_CONF", path, 1), 0);
+	r = pl_daemon_start(engine, NULL, NULL, note, &daemon, error);
+	pl_daemon_free(daemon);
+	pl_engine_free(engine);
+	close(fd);
+	unlink(path);
+	return r;
+}
+
+static void nobody_hears_of_held_packets_without_a_rule_K13(void **state)
+{
+	static const char rule[] = "[flow a]\nprotocol = tcp\nremote-port = 80\nauto = yes\n";
+	char error[PL_DAEMON_ERROR_MAX];
+
+	(void)state;
+	stage.queue = -EBUSY;
+	assert_int_equal(begin("[flow a]\nprotocol = tcp\n", error), 0);
+	assert_int_equal(begin(rule, error), -EBUSY);
+	assert_non_null(strstr(error, "another program has the nfnetlink queue 5660"));
+	stage.queue = -EINVAL;
+	assert_int_equal(begin(rule, error), -EINVAL);
+	assert_non_null(strstr(error, "CONFIG_NETFILTER_NETLINK_QUEUE"));
+}
+
+static void a_listener_that_cannot_be_latched_is_no_start_K12(void **state)
+{
+	char error[PL_DAEMON_ERROR_MAX];
+
+	(void)state;
+	stage.queue = 0;
+	assert_int_equal(begin("[flow a]\nprotocol = tcp\nlocal = 127.0.0.1\nlocal-port = 80\n"
+			       "auto = yes\n", error), PL_E_BOTH_ENDS_LOCAL);
+	assert_non_null(strstr(error, "a listener of an automatic rule cannot be latched"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -514,6 +592,8 @@ int main(void)
 		TEST(a_guard_that_a_tick_puts_back_is_logged_lost_and_back_each_once),
 		TEST(a_lost_guard_that_the_next_change_brings_back_is_logged),
 		TEST(routes_that_the_kernel_does_not_forget_are_logged_T9),
+		TEST(nobody_hears_of_held_packets_without_a_rule_K13),
+		TEST(a_listener_that_cannot_be_latched_is_no_start_K12),
 	};
 #undef TEST
 

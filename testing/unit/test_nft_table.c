@@ -6,6 +6,7 @@
 
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/udata.h>
@@ -162,6 +163,16 @@ static void note_chain(struct contents *c, const struct nlmsghdr *message)
 	nftnl_chain_free(chain);
 }
 
+/* "queue N" of a rule that holds packets, "bypass" if it lets them go without a daemon. */
+static int note_queue(struct nftnl_expr *expr, void *c)
+{
+	if (strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "queue") != 0)
+		return 0;
+	note(c, "queue %u%s\n", nftnl_expr_get_u16(expr, NFTNL_EXPR_QUEUE_NUM),
+	     nftnl_expr_get_u16(expr, NFTNL_EXPR_QUEUE_FLAGS) != 0 ? " bypass" : "");
+	return 0;
+}
+
 static void note_rule(struct contents *c, const struct nlmsghdr *message)
 {
 	struct nftnl_rule *rule = nftnl_rule_alloc();
@@ -173,6 +184,7 @@ static void note_rule(struct contents *c, const struct nlmsghdr *message)
 	assert_non_null(comment);
 	note(c, "rule %s %s\n", nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN),
 	     (const char *)nftnl_udata_get(comment));
+	nftnl_expr_foreach(rule, note_queue, c);
 	nftnl_rule_free(rule);
 }
 
@@ -215,15 +227,20 @@ static void read_batch(const struct pl_nft_batch *batch, struct contents *c)
 	assert_int_equal(c->ends, 1);
 }
 
-static void build(unsigned parts, struct contents *c)
+static void build_with(unsigned parts, const struct pl_conf *conf, struct contents *c)
 {
 	struct pl_nft_batch batch = { .bytes = NULL };
 
 	pl_nft_batch_begin(&batch, 100);
-	pl_nft_table_build(&batch, parts, 1000);
+	pl_nft_table_build(&batch, parts, 1000, conf);
 	assert_int_equal(pl_nft_batch_end(&batch), 0);
 	read_batch(&batch, c);
 	pl_nft_batch_free(&batch);
+}
+
+static void build(unsigned parts, struct contents *c)
+{
+	build_with(parts, NULL, c);
 }
 
 static const struct {
@@ -317,6 +334,62 @@ static void a_part_left_out_takes_its_rules_along(void **state)
 				fail_msg("still there: %s", lines[i].line);
 		}
 	}
+	free(c);
+}
+
+/* In the order of the file, in the family of their addresses; what users alone are for is not for
+ * packets; behind the last automatic rule nothing is asked. */
+static void automatic_rules_hold_packets_in_their_order_K12(void **state)
+{
+	static const char text[] =
+		"[flow users]\nuid = 5\nprotocol = tcp\n[flow four]\nremote = 192.0.2.0/24\n"
+		"[flow a]\nprotocol = tcp\nremote-port = 80\nauto = yes\n"
+		"[flow six]\nprotocol = udp\nlocal-port = 53\nlocal = 2001:db8::1\nauto = yes\n"
+		"[flow behind]\n";
+	static const char *const want[] = {
+		"rule auto_in4 four\nrule auto_in4 a\nqueue 5660\nrule auto_in4 the rest\n"
+		"rule auto_out4 no ports\nrule auto_out4 no SYN\nrule auto_out4 own\n"
+		"rule auto_out4 IKE\nrule auto_out4 IKE\nrule auto_out4 latched\n"
+		"rule auto_out4 four\nrule auto_out4 a\nqueue 5660\n",
+		"rule auto_in6 a\nqueue 5660\nrule auto_in6 six\nqueue 5660\n"
+		"rule auto_in6 the rest\n",
+		"rule auto_out6 latched\nrule auto_out6 a\nqueue 5660\n"
+		"rule auto_out6 six\nqueue 5660\n",
+		"rule output4 untracked\nrule output4 may be latched\n",
+	};
+	struct contents *c = malloc(sizeof(*c));
+	struct pl_conf_error err;
+	struct pl_conf conf;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(pl_conf_load(text, strlen(text), &conf, &err), 0);
+	build_with(PL_NFT_PART_ALL, &conf, c);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		if (strstr(c->text, want[i]) == NULL)
+			fail_msg("missing: %s", want[i]);
+	}
+	assert_null(strstr(c->text, "bypass"));
+	assert_null(strstr(c->text, "rule auto_in4 behind"));
+	assert_null(strstr(c->text, "users"));
+	pl_conf_clear(&conf);
+	free(c);
+}
+
+static void without_automatic_rules_nothing_holds_packets_K13(void **state)
+{
+	static const char text[] = "[flow a]\nprotocol = tcp\nremote-port = 80\n";
+	struct contents *c = malloc(sizeof(*c));
+	struct pl_conf_error err;
+	struct pl_conf conf;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(pl_conf_load(text, strlen(text), &conf, &err), 0);
+	build_with(PL_NFT_PART_ALL, &conf, c);
+	assert_null(strstr(c->text, "queue"));
+	assert_null(strstr(c->text, "auto"));
+	pl_conf_clear(&conf);
 	free(c);
 }
 
@@ -490,6 +563,8 @@ int main(void)
 		cmocka_unit_test(padding_is_zero),
 		cmocka_unit_test(the_batch_has_every_rule_of_the_guard),
 		cmocka_unit_test(a_part_left_out_takes_its_rules_along),
+		cmocka_unit_test(automatic_rules_hold_packets_in_their_order_K12),
+		cmocka_unit_test(without_automatic_rules_nothing_holds_packets_K13),
 		cmocka_unit_test(a_batch_that_grew_is_used_again),
 		cmocka_unit_test(elements_of_one_set_share_messages_of_bounded_length),
 		cmocka_unit_test(elements_share_no_message_with_others),

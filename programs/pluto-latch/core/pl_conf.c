@@ -14,6 +14,7 @@
 
 #include "core/pl_conf.h"
 
+#include "core/pl_conf_auto.h"
 #include "core/pl_db.h"
 
 #include <arpa/inet.h>		/* inet_pton(), which only parses */
@@ -289,7 +290,6 @@ static const struct {
 	{ LATCH, "conflict", "break" },
 	{ LATCH, "delete-sas", "no" },
 	{ LATCH, "auto", "no" },
-	{ FLOW, "auto", "no" },
 	{ FLOW, "protocol", "any|tcp|udp" },
 	{ LIMITS, "waits", "64" },
 	{ LIMITS, "waits-total", "1024" },
@@ -394,6 +394,7 @@ struct load {
 	enum section section;
 	char section_text[64];
 	uint64_t seen;		/* of the keys of this section, by number in the table */
+	unsigned auto_line;	/* of this rule's auto = yes */
 	bool has_latch, has_limits;
 };
 
@@ -421,6 +422,22 @@ static int take_if_done(struct load *load, const char *name, const char *value)
 		return 1;
 	snprintf(text, sizeof(text), "not implemented yet; what can stand here is %s", done);
 	return wrong(load, name, text);
+}
+
+/* What a rule says of packets that nobody asks for is known when it is complete. */
+static void end_rule(struct load *load)
+{
+	unsigned at = load->line;
+	const char *problem;
+
+	if (load->error != 0 || load->section != FLOW ||
+	    !load->conf.rules[load->conf.nr_rules - 1].is_auto)
+		return;
+	problem = pl_conf_auto_wrong(&load->conf.rules[load->conf.nr_rules - 1]);
+	load->line = load->auto_line;
+	if (problem != NULL)
+		wrong(load, "auto", problem);
+	load->line = at;
 }
 
 static bool is_name(const char *text)
@@ -478,6 +495,7 @@ static void enter_once(struct load *load, enum section section, bool *has)
 
 static void enter_section(struct load *load, const char *line, size_t len)
 {
+	end_rule(load);
 	while (len > 0 && isspace((unsigned char)line[len - 1]))
 		len--;
 	if (len < 2 || line[len - 1] != ']' || len - 2 > NAME_MAX_BYTES) {
@@ -585,6 +603,8 @@ static int take_key(void *user, const char *section, const char *name, const cha
 			return wrong(load, name, "this key is there already");
 		load->seen |= (uint64_t)1 << i;
 		problem = keys[i].set(&keys[i], value, base + keys[i].offset);
+		if (strcmp(name, "auto") == 0)
+			load->auto_line = load->line;
 		return problem == NULL ? take_if_done(load, name, value) :
 					 wrong(load, name, problem);
 	}
@@ -599,6 +619,7 @@ int pl_conf_load(const char *text, size_t len, struct pl_conf *ret, struct pl_co
 
 	pl_conf_default(&load.conf);
 	r = ini_parse_stream(next_line, &load, take_key, &load);
+	end_rule(&load);
 	if (load.error == 0 && r < 0)
 		load.error = -ENOMEM;
 	if (load.error == 0 && r > 0) {
@@ -632,7 +653,7 @@ static bool has_group(const struct pl_conf_range *range, const uint32_t *gids, u
 	return are_all(range);
 }
 
-static bool holds_for(const struct pl_conf_rule *rule, const struct pl_tuple *t)
+bool pl_conf_holds(const struct pl_conf_rule *rule, const struct pl_tuple *t)
 {
 	if (rule->proto != 0 && rule->proto != t->proto)
 		return false;
@@ -657,7 +678,7 @@ const struct pl_conf_rule *pl_conf_match(const struct pl_conf *conf, uint32_t ui
 		const struct pl_conf_rule *rule = &conf->rules[i];
 
 		if (is_in_range(&rule->uids, uid) && has_group(&rule->gids, gids, nr_gids) &&
-		    holds_for(rule, tuple))
+		    pl_conf_holds(rule, tuple))
 			return rule;
 	}
 	return &conf->other;

@@ -138,6 +138,13 @@ int pl_conf_load(const char *text, size_t len, struct pl_conf *ret,
 void pl_conf_clear(struct pl_conf *conf);
 
 /**
+ * pl_conf_holds() - the conditions of a rule that are about the flow
+ * @rule:  of a configuration
+ * @tuple: as for pl_conf_match()
+ */
+bool pl_conf_holds(const struct pl_conf_rule *rule, const struct pl_tuple *tuple);
+
+/**
  * pl_conf_match() - the rule that holds for a flow
  * @conf:    a configuration
  * @uid:     of whoever asks

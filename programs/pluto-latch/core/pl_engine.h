@@ -380,6 +380,38 @@ int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *tuple, uin
 int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *ask,
 		      uint64_t *ret_id) PL_MUST_USE;
 
+/* Without anybody asking (K12, K13). */
+
+/* What becomes of a packet that begins a connection, and that the guard held. */
+enum pl_auto_verdict {
+	PL_AUTO_DROP = 0,	/* it has no latch */
+	PL_AUTO_AGAIN,		/* its flow is in the guard now: let that judge it anew */
+	PL_AUTO_PASS,		/* it is none of ours: it goes on as if it had not been held */
+};
+
+/**
+ * pl_engine_auto_begin() - the listeners of latch.conf are latched from now on
+ * @engine: started, before anything is installed
+ *
+ * They have no socket, and belong to the administrator. Nobody can release them.
+ *
+ * Return: 0; as pl_engine_listen(): then some are not, and the daemon must not run like that
+ */
+int pl_engine_auto_begin(struct pl_engine *engine) PL_MUST_USE;
+
+/**
+ * pl_engine_auto() - a packet begins a connection that a rule of latch.conf wants latched
+ * @engine:    the engine
+ * @tuple:     of it, seen from this host
+ * @way:       PL_DIR_IN: the guard has recorded its birth; or PL_DIR_OUT
+ * @uid:       whose socket sent it; of those that come in 0
+ * @ret_error: why it is dropped; 0 otherwise
+ *
+ * A latch for one that goes out may be PL_STATE_LARVAL afterwards; then nothing of it passes yet.
+ */
+enum pl_auto_verdict pl_engine_auto(struct pl_engine *engine, const struct pl_tuple *tuple,
+				    enum pl_direction way, uint32_t uid, int *ret_error);
+
 /**
  * pl_engine_find() - FIND_LATCH
  * @engine: the engine

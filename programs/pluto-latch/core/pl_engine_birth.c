@@ -56,13 +56,13 @@ static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
 
 	if (!pl_birth_is_replaceable(old))
 		return PL_E_ALREADY_LATCHED;
-	r = pl_usage_take(world->usage, &world->limits, owner->uid, PL_LIMIT_LATCHES);
+	r = pl_usage_take(world->usage, &world->limits, owner->uid, pl_step_limit(owner));
 	if (r != 0)
 		return r;
 	r = old != NULL ? supersede(world, old, owner, ret) :
 			  pl_db_insert(world->db, tuple, owner, ret);
 	if (r != 0)
-		pl_usage_give_back(world->usage, owner->uid, PL_LIMIT_LATCHES);
+		pl_usage_give_back(world->usage, owner->uid, pl_step_limit(owner));
 	return r;
 }
 
@@ -88,7 +88,7 @@ static void miscarry(struct pl_world *world, struct pl_latch *latch)
 		pl_step_mind(world, latch);
 		return;
 	}
-	pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
+	pl_usage_give_back(world->usage, latch->owner.uid, pl_step_limit(&latch->owner));
 	pl_db_remove(world->db, latch);
 }
 
@@ -242,21 +242,44 @@ static bool is_narrow(const struct pl_engine_ask *ask)
 	return ask->is_narrow || ask->suite.protocol != 0;
 }
 
-static int latch_tuple(struct pl_world *world, const struct pl_tuple *tuple,
-		       const struct pl_engine_ask *ask, uint64_t *ret_id, struct pl_lesson *ret)
+/* A program that asks for what its connection has already holds it from now on. */
+static int take_over(struct pl_world *world, struct pl_latch *latch,
+		     const struct pl_engine_ask *ask, uint64_t *ret_id)
+{
+	int r;
+
+	if (latch->state != PL_STATE_ESTABLISHED || (is_narrow(ask) && !latch->is_narrow) ||
+	    (ask->suite.protocol != 0 &&
+	     memcmp(&ask->suite, &latch->params.suites[0], sizeof(ask->suite)) != 0))
+		return PL_E_ALREADY_LATCHED;
+	if (pl_params_meet(&latch->params, &ask->require) != 0)
+		return PL_E_WEAK;
+	r = pl_auto_give(world, latch, &ask->owner);
+	if (r != 0)
+		return r;
+	take_wishes(world, latch, ask);
+	*ret_id = latch->id;
+	return 0;
+}
+
+int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
+		  const struct pl_engine_ask *ask, uint64_t *ret_id, struct pl_lesson *ret)
 {
 	struct pl_wish wish = {
 		.require = ask->require, .allowed = ask->allowed, .nr_allowed = ask->nr_allowed,
 		.is_narrow = is_narrow(ask), .suite = ask->suite, .is_wanted = ask->is_wanted,
 	};
-	const struct pl_latch *old = pl_db_find(world->db, tuple);
+	struct pl_latch *old = pl_db_find(world->db, tuple);
 	bool was_guarded = old != NULL;
 	/* What was guarded before must not be set free when nothing comes of it. */
 	bool may_wait = ask->setup_ms > 0 && world->ops.ike != NULL && !was_guarded;
 	struct pl_latch *latch;
 	bool gives_way = was_guarded && pl_birth_is_replaceable(old);
-	int r = gives_way ? learn(world, tuple, &wish, 0, ret) : 0;
+	int r;
 
+	if (was_guarded && pl_auto_is_flow(old) && !gives_way)
+		return take_over(world, old, ask, ret_id);
+	r = gives_way ? learn(world, tuple, &wish, 0, ret) : 0;
 	/* An old latch gives way only to a new one. */
 	if (r != 0 && !(r == PL_E_CONFLICT && ask->may_be_broken))
 		return r;
@@ -293,7 +316,7 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 	/* What latch.conf demands at least is no wish. */
 	admitted.is_wanted = is_narrow(&admitted) || ask->require.protection != 0;
 	if (r == 0)
-		r = latch_tuple(world, &tuple, &admitted, ret_id, &lesson);
+		r = pl_birth_take(world, &tuple, &admitted, ret_id, &lesson);
 	if (r == PL_E_CONFLICT && ret_report != NULL)
 		*ret_report = lesson.report;
 	return r;
@@ -480,12 +503,21 @@ static struct pl_engine_ask ask_of_listener(const struct pl_latch *listener,
 	};
 }
 
+int pl_birth_accept(struct pl_world *world, const struct pl_latch *listener,
+		    const struct pl_tuple *tuple, uint32_t reqid, uint64_t cookie,
+		    uint64_t *ret_id)
+{
+	struct pl_engine_ask ask = ask_of_listener(listener, tuple);
+
+	ask.cookie = cookie;
+	return accept_ask(world, &ask, &(struct birth) { .reqid = reqid }, ret_id);
+}
+
 int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *from, uint32_t reqid,
 		     uint64_t cookie, uint64_t *ret_id)
 {
 	struct pl_world *world = &engine->world;
 	const struct pl_latch *listener;
-	struct pl_engine_ask ask;
 	struct pl_tuple tuple;
 	int r;
 
@@ -497,9 +529,7 @@ int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *from, uint
 	listener = pl_db_find_listener(world->db, &tuple);
 	if (listener == NULL)
 		return PL_E_NOT_FOUND;
-	ask = ask_of_listener(listener, &tuple);
-	ask.cookie = cookie;
-	return accept_ask(world, &ask, &(struct birth) { .reqid = reqid }, ret_id);
+	return pl_birth_accept(world, listener, &tuple, reqid, cookie, ret_id);
 }
 
 void pl_birth_of_sa(struct pl_world *world, const struct pl_sa *sa)
@@ -551,13 +581,18 @@ static int add_require(struct pl_require *to, const struct pl_require *more)
 	return 0;
 }
 
-/* The latch that is there since its SA came up gets its socket. */
+/* The latch that is there since its SA or its first packet came gets its socket. */
 static int adopt(struct pl_world *world, struct pl_latch *latch, const struct pl_engine_ask *ask,
 		 uint64_t *ret_id)
 {
+	int r;
+
 	if (latch->state == PL_STATE_ESTABLISHED &&
 	    pl_params_meet(&latch->params, &ask->require) != 0)
 		return PL_E_WEAK;
+	r = pl_auto_give(world, latch, &ask->owner);
+	if (r != 0)
+		return r;
 	take_wishes(world, latch, ask);
 	latch->is_early = false;
 	latch->is_leaving = false;
@@ -567,7 +602,7 @@ static int adopt(struct pl_world *world, struct pl_latch *latch, const struct pl
 
 static bool is_orphan(const struct pl_latch *latch)
 {
-	return latch != NULL && latch->is_early &&
+	return latch != NULL && (latch->is_early || pl_auto_is_flow(latch)) &&
 	       (latch->state == PL_STATE_ESTABLISHED || latch->state == PL_STATE_BROKEN ||
 		latch->state == PL_STATE_DEAD);
 }
@@ -604,9 +639,8 @@ int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *aske
 				       accept_ask(world, &ask, &birth, &id);
 	if (r != 0)
 		return r;
-	latch = pl_db_find_id(world->db, id);
-	pl_db_give(world->db, latch, &asked->owner);
-	pl_step_mind(world, latch);
-	*ret_id = id;
-	return 0;
+	r = pl_auto_give(world, pl_db_find_id(world->db, id), &asked->owner);
+	if (r == 0)
+		*ret_id = id;
+	return r;
 }

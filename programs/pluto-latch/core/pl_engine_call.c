@@ -80,6 +80,9 @@ static int step_by_id(struct pl_engine *engine, const struct pl_owner *who, uint
 	struct pl_latch *latch;
 	int r = look_up(engine, who, id, &latch);
 
+	/* Without it the port would be open: it ends with its rule. */
+	if (r == 0 && pl_step_stays(latch))
+		r = PL_E_FORBIDDEN;
 	if (r == 0)
 		r = pl_step_take(&engine->world, latch, event, &why);
 	if (r == 0)
@@ -150,13 +153,15 @@ static int is_socket_gone(struct pl_world *world, const struct pl_latch *latch, 
 {
 	if (pl_tuple_is_listener(&latch->tuple) && latch->cookie != 0)
 		return is_listener_gone(world, latch, ret);
+	if (pl_auto_ends(world, latch))
+		return pl_auto_is_gone(world, latch, ret);
 	return world->ops.socket->is_gone(world->ops.socket_ctx, &latch->tuple, latch->cookie, ret);
 }
 
 static int flow_gone(struct pl_world *world, struct pl_latch *latch)
 {
 	bool is_gone = pl_tag_is_over(world, latch);
-	int r = is_gone ? 0 : is_socket_gone(world, latch, &is_gone);
+	int r = is_gone || pl_step_stays(latch) ? 0 : is_socket_gone(world, latch, &is_gone);
 
 	if (r != 0 || !is_gone)
 		return r;

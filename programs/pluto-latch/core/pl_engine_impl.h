@@ -151,6 +151,69 @@ int pl_socket_look_again(struct pl_engine *engine, const struct pl_second_look *
 bool pl_tag_is_over(struct pl_world *world, const struct pl_latch *latch);
 
 /**
+ * pl_birth_take() - a latch of this connection: pl_engine_latch() without latch.conf
+ * @world:  the world; guarding
+ * @tuple:  normal
+ * @ask:    admitted
+ * @ret_id: of the latch
+ * @ret:    what was learned
+ *
+ * Return: as pl_engine_latch()
+ */
+int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
+		  const struct pl_engine_ask *ask, uint64_t *ret_id,
+		  struct pl_lesson *ret) PL_MUST_USE;
+
+/**
+ * pl_birth_accept() - a latch of a connection that begins at a listener, and is the listener's
+ * @world:    the world; guarding
+ * @listener: of the database
+ * @tuple:    normal
+ * @reqid:    of its first packet; 0 is unknown
+ * @cookie:   of its socket; 0 is unknown
+ * @ret_id:   of the latch
+ *
+ * Return: as pl_engine_accept()
+ */
+int pl_birth_accept(struct pl_world *world, const struct pl_latch *listener,
+		    const struct pl_tuple *tuple, uint32_t reqid, uint64_t cookie,
+		    uint64_t *ret_id) PL_MUST_USE;
+
+/**
+ * pl_auto_is_flow() - a connection that was latched without anybody asking, and is nobody's yet
+ * @latch: any
+ */
+bool pl_auto_is_flow(const struct pl_latch *latch);
+
+/**
+ * pl_auto_ends() - its end is looked for by pl_auto_is_gone()
+ * @world: the world
+ * @latch: any
+ */
+bool pl_auto_ends(const struct pl_world *world, const struct pl_latch *latch);
+
+/**
+ * pl_auto_is_gone() - is_gone of struct pl_socket_ops, of a connection that nobody asked for
+ * @world: the world
+ * @latch: pl_auto_ends()
+ * @ret:   the answer
+ *
+ * Return: as is_gone and is_idle
+ */
+int pl_auto_is_gone(struct pl_world *world, const struct pl_latch *latch, bool *ret) PL_MUST_USE;
+
+/**
+ * pl_auto_give() - a program takes over what it may have found latched
+ * @world: the world
+ * @latch: of its database, any
+ * @owner: whose limits allow it
+ *
+ * Return: 0; PL_E_LIMIT_EXCEEDED; -ENOMEM
+ */
+int pl_auto_give(struct pl_world *world, struct pl_latch *latch,
+		 const struct pl_owner *owner) PL_MUST_USE;
+
+/**
  * pl_wait_begin() - a latch in PL_STATE_LARVAL waits for SAs; pluto is asked for them
  * @world: the world; has struct pl_ike_ops
  * @latch: its flow is guarded

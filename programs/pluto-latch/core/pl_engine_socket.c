@@ -36,7 +36,7 @@ static bool has_remote(const struct pl_tuple *tuple)
 	return tuple->remote_port != 0;
 }
 
-/* The listener of the same uid that this connection came to. */
+/* The listener of the same uid that this connection came to; or an automatic one, of anybody. */
 static bool came_to_listener(struct pl_world *world, const struct pl_engine_ask *ask,
 			     const struct pl_tuple *from)
 {
@@ -47,7 +47,7 @@ static bool came_to_listener(struct pl_world *world, const struct pl_engine_ask 
 		return false;
 	listener = pl_db_find_listener(world->db, &tuple);
 	return listener != NULL && listener->state == PL_STATE_LISTENER &&
-	       listener->owner.uid == ask->owner.uid;
+	       (listener->owner.uid == ask->owner.uid || pl_step_stays(listener));
 }
 
 /* The guard had it before this latch was asked for: as the flow of a latch that gives way, or of a

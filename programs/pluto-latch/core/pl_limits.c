@@ -25,6 +25,8 @@ static const struct pl_limit_info table[PL_LIMIT_ROOF] = {
 		"Calls of one user that wait for a latch to change." },
 	[PL_LIMIT_SUBSCRIPTIONS] = { "subscriptions", 64, 1, 4096, 1024,
 		"Subscriptions of one user." },
+	[PL_LIMIT_AUTOMATIC] = { "automatic", 1024, 1, 1000000, 16384,
+		"Latches of the flows of one user that nobody asked for." },
 	[PL_LIMIT_MESSAGE_BYTES] = { "message-bytes", 16384, 1024, 1048576, 0,
 		"Size of one request." },
 	[PL_LIMIT_REPLY_BYTES] = { "reply-bytes", 1048576, 65536, 16777216, 0,

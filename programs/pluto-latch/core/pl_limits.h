@@ -20,6 +20,7 @@ enum pl_limit {
 	PL_LIMIT_PENDING,	/* creations that wait for IKE */
 	PL_LIMIT_WAITS,		/* calls that wait for a change of state */
 	PL_LIMIT_SUBSCRIPTIONS,
+	PL_LIMIT_AUTOMATIC,	/* latches that nobody asked for (K12) */
 	PL_LIMIT_COUNTED_ROOF,
 	PL_LIMIT_MESSAGE_BYTES,	/* a request */
 	PL_LIMIT_REPLY_BYTES,

@@ -257,6 +257,8 @@ struct pl_holders {
  *         there is no such socket. An error changes nothing else: the guard drops already.
  * @is_gone: *@ret says that neither a socket nor TIME_WAIT holds the tuple, nor anybody the
  *         listener's port. Any doubt is an error, and the flow stays guarded.
+ * @is_idle: may be NULL: *@ret says that packets of this connection have been neither sent nor
+ *         received for so long that it counts as over. Any doubt is an error, as above.
  * @holders: who has the port of this listener, whose socket is @cookie, never 0, and whose owner
  *         @uid. With @is_all, sockets that have a peer count as foreign, too; without, they are not
  *         looked at. What nobody owns, TIME_WAIT say, does not count. A doubt about the listener's
@@ -269,6 +271,7 @@ struct pl_socket_ops {
 	int (*is_gone)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, bool *ret);
 	int (*holders)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
 		       bool is_all, struct pl_holders *ret);
+	int (*is_idle)(void *ctx, const struct pl_tuple *tuple, bool *ret);
 };
 
 /**

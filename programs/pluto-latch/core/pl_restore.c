@@ -109,7 +109,7 @@ static int fill(struct pl_world *world, struct pl_latch *latch, const struct pl_
 	/* Lower limits than before take nothing away. */
 	latch->is_inherited = kept->is_inherited ||
 			      pl_usage_take(world->usage, &world->limits, latch->owner.uid,
-					    PL_LIMIT_LATCHES) != 0;
+					    pl_step_limit(&latch->owner)) != 0;
 	return pl_latch_set_params(latch, &params);
 }
 

@@ -136,6 +136,16 @@ void pl_step_wake(struct pl_world *world)
 	pl_step_wake_by(world, world->ops.clock->now_ns(world->ops.clock_ctx) + TICK_NS);
 }
 
+enum pl_limit pl_step_limit(const struct pl_owner *owner)
+{
+	return owner->kind == PL_OWNER_ADMIN ? PL_LIMIT_AUTOMATIC : PL_LIMIT_LATCHES;
+}
+
+bool pl_step_stays(const struct pl_latch *latch)
+{
+	return latch->owner.kind == PL_OWNER_ADMIN && latch->state == PL_STATE_LISTENER;
+}
+
 bool pl_step_is_polled(const struct pl_latch *latch)
 {
 	switch (latch->state) {
@@ -146,6 +156,8 @@ bool pl_step_is_polled(const struct pl_latch *latch)
 	case PL_STATE_CLOSED_GONE:
 		return false;
 	default:
+		if (pl_step_stays(latch))
+			return false;
 		/* One that nobody listens at any more keeps others from their port. */
 		return latch->is_leaving || latch->owner.kind != PL_OWNER_SESSION ||
 		       pl_tuple_is_listener(&latch->tuple);
@@ -377,7 +389,7 @@ static void drop(struct pl_world *world, struct pl_latch *latch)
 	if (latch->is_narrow && world->ops.ike != NULL && world->ops.ike->delete_child != NULL)
 		(void)pl_sad_touch(world->sad, &latch->tuple, delete_own, world, NULL);
 	if (!latch->is_inherited)
-		pl_usage_give_back(world->usage, latch->owner.uid, PL_LIMIT_LATCHES);
+		pl_usage_give_back(world->usage, latch->owner.uid, pl_step_limit(&latch->owner));
 	pl_db_remove(world->db, latch);
 }
 

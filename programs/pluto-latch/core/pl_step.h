@@ -214,6 +214,18 @@ void pl_step_wake_by(struct pl_world *world, uint64_t mono_ns);
 void pl_step_mind(struct pl_world *world, struct pl_latch *latch);
 
 /**
+ * pl_step_limit() - which limit counts the latches of an owner
+ * @owner: of the latch
+ */
+enum pl_limit pl_step_limit(const struct pl_owner *owner);
+
+/**
+ * pl_step_stays() - an automatic listener: its port is guarded whether or not anybody listens there
+ * @latch: a latch
+ */
+bool pl_step_stays(const struct pl_latch *latch);
+
+/**
  * pl_step_is_polled() - the end of its socket is looked for, and not left to a session to tell
  * @latch: a latch
  */

@@ -17,6 +17,7 @@
 #include "bus/pl_bus.h"
 #include "core/pl_conf.h"
 #include "core/pl_error.h"
+#include "daemon/pl_automatic.h"
 #include "daemon/pl_offload.h"
 #include "kernel/pl_guard.h"
 #include "kernel/pl_reroute.h"
@@ -57,6 +58,7 @@ struct pl_daemon {
 	struct pl_watch *watch;
 	struct pl_xfrm_watch *xfrm;
 	struct pl_offload *offload;
+	struct pl_automatic *automatic;
 	struct pl_bus *bus;
 	struct event_base *base;
 	struct event *timer, *guard_event, *watch_event, *xfrm_event;
@@ -387,7 +389,8 @@ static int open_journal(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 {
 	const char *other = getenv("PLUTO_LATCH_JOURNAL");
 	const char *folder = other != NULL ? other : JOURNAL_FOLDER;
-	size_t max = daemon->conf.limits.total[PL_LIMIT_LATCHES];
+	const uint32_t *total = daemon->conf.limits.total;
+	size_t max = (size_t)total[PL_LIMIT_LATCHES] + total[PL_LIMIT_AUTOMATIC];
 	int r = pl_journal_open(folder, max, &daemon->journal);
 
 	if (r != 0)
@@ -445,7 +448,8 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 		return -ENOMEM;
 	}
 	pl_guard_on_first(daemon->guard, pl_offload_begin, daemon->offload);
-	return 0;
+	pl_guard_automatic(daemon->guard, &daemon->conf);
+	return pl_automatic_new(&daemon->conf, daemon->log, &daemon->automatic, error);
 }
 
 static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
@@ -472,8 +476,13 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 	}
 	r = pl_engine_start(daemon->engine, &ops, &settings);
 	daemon->is_started = r == 0;
-	if (r == 0)
-		return 0;
+	if (r == 0) {
+		r = pl_engine_auto_begin(daemon->engine);
+		if (r != 0)
+			snprintf(error, PL_DAEMON_ERROR_MAX, "a listener of an automatic rule "
+				 "cannot be latched: %s", r < 0 ? strerror(-r) : pl_strerror(r));
+		return r;
+	}
 	missing = pl_guard_missing(daemon->guard);
 	snprintf(error, PL_DAEMON_ERROR_MAX, "the guard cannot be in force: %s",
 		 missing != NULL ? missing : r < 0 ? strerror(-r) : pl_strerror(r));
@@ -525,7 +534,8 @@ int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
 		return -EIO;
 	if (hear_xfrm(daemon) != 0)
 		return -EIO;
-	if (pl_offload_attach(daemon->offload, base) != 0)
+	if (pl_offload_attach(daemon->offload, base) != 0 ||
+	    pl_automatic_attach(daemon->automatic, base, daemon->engine) != 0)
 		return -EIO;
 	return pl_bus_attach(daemon->bus, base, getenv("PLUTO_LATCH_BUS"), daemon->engine);
 }
@@ -561,6 +571,7 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 	if (daemon->guard_event != NULL)
 		event_free(daemon->guard_event);
 	pl_offload_free(daemon->offload);
+	pl_automatic_free(daemon->automatic);
 	if (daemon->watch_event != NULL)
 		event_free(daemon->watch_event);
 	pl_watch_close(daemon->watch);

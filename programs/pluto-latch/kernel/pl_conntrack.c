@@ -118,3 +118,27 @@ int pl_conntrack_is_translated(struct pl_ask *ask, const struct pl_tuple *tuple,
 	*ret = is_translated;
 	return 0;
 }
+
+static int see_any(void *ctx, const struct nlmsghdr *message)
+{
+	bool *is_known = ctx;
+	uint32_t status;
+
+	*is_known = true;
+	return pl_conntrack_parse(message, &status);
+}
+
+int pl_conntrack_is_idle(struct pl_ask *ask, const struct pl_tuple *tuple, bool *ret)
+{
+	uint8_t buf[PL_ASK_MAX] __attribute__((aligned(8)));
+	bool is_known = false;
+
+	for (int is_inbound = 0; is_inbound < 2 && !is_known; is_inbound++) {
+		int r = pl_ask(ask, pl_conntrack_build(buf, tuple, is_inbound), see_any, &is_known);
+
+		if (r != 0 && r != -ENOENT)
+			return r;
+	}
+	*ret = !is_known;
+	return 0;
+}

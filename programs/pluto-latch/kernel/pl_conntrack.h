@@ -25,6 +25,17 @@ int pl_conntrack_is_translated(struct pl_ask *ask, const struct pl_tuple *tuple,
 			       bool *ret) PL_MUST_USE;
 
 /**
+ * pl_conntrack_is_idle() - have packets of a connection been neither seen nor waited for lately
+ * @ask:   of NETLINK_NETFILTER
+ * @tuple: a connection, normal
+ * @ret:   so when there is no entry of it; for how long entries are kept is conntrack's affair
+ *         (net.netfilter.nf_conntrack_udp_timeout and such)
+ *
+ * Return: 0; PL_E_MALFORMED; negative errno, also without conntrack
+ */
+int pl_conntrack_is_idle(struct pl_ask *ask, const struct pl_tuple *tuple, bool *ret) PL_MUST_USE;
+
+/**
  * pl_conntrack_build() - ask for the entry that packets of one direction find
  * @buf:        PL_ASK_MAX bytes
  * @tuple:      a connection, normal

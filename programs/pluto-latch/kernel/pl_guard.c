@@ -44,6 +44,7 @@ struct pl_guard {
 	const char *missing;
 	pl_guard_first *first;	/* NULL when it was done */
 	void *first_ctx;
+	const struct pl_conf *conf;	/* NULL: without automatic rules */
 };
 
 static struct mnl_socket *open_socket(unsigned groups, int flags)
@@ -184,7 +185,8 @@ static int restore_once(struct pl_guard *guard, bool is_deaf, bool *ret_disturbe
 	if (is_deaf)
 		before = generation(guard);
 	start(guard);
-	pl_nft_table_build(&guard->batch, guard->parts, PL_GUARD_BORN_TIMEOUT_MS);
+	pl_nft_table_build(&guard->batch, guard->parts, PL_GUARD_BORN_TIMEOUT_MS,
+			   guard->conf);
 	pl_mirror_write(guard->mirror, &guard->batch);
 	r = commit(guard);
 	r_events = is_deaf ? set_events(guard, true) : 0;
@@ -226,6 +228,11 @@ void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx)
 {
 	guard->first = first;
 	guard->first_ctx = ctx;
+}
+
+void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf)
+{
+	guard->conf = conf;
 }
 
 static int prepare_first(struct pl_guard *guard)

@@ -59,6 +59,13 @@ typedef int pl_guard_first(void *ctx);
 void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx);
 
 /**
+ * pl_guard_automatic() - the table has these rules for what is latched without anybody asking
+ * @guard: open; before its first @rebuild
+ * @conf:  borrowed
+ */
+void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf);
+
+/**
  * pl_guard_operations() - the operations of core/pl_ops.h, whose context is a guard
  *
  * Besides what is said there: @guard and @listen return PL_E_UNSUPPORTED for SCTP, @permit

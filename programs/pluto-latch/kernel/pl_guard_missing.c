@@ -36,6 +36,9 @@ static const struct {
 	{ "meta",
 	  "The kernel's nftables cannot tell whether an SA carried a packet (CONFIG_XFRM, "
 	  "CONFIG_NFT_META)." },
+	{ "queue",
+	  "The kernel's nftables cannot hold packets, which automatic latches need "
+	  "(CONFIG_NFT_QUEUE, module nft_queue)." },
 	{ "exthdr",
 	  "The kernel's nftables cannot read IPv6 extension headers (CONFIG_NFT_EXTHDR)." },
 	{ "dynset",

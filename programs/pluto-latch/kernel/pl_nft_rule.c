@@ -6,9 +6,8 @@
  * rule that accepts does so only when everything in it was seen.
  *
  * Invariant: registers 0 to 11 (of 4 bytes each) hold a key in the layout of pl_nft.h, and behind
- * it what it shall lead to; 12 and 13 are for comparisons, and what a map leads to comes to 11 and
- * 12. Kernels zero the rest of a register when
- * they load one or two bytes.
+ * it what it shall lead to; those from 12 on are for comparisons, and what a map leads to comes to
+ * 11 and 12. Kernels zero the rest of a register when they load one or two bytes.
  */
 
 #include "kernel/pl_nft_rule.h"
@@ -383,6 +382,28 @@ void pl_nft_rule_no_port(struct pl_nft_rule *rule, const struct pl_nft_view *vie
 	look_up(rule, PL_NFT_PORTS, SCRATCH, NFT_LOOKUP_F_INV);
 }
 
+static void between(struct pl_nft_rule *rule, const void *lo, const void *hi, uint32_t len)
+{
+	compare(rule, NFT_CMP_GTE, lo, len);
+	compare(rule, NFT_CMP_LTE, hi, len);
+}
+
+void pl_nft_rule_address(struct pl_nft_rule *rule, const struct pl_nft_view *view, bool is_local,
+			 const uint8_t *lo, const uint8_t *hi)
+{
+	load_address(rule, SCRATCH, view, is_local != view->is_theirs);
+	between(rule, lo, hi, (uint32_t)pl_ts_size(rule->af));
+}
+
+void pl_nft_rule_port(struct pl_nft_rule *rule, const struct pl_nft_view *view, bool is_local,
+		      uint16_t lo, uint16_t hi)
+{
+	uint16_t wire_lo = htons(lo), wire_hi = htons(hi);
+
+	load_port(rule, SCRATCH, view, is_local != view->is_theirs);
+	between(rule, &wire_lo, &wire_hi, sizeof(wire_lo));
+}
+
 /* Kernels cannot compare two registers. A set that holds nothing but pairs of equals can.
  *
  * The reqid of the packet is loaded to where the map's comes to, too, and overwritten by its second
@@ -429,6 +450,17 @@ void pl_nft_rule_count(struct pl_nft_rule *rule, const char *counter)
 		return;
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
 	set_text(rule, expr, NFTNL_EXPR_OBJREF_IMM_NAME, counter);
+}
+
+void pl_nft_rule_queue(struct pl_nft_rule *rule, uint16_t queue)
+{
+	struct nftnl_expr *expr = add(rule, "queue");
+
+	if (expr == NULL)
+		return;
+	nftnl_expr_set_u16(expr, NFTNL_EXPR_QUEUE_NUM, queue);
+	nftnl_expr_set_u16(expr, NFTNL_EXPR_QUEUE_TOTAL, 1);
+	nftnl_expr_set_u16(expr, NFTNL_EXPR_QUEUE_FLAGS, 0);
 }
 
 void pl_nft_rule_verdict(struct pl_nft_rule *rule, int verdict, const char *chain)

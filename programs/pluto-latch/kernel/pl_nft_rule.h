@@ -161,6 +161,35 @@ void pl_nft_rule_in_set(struct pl_nft_rule *rule, enum pl_nft_set set,
 void pl_nft_rule_no_port(struct pl_nft_rule *rule, const struct pl_nft_view *view);
 
 /**
+ * pl_nft_rule_address() - go on only if an address is one of these
+ * @rule:     begun, with a family
+ * @view:     how
+ * @is_local: which end
+ * @lo:       network order
+ * @hi:       likewise
+ */
+void pl_nft_rule_address(struct pl_nft_rule *rule, const struct pl_nft_view *view, bool is_local,
+			 const uint8_t *lo, const uint8_t *hi);
+
+/**
+ * pl_nft_rule_port() - go on only if a port is one of these
+ * @rule:     begun, with a family
+ * @view:     how
+ * @is_local: which end
+ * @lo:       host order
+ * @hi:       likewise
+ */
+void pl_nft_rule_port(struct pl_nft_rule *rule, const struct pl_nft_view *view, bool is_local,
+		      uint16_t lo, uint16_t hi);
+
+/**
+ * pl_nft_rule_queue() - end the rule: a program decides; without it, the packet is dropped
+ * @rule:  begun
+ * @queue: its number
+ */
+void pl_nft_rule_queue(struct pl_nft_rule *rule, uint16_t queue);
+
+/**
  * pl_nft_rule_learn() - put the packet into a set, unless it is there; else the rule ends
  * @rule: begun, with a family
  * @set:  PL_NFT_BORN or PL_NFT_SAME

@@ -24,6 +24,7 @@
  *   reqid, so that one question by its key is enough, however many births there are; `same` holds
  *   reqids that were seen, each beside itself, for the comparison.
  * - A latched flow ends on this host: nothing forwards it.
+ * - What latch.conf wants latched without anybody asking is held where it begins (pl_nft_auto.c).
  *
  * Every packet of the host is asked, and most concern no latch. So what all rules of a kind have in
  * common is asked first (translated at all, a protocol with ports, a local port in `ports`, which
@@ -36,6 +37,8 @@
 
 #include "kernel/pl_nft_table.h"
 
+#include "core/pl_conf_auto.h"
+#include "kernel/pl_nft_auto.h"
 #include "kernel/pl_nft_layout.h"
 #include "kernel/pl_nft_rule.h"
 
@@ -114,6 +117,7 @@ static const char *const chains[] = {
 struct table {
 	struct pl_nft_batch *batch;
 	unsigned parts;
+	const struct pl_conf *conf;	/* NULL without automatic rules */
 	uint8_t af;
 };
 
@@ -390,6 +394,15 @@ static void input_chain(const struct table *t)
 	}
 }
 
+/* A listener takes it, or whoever latches it first. */
+static void admit(const struct table *t, struct pl_nft_rule *rule)
+{
+	if (t->conf != NULL)
+		finish(t, rule, NFT_GOTO, PL_NFT_AUTO_IN);
+	else
+		finish(t, rule, NF_ACCEPT, NULL);
+}
+
 /* To a listener's 3-tuple, and in no latched flow. */
 static void listener_chain(const struct table *t)
 {
@@ -405,7 +418,7 @@ static void listener_chain(const struct table *t)
 	begin(t, &rule, "listener", "born under this SA");
 	pl_nft_rule_born_so(&rule, &view_in);
 	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in, true);
-	finish(t, &rule, NF_ACCEPT, NULL);
+	admit(t, &rule);
 	begin(t, &rule, "listener", "births by this SA");
 	pl_nft_rule_in_set(&rule, PL_NFT_BIRTHS, &view_in);
 	finish(t, &rule, NFT_GOTO, "begin");
@@ -444,7 +457,7 @@ static void begin_chain(const struct table *t)
 		pl_nft_rule_born_so(&rule, &view_in);
 	else
 		pl_nft_rule_in_set(&rule, PL_NFT_BORN, &view_in);
-	finish(t, &rule, NF_ACCEPT, NULL);
+	admit(t, &rule);
 	begin(t, &rule, "begin", "the rest");
 	drop(t, &rule, PL_NFT_IN_BIRTH);
 }
@@ -470,13 +483,17 @@ static void output_chain(const struct table *t)
 {
 	struct pl_nft_rule rule;
 
-	if (!(t->parts & PL_NFT_PART_TRANSLATED))
-		return;
-	/* Pinned or not: after this hook nobody could tell what it was. */
-	begin(t, &rule, "output", "untracked");
-	pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
-	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_out);
-	drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+	if (t->parts & PL_NFT_PART_TRANSLATED) {
+		/* Pinned or not: after this hook nobody could tell what it was. */
+		begin(t, &rule, "output", "untracked");
+		pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
+		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_out);
+		drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+	}
+	if (t->conf != NULL) {
+		begin(t, &rule, "output", "may be latched");
+		finish(t, &rule, NFT_JUMP, PL_NFT_AUTO_OUT);
+	}
 }
 
 static void end_rewritten(const struct table *t, const char *chain)
@@ -631,6 +648,10 @@ static void add_chains(struct table *t)
 		t->af = i == 0 ? PL_AF_IP4 : PL_AF_IP6;
 		for (size_t j = 0; j < sizeof(chains) / sizeof(chains[0]); j++)
 			add_chain(t->batch, named(t, chains[j], name), -1);
+		if (t->conf != NULL) {
+			add_chain(t->batch, named(t, PL_NFT_AUTO_IN, name), -1);
+			add_chain(t->batch, named(t, PL_NFT_AUTO_OUT, name), -1);
+		}
 	}
 }
 
@@ -649,9 +670,13 @@ static void base_rules(const struct table *t)
 	}
 }
 
-void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms)
+void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
+			const struct pl_conf *conf)
 {
 	struct table t = { .batch = batch, .parts = parts };
+
+	if (conf != NULL && pl_conf_auto_is_any(conf))
+		t.conf = conf;
 
 	/* Adding first makes sure that there is one to remove. */
 	add_table(batch, NFT_MSG_NEWTABLE);
@@ -681,5 +706,7 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 		output_chain(&t);
 		postrouting_chain(&t);
 		forward_chain(&t);
+		if (t.conf != NULL)
+			pl_nft_auto_build(batch, t.af, t.conf);
 	}
 }

@@ -3,6 +3,7 @@
 #ifndef PL_NFT_TABLE_H
 #define PL_NFT_TABLE_H
 
+#include "core/pl_conf.h"
 #include "kernel/pl_nft.h"
 
 #include <stdint.h>
@@ -63,7 +64,9 @@ unsigned pl_nft_part_find(const char *name);
  * @batch: begun; elements may follow in it
  * @parts: set of enum pl_nft_part; anything but PL_NFT_PART_ALL is for tests
  * @born_timeout_ms: how long the birth of a connection is remembered after its last packet
+ * @conf:  whose automatic rules are carried out; may be NULL
  */
-void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms);
+void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
+			const struct pl_conf *conf);
 
 #endif

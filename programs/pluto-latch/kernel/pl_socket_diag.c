@@ -254,11 +254,18 @@ static int op_holders(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, 
 	return pl_inet_holders(&diag->inet, tuple, cookie, uid, is_all, ret);
 }
 
+static int op_is_idle(void *ctx, const struct pl_tuple *tuple, bool *ret)
+{
+	struct pl_diag *diag = ctx;
+
+	return pl_conntrack_is_idle(&diag->conntrack, tuple, ret);
+}
+
 const struct pl_socket_ops *pl_diag_operations(void)
 {
 	static const struct pl_socket_ops ops = {
 		.read = op_read, .dispose = op_dispose, .is_gone = op_is_gone,
-		.holders = op_holders,
+		.holders = op_holders, .is_idle = op_is_idle,
 	};
 
 	return &ops;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Rules with auto = yes (K12, K13): what they can say, and which one holds for a flow.
+ *
+ * They are asked about packets, not by programs. So conditions that a packet does not show are
+ * errors here, rather than conditions that never hold, and rules that have them say nothing about
+ * flows that nobody asks for. The packet path (kernel/pl_nft_auto.c) has the same rules in the same
+ * order.
+ */
+
+#include "core/pl_conf_auto.h"
+
+const uint16_t pl_conf_ike_ports[PL_CONF_IKE_PORTS] = { 500, 4500 };
+
+static bool is_any(const struct pl_conf_range *range, uint32_t most)
+{
+	return range->lo == 0 && range->hi == most;
+}
+
+static bool is_any_port(const struct pl_conf_range *ports)
+{
+	return is_any(ports, UINT16_MAX);
+}
+
+static bool is_one_address(const struct pl_ts *ts)
+{
+	for (unsigned i = 0; i < pl_ts_size(ts->af); i++) {
+		if (ts->lo[i] != ts->hi[i])
+			return false;
+	}
+	return true;
+}
+
+/* Pluto cannot set up an SA by packets that wait for one. */
+static bool is_ike_heard(const struct pl_conf_rule *rule)
+{
+	for (unsigned i = 0; i < PL_CONF_IKE_PORTS && rule->proto == PL_TUPLE_UDP; i++) {
+		if (rule->local_ports.lo <= pl_conf_ike_ports[i] &&
+		    pl_conf_ike_ports[i] <= rule->local_ports.hi)
+			return true;
+	}
+	return false;
+}
+
+static const char *listener_wrong(const struct pl_conf_rule *rule)
+{
+	if (rule->remote.af != PL_AF_NONE || !is_any_port(&rule->remote_ports))
+		return "with a local-port it is for whoever comes: no remote, no remote-port";
+	if (rule->local.af != PL_AF_NONE && !is_one_address(&rule->local))
+		return "with a local-port, local is any or a single address";
+	if (rule->local_ports.lo == 0)
+		return "no port is 0";
+	if (rule->local_ports.hi - rule->local_ports.lo >= PL_CONF_AUTO_PORTS_MAX)
+		return "more than 64 local ports in one rule";
+	if (is_ike_heard(rule))
+		return "IKE itself needs the ports 500 and 4500 of UDP";
+	return NULL;
+}
+
+const char *pl_conf_auto_wrong(const struct pl_conf_rule *rule)
+{
+	if (!rule->is_allowed)
+		return "latched by itself, and not to be latched (allow = no)";
+	if (!pl_conf_auto_counts(rule))
+		return "packets do not show users: no uid, no gid";
+	if (rule->proto != PL_TUPLE_TCP && rule->proto != PL_TUPLE_UDP)
+		return "it needs protocol = tcp or protocol = udp";
+	if (pl_conf_auto_listens(rule))
+		return listener_wrong(rule);
+	if (rule->remote.af == PL_AF_NONE && is_any_port(&rule->remote_ports))
+		return "it needs a local-port, a remote or a remote-port";
+	return NULL;
+}
+
+bool pl_conf_auto_counts(const struct pl_conf_rule *rule)
+{
+	return is_any(&rule->uids, UINT32_MAX) && is_any(&rule->gids, UINT32_MAX);
+}
+
+bool pl_conf_auto_listens(const struct pl_conf_rule *rule)
+{
+	return rule->is_auto && !is_any_port(&rule->local_ports);
+}
+
+bool pl_conf_auto_is_any(const struct pl_conf *conf)
+{
+	for (unsigned i = 0; i < conf->nr_rules; i++) {
+		if (conf->rules[i].is_auto)
+			return true;
+	}
+	return false;
+}
+
+const struct pl_conf_rule *pl_conf_auto_match(const struct pl_conf *conf,
+					      const struct pl_tuple *tuple)
+{
+	for (unsigned i = 0; i < conf->nr_rules; i++) {
+		const struct pl_conf_rule *rule = &conf->rules[i];
+
+		if (pl_conf_auto_counts(rule) && pl_conf_holds(rule, tuple))
+			return rule->is_auto ? rule : NULL;
+	}
+	return NULL;
+}
