@@ -131,6 +131,7 @@ static const struct line {
 	{ "indeterminate", "indeterminate", NULL, add_member },
 	{ "narrow", "narrow", NULL, add_member },
 	{ "own policies", "steered", NULL, add_member },
+	{ "in clear", "bypass", NULL, add_member },
 	{ "mode", "mode", NULL, add_member },
 	{ "replay window", "replay_window", NULL, add_packets },
 	{ NULL, "Path", NULL, NULL },

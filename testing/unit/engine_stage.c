@@ -125,6 +125,18 @@ static int fake_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_
 	return r;
 }
 
+static int fake_bypass(void *ctx, const struct pl_tuple *tuple)
+{
+	int r = called("bypass");
+
+	(void)ctx;
+	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
+	for (enum pl_direction way = PL_DIR_IN; r == 0 && way < PL_DIR_ROOF; way++)
+		put((struct pl_guard_item) { .kind = PL_GUARD_PIN, .tuple = *tuple,
+					     .pin = { .direction = way } });
+	return r;
+}
+
 static int fake_retire(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
 		       unsigned nr)
 {
@@ -323,7 +335,7 @@ static int fake_put(void *ctx, const struct pl_steer *steer)
 	(void)ctx;
 	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW,
 						   .tuple = steer->tuple }));
-	assert_int_not_equal(steer->reqid, 0);
+	assert_int_equal(steer->reqid == 0, steer->is_bypass);
 	unsteer(&steer->tuple);
 	assert_true(fake.nr_steered < NR_STEERED);
 	fake.steered[fake.nr_steered++] = *steer;
@@ -397,7 +409,7 @@ static int fake_wake_at(void *ctx, uint64_t when)
 
 static const struct pl_guard_ops guard_ops = {
 	fake_guard, fake_permit, fake_retire, fake_block, fake_unguard, fake_listen, fake_born,
-	fake_rebuild, fake_walk,
+	fake_rebuild, fake_walk, fake_bypass,
 };
 static const struct pl_store_ops store_ops = {
 	.walk = fake_store_walk, .save = fake_save, .forget = fake_forget,
@@ -619,6 +631,7 @@ void assert_safe(void)
 			    pl_tuple_compare(&fake.items[i].tuple, &latch->tuple) != 0)
 				continue;
 			assert_true(is_up);
+			assert_int_equal(fake.items[i].pin.reqid == 0, latch->is_bypass);
 			assert_int_equal(fake.items[i].pin.reqid == REQID_C,
 					 latch->params.peer.identity == who_c);
 		}

@@ -139,6 +139,10 @@ static void every_key_says_what_it_means(void **state)
 	assert_int_equal(read_one(PL_DICT_LATCH, "may_be_broken",
 				  (struct value) { "b", NULL, 1 }, &r), 0);
 	assert_true(r.may_be_broken);
+	assert_false(r.is_bypass);
+	assert_int_equal(read_one(PL_DICT_LATCH, "bypass", (struct value) { "b", NULL, 1 }, &r),
+			 0);
+	assert_true(r.is_bypass);
 	assert_int_equal(read_one(PL_DICT_FILTER, "state", (struct value) { "s", "closed", 0 },
 				  &r), 0);
 	assert_int_equal(r.state, PL_STATE_CLOSED);
@@ -373,6 +377,7 @@ static const struct rule rules[] = {
 	{ PL_DICT_LATCH, "disposition", "s", " default reset unreachable wait " },
 	{ PL_DICT_LATCH, "late", "b", NULL },
 	{ PL_DICT_LATCH, "may_be_broken", "b", NULL },
+	{ PL_DICT_LATCH, "bypass", "b", NULL },
 	{ PL_DICT_LISTEN, "protection", "as", " integrity confidentiality " },
 	{ PL_DICT_LISTEN, "min_key_bits", "q", NULL },
 	{ PL_DICT_LISTEN, "mode", "s", " tunnel transport " },

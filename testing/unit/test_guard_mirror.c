@@ -234,6 +234,40 @@ static void a_listener_admits_as_many_as_there_are_each_once_K40(void **state)
 	pl_mirror_free(mirror);
 }
 
+/* Fragments of other flows of the pair could not be told from it. */
+static void what_has_no_SA_opens_no_pair_K55(void **state)
+{
+	static const struct pl_pin pins[] = { { PL_DIR_IN, 0 }, { PL_DIR_OUT, 0 } };
+	struct pl_mirror *mirror = pl_mirror_new(key);
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct pl_tuple tuple = flow(1, 1, PL_TUPLE_UDP);
+	struct model *model = calloc(1, sizeof(*model));
+	struct pl_mirror_entry *entry;
+
+	(void)state;
+	pl_nft_batch_begin(&batch, 1);
+	assert_int_equal(pl_mirror_add(mirror, &batch, &tuple), 0);
+	entry = pl_mirror_find(mirror, &tuple);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pl_mirror_pin(mirror, &batch, entry, &pins[i]), 0);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PIN_IN), 1);
+	assert_int_equal(count(model, PL_NFT_PIN_OUT), 1);
+	assert_int_equal(count(model, PL_NFT_PAIR_PINS), 0);
+	assert_int_equal(count(model, PL_NFT_PAIRS), 2);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_unpin(mirror, &batch, entry, 0);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PAIRS), 2);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_remove(mirror, &batch, entry);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_PAIRS), 0);
+	free(model);
+	pl_nft_batch_free(&batch);
+	pl_mirror_free(mirror);
+}
+
 static void random_change(struct pl_mirror *mirror, struct pl_nft_batch *batch)
 {
 	struct pl_tuple tuple = flow((unsigned)random() % 4, (unsigned)random() % 4,
@@ -305,6 +339,7 @@ int main(void)
 		cmocka_unit_test(a_pair_lives_as_long_as_its_flows),
 		cmocka_unit_test(a_block_of_ports_lives_as_long_as_one_of_them),
 		cmocka_unit_test(only_inbound_pins_let_fragments_of_a_pair_in),
+		cmocka_unit_test(what_has_no_SA_opens_no_pair_K55),
 		cmocka_unit_test(a_listener_admits_as_many_as_there_are_each_once_K40),
 		cmocka_unit_test(the_changes_add_up_to_what_is_written_at_once),
 	};

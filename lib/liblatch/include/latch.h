@@ -137,6 +137,9 @@ enum latch_mode { LATCH_MODE_ANY = 0, LATCH_MODE_TUNNEL, LATCH_MODE_TRANSPORT };
  *                  and ends with it, or LATCH_ERR_NARROW_REFUSED
  * @suite:          of that SA, as LATCH has it in "suites" ("esp aes_gcm_16-256"); implies narrow.
  *                  NULL: whatever is negotiated
+ * @bypass:         not of a listener, and not with any wish for protection or prefer: in clear,
+ *                  though the host's policy protects. Of uid 0 alone (LATCH_ERR_NOT_AUTHORIZED),
+ *                  and where latch.conf says may-bypass (LATCH_ERR_FORBIDDEN)
  */
 struct latch_request {
 	size_t size;
@@ -151,6 +154,7 @@ struct latch_request {
 	uint32_t wait_ms;
 	bool narrow;
 	const char *suite;
+	bool bypass;
 };
 
 /**

@@ -204,7 +204,7 @@ int latch_call_listen(struct latch *latch, int fd, const struct latch_request *a
 		return r;
 	/* These are about one socket that is connected or about to be. */
 	if (request.late || request.may_be_broken || request.prefer || request.wait_ms != 0 ||
-	    request.narrow || request.suite != NULL)
+	    request.narrow || request.suite != NULL || request.bypass)
 		return LATCH_ERR_ARGUMENT;
 	nr = latch_request_entries(&request, entries);
 	r = call_with_socket(latch, "Listen", fd, entries, nr, 0, "at", &reply);

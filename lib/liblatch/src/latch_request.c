@@ -55,7 +55,8 @@ int latch_request_check(const struct latch_request *request, struct latch_reques
 	}
 	if (request->protection >= PROTECTIONS || (unsigned)request->mode >= MODES ||
 	    (unsigned)request->disposition >= DISPOSITIONS ||
-	    (request->suite != NULL && !is_ascii(request->suite)))
+	    (request->suite != NULL && !is_ascii(request->suite)) ||
+	    (request->bypass && request->prefer))
 		return LATCH_ERR_ARGUMENT;
 	*ret = *request;
 	return 0;
@@ -106,6 +107,7 @@ size_t latch_request_entries(const struct latch_request *request,
 	add_wait(ret, &nr, request->wait_ms);
 	add_flag(ret, &nr, "narrow", request->narrow);
 	add_string(ret, &nr, "suite", request->suite);
+	add_flag(ret, &nr, "bypass", request->bypass);
 	return nr;
 }
 

@@ -101,7 +101,7 @@ static struct pl_engine_ask ask_of(const struct pl_caller_id *who,
 		.nr_gids = who->nr_gids, .require = request->require,
 		.disposition = request->disposition, .is_late = request->is_late,
 		.may_be_broken = request->may_be_broken, .is_narrow = request->is_narrow,
-		.suite = request->suite, .tag = request->tag,
+		.suite = request->suite, .tag = request->tag, .is_bypass = request->is_bypass,
 	};
 }
 

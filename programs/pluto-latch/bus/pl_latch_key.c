@@ -196,7 +196,13 @@ static bool get_narrow(const struct pl_latch *latch, struct slot *ret)
 static bool get_steered(const struct pl_latch *latch, struct slot *ret)
 {
 	ret->value.number = latch->is_steered;
-	return has_params(latch);
+	return has_params(latch) || latch->is_bypass;
+}
+
+static bool get_bypass(const struct pl_latch *latch, struct slot *ret)
+{
+	ret->value.number = latch->is_bypass;
+	return has_params(latch) || latch->is_bypass;
 }
 
 static bool get_suites(const struct pl_latch *latch, struct slot *ret)
@@ -332,6 +338,7 @@ static const struct key {
 	{ "indeterminate", PL_KEY_BOOL, get_indeterminate },
 	{ "narrow", PL_KEY_BOOL, get_narrow },
 	{ "steered", PL_KEY_BOOL, get_steered },
+	{ "bypass", PL_KEY_BOOL, get_bypass },
 	{ "replay_window", PL_KEY_U32, get_replay_window },
 	{ "peer_id", PL_KEY_TEXT, get_peer_id },
 	{ "peer_id_type", PL_KEY_TEXT, get_peer_id_type },

@@ -189,6 +189,12 @@ static int read_narrow(struct reading *reading, DBusMessageIter *value)
 	return 0;
 }
 
+static int read_bypass(struct reading *reading, DBusMessageIter *value)
+{
+	reading->to->is_bypass = get_bool(value);
+	return 0;
+}
+
 static int read_suite(struct reading *reading, DBusMessageIter *value)
 {
 	const char *text;
@@ -303,6 +309,7 @@ static const struct dict_key dicts[PL_DICT_ROOF][DICT_KEYS_MAX] = {
 		{ "wait", "u", read_wait },
 		{ "narrow", "b", read_narrow },
 		{ "suite", "s", read_suite },
+		{ "bypass", "b", read_bypass },
 		{ "tag", "s", read_tag },
 		{ "local_address", "s", read_local_address },
 	},

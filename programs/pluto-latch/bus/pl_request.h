@@ -36,6 +36,7 @@ enum pl_dict {
  * @is_late:     request
  * @may_be_broken: request
  * @is_narrow:   request
+ * @is_bypass:   request
  * @suite:       request; all zero is any
  * @wait_ms:     request
  * @has_wait:    request: .wait_ms was given
@@ -56,6 +57,7 @@ struct pl_request {
 	bool is_late;
 	bool may_be_broken;
 	bool is_narrow;
+	bool is_bypass;
 	struct pl_suite suite;
 	bool has_wait;
 	uint32_t wait_ms;

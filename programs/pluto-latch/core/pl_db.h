@@ -56,6 +56,7 @@ struct pl_owner {
  * @is_leaving:  its socket ended; what is left of it, TIME_WAIT say, is waited for
  * @is_steered:  policies of its own are in front of what the SPD says (K38), or may be
  * @is_optional: it was made where the SPD let its packets by (optional protection, K55)
+ * @is_bypass:   its packets pass without an SA, and nothing else does (K55); it has no parameters
  * @is_minded:   changed by pl_db_mind() only
  * @is_tagged:   one of the flows of a UDP socket that stays unconnected (U9, U10)
  * @generation:  of the database when the latch last changed; the engine's to set
@@ -80,6 +81,7 @@ struct pl_latch {
 	bool is_leaving : 1;
 	bool is_steered : 1;
 	bool is_optional : 1;
+	bool is_bypass : 1;
 	bool is_minded : 1;
 	bool is_late : 1;
 	bool may_unprotect : 1;

@@ -222,6 +222,7 @@ enum pl_tag {
  * @is_narrow:   by an SA of just this connection, which ends with the latch (K20)
  * @suite:       of that SA, which must be narrow then (K21); all zero is any
  * @is_wanted:   set by the engine: this is a wish for protection, not for whatever the SPD gives
+ * @is_bypass:   the SPD protects, and it shall not (RFC 5660 section 3.1): of uid 0 alone
  * @setup_ms:    how long SAs may take that have to be set up first (K25, K26); 0: only those that
  *               are there
  * @tag:         of pl_engine_tag_socket()
@@ -243,6 +244,7 @@ struct pl_engine_ask {
 	bool is_narrow;
 	struct pl_suite suite;
 	bool is_wanted;
+	bool is_bypass;
 	uint32_t setup_ms;
 	enum pl_tag tag;
 };
@@ -265,7 +267,7 @@ struct pl_engine_ask {
  * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_connection(); PL_E_FORBIDDEN by latch.conf;
  * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; PL_E_NO_SA; PL_E_NOT_PROTECTED when SAs are there and
  * no policy; PL_E_CONFLICT; PL_E_WEAK; PL_E_SHARED_REQID; PL_E_TOO_MANY; -ENOMEM; what guard or
- * store said
+ * store said; of .is_bypass errors of pl_bypass_admit()
  */
 int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, uint64_t *ret_id,
 		    struct pl_conflict_report *ret_report) PL_MUST_USE;

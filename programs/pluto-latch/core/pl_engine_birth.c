@@ -13,6 +13,7 @@
 #include "core/pl_engine.h"
 
 #include "core/pl_admit.h"
+#include "core/pl_bypass.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_error.h"
 #include "core/pl_steer.h"
@@ -232,6 +233,8 @@ static int give_birth(struct pl_world *world, struct pl_latch *latch,
 		r = expect_no_birth(world, latch);
 	if (r != 0)
 		return r;
+	if (latch->is_bypass)
+		return pl_bypass_begin(world, latch);
 	r = pl_birth_complete(world, latch, wish, PL_EVENT_CREATED, ask->may_be_broken, ret);
 	return r == PL_E_NO_SA && may_wait ? pl_wait_begin(world, latch, ask) : r;
 }
@@ -278,8 +281,9 @@ int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
 	int r;
 
 	if (was_guarded && pl_auto_is_flow(old) && !gives_way)
-		return take_over(world, old, ask, ret_id);
-	r = gives_way ? learn(world, tuple, &wish, 0, ret) : 0;
+		return ask->is_bypass ? PL_E_ALREADY_LATCHED :
+					take_over(world, old, ask, ret_id);
+	r = gives_way && !ask->is_bypass ? learn(world, tuple, &wish, 0, ret) : 0;
 	/* An old latch gives way only to a new one. */
 	if (r != 0 && !(r == PL_E_CONFLICT && ask->may_be_broken))
 		return r;
@@ -288,6 +292,7 @@ int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
 		return r;
 	take_wishes(world, latch, ask);
 	latch->is_narrow = is_narrow(ask);
+	latch->is_bypass = ask->is_bypass;
 	r = give_birth(world, latch, &wish, ask, may_wait, ret);
 	if (r == 0) {
 		*ret_id = latch->id;
@@ -313,6 +318,8 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 	r = pl_tuple_connection(&ask->tuple, &tuple);
 	if (r == 0)
 		r = pl_admit(world->conf, &tuple, &admitted);
+	if (r == 0 && ask->is_bypass)
+		r = pl_bypass_admit(world, &tuple, ask, &admitted);
 	/* What latch.conf demands at least is no wish. */
 	admitted.is_wanted = is_narrow(&admitted) || ask->require.protection != 0;
 	if (r == 0)

@@ -42,11 +42,11 @@ static int add_pins(struct items *items, const struct pl_world *world,
 		    const struct pl_latch *latch)
 {
 	struct pl_terms terms = pl_step_terms(latch);
-	uint32_t reqids[PL_STEP_REQIDS_MAX];
-	unsigned nr;
+	uint32_t reqids[PL_STEP_REQIDS_MAX] = { 0 };
+	unsigned nr = 1;
 
-	/* What cannot be pinned is guarded all the same. */
-	if (pl_step_pins(world, &terms, reqids, &nr) != 0)
+	/* What cannot be pinned is guarded all the same. Without an SA the number is 0. */
+	if (!latch->is_bypass && pl_step_pins(world, &terms, reqids, &nr) != 0)
 		return 0;
 	for (unsigned i = 0; i < 2 * nr; i++) {
 		struct pl_guard_item item = {

@@ -36,7 +36,7 @@ enum pl_guard_kind {
 /**
  * struct pl_pin - packets of one direction may use SAs of this reqid
  * @direction: PL_DIR_IN or PL_DIR_OUT; of a listener: PL_DIR_IN
- * @reqid:     never 0
+ * @reqid:     0 in struct pl_guard_item alone: packets without an SA (pl_guard_ops.bypass)
  */
 struct pl_pin {
 	enum pl_direction direction;
@@ -98,6 +98,9 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  * @walk:  what is in force now, as read from the kernel, not from memory; in any order. For
  *         comparison with the database; nothing is changed. Before the first @rebuild, what a
  *         predecessor left; PL_E_UNAVAILABLE when there was none.
+ * @bypass: packets of this connection pass without an SA, and under no SA, until @block or
+ *         @unguard. Refuses a connection that is not guarded, or that has pins (PL_E_WRONG_STATE).
+ *         @walk and @rebuild have it as a pin of reqid 0 in each direction. May be NULL.
  */
 struct pl_guard_ops {
 	int (*guard)(void *ctx, const struct pl_tuple *tuple);
@@ -112,6 +115,7 @@ struct pl_guard_ops {
 		    unsigned *ret_nr);
 	int (*rebuild)(void *ctx, const struct pl_guard_item *items, size_t nr_items);
 	int (*walk)(void *ctx, pl_guard_visit *visit, void *visit_ctx);
+	int (*bypass)(void *ctx, const struct pl_tuple *tuple);
 };
 
 /**
@@ -293,6 +297,7 @@ struct pl_route_ops {
  * @protocol: of its SAs, ESP or AH
  * @mode:     likewise
  * @reqid:    likewise; never 0
+ * @is_bypass: without an SA (K55); only .tuple counts then
  * @local:    outer address of this end
  * @remote:   of the other
  */
@@ -301,6 +306,7 @@ struct pl_steer {
 	enum pl_protocol protocol;
 	enum pl_mode mode;
 	uint32_t reqid;
+	bool is_bypass;
 	struct pl_address local, remote;
 };
 

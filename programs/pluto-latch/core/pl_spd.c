@@ -514,3 +514,17 @@ bool pl_spd_may_steer(const struct pl_spd *spd, const struct pl_tuple *tuple,
 	}
 	return true;
 }
+
+bool pl_spd_is_bypassed(const struct pl_spd *spd, const struct pl_tuple *tuple)
+{
+	struct judging judging = { .tuple = tuple };
+
+	(void)pl_reach_search(&spd->entries, tuple, judge, &judging, NULL);
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		const struct entry *best = judging.best[way];
+
+		if (best == NULL || !is_ours(best) || best->key.effect != PL_XFRM_PASSES)
+			return false;
+	}
+	return true;
+}

@@ -175,4 +175,11 @@ enum pl_spd_answer pl_spd_judge_bare(const struct pl_spd *spd, const struct pl_t
 bool pl_spd_may_steer(const struct pl_spd *spd, const struct pl_tuple *tuple,
 		      const uint32_t *reqids, unsigned nr, bool is_past_others);
 
+/**
+ * pl_spd_is_bypassed() - policies of this daemon's own let its packets by, in both directions
+ * @spd:   the mirror
+ * @tuple: of the connection
+ */
+bool pl_spd_is_bypassed(const struct pl_spd *spd, const struct pl_tuple *tuple);
+
 #endif

@@ -45,32 +45,48 @@ static const struct pl_sa *carrier(const struct pl_world *world, const struct pl
 	return search.newest;
 }
 
-static int put(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa)
+static int put(struct pl_world *world, struct pl_latch *latch, const struct pl_steer *steer)
+{
+	int r = pl_spd_steer(world->spd, &latch->tuple,
+			     steer->is_bypass ? PL_XFRM_PASSES : PL_XFRM_PROTECTS, steer->reqid);
+
+	/* From here on there may be something to take away. */
+	latch->is_steered = true;
+	return r != 0 ? r : world->ops.steer->put(world->ops.steer_ctx, steer);
+}
+
+static int lead_into(struct pl_world *world, struct pl_latch *latch, const struct pl_sa *sa)
 {
 	struct pl_steer steer = {
 		.tuple = latch->tuple, .protocol = sa->protocol,
 		.mode = (enum pl_mode)sa->params.mode, .reqid = sa->reqid,
 		.local = sa->path.local, .remote = sa->path.remote,
 	};
-	int r = pl_spd_steer(world->spd, &latch->tuple, PL_XFRM_PROTECTS, sa->reqid);
 
-	/* From here on there may be something to take away. */
-	latch->is_steered = true;
-	return r != 0 ? r : world->ops.steer->put(world->ops.steer_ctx, &steer);
+	return put(world, latch, &steer);
+}
+
+static int lead_past(struct pl_world *world, struct pl_latch *latch)
+{
+	struct pl_steer steer = { .tuple = latch->tuple, .is_bypass = true };
+
+	return put(world, latch, &steer);
 }
 
 int pl_steer_on(struct pl_world *world, struct pl_latch *latch)
 {
-	const struct pl_sa *sa;
+	const struct pl_sa *sa = NULL;
 	bool was_steered = latch->is_steered;
 	int r;
 
 	if (world->ops.steer == NULL)
 		return PL_E_UNSUPPORTED;
-	sa = carrier(world, latch);
-	if (sa == NULL)
-		return PL_E_NO_SA;
-	r = put(world, latch, sa);
+	if (!latch->is_bypass) {
+		sa = carrier(world, latch);
+		if (sa == NULL)
+			return PL_E_NO_SA;
+	}
+	r = sa == NULL ? lead_past(world, latch) : lead_into(world, latch, sa);
 	if (r != 0)
 		(void)!pl_steer_off(world, latch);
 	else if (!was_steered)
@@ -85,6 +101,9 @@ int pl_steer_off(struct pl_world *world, struct pl_latch *latch)
 	if (!latch->is_steered)
 		return 0;
 	r = world->ops.steer->take(world->ops.steer_ctx, &latch->tuple);
+	/* Its socket would go on in clear, the way it knows. */
+	if (r == 0 && latch->is_bypass)
+		r = world->ops.route->forget(world->ops.route_ctx);
 	if (r != 0) {
 		world->is_steering_over = true;
 		pl_step_wake(world);
@@ -120,7 +139,7 @@ static bool is_needless(const struct pl_world *world, const struct pl_latch *lat
 	enum pl_direction way;
 	unsigned nr;
 
-	return pl_step_pins(world, &terms, reqids, &nr) == 0 &&
+	return !latch->is_bypass && pl_step_pins(world, &terms, reqids, &nr) == 0 &&
 	       pl_spd_judge_bare(world->spd, &latch->tuple, reqids, nr, &way) ==
 	       PL_SPD_PROTECTS;
 }
@@ -153,7 +172,7 @@ static int follow(void *ctx, struct pl_latch *latch)
 {
 	struct pl_world *world = ctx;
 	struct pl_why why = { .text = "its own policies do not lead into its SA" };
-	int r = latch->is_steered && pl_step_is_pinned(latch->state) ?
+	int r = latch->is_steered && !latch->is_bypass && pl_step_is_pinned(latch->state) ?
 		pl_steer_on(world, latch) : 0;
 
 	if (r != 0 && r != PL_E_NO_SA)

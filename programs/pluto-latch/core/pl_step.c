@@ -13,6 +13,7 @@
 #include "core/pl_step.h"
 
 #include "core/pl_births.h"
+#include "core/pl_bypass.h"
 #include "core/pl_larva.h"
 #include "core/pl_renew.h"
 #include "core/pl_steer.h"
@@ -195,13 +196,29 @@ static int block(struct pl_world *world, struct pl_latch *latch)
 	return r;
 }
 
+static int permit_bypass(struct pl_world *world, struct pl_latch *latch)
+{
+	int r = latch->is_unsure ? block(world, latch) : 0;
+
+	if (r != 0)
+		return r;
+	r = world->ops.guard->bypass(world->ops.guard_ctx, &latch->tuple);
+	if (r != 0)
+		doubt(world, latch);
+	return r;
+}
+
 static int permit(struct pl_world *world, struct pl_latch *latch)
 {
 	struct pl_pin pins[2 * PL_STEP_REQIDS_MAX];
 	struct pl_terms terms = pl_step_terms(latch);
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
 	unsigned nr;
-	int r = pl_step_pins(world, &terms, reqids, &nr);
+	int r;
+
+	if (latch->is_bypass)
+		return permit_bypass(world, latch);
+	r = pl_step_pins(world, &terms, reqids, &nr);
 
 	if (r == 0 && latch->is_unsure)
 		r = block(world, latch);
@@ -280,7 +297,8 @@ static int save(struct pl_world *world, const struct pl_latch *latch, enum pl_st
 {
 	const struct pl_store_ops *ops = world->ops.store;
 
-	if (ops == NULL)
+	/* A bypass ends with its daemon (K58). */
+	if (ops == NULL || latch->is_bypass)
 		return 0;
 	if (next == PL_STATE_GONE)
 		return ops->forget == NULL ? 0 : ops->forget(world->ops.store_ctx, latch->id);
@@ -541,6 +559,10 @@ void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_abs
 	if (pl_tuple_is_listener(&latch->tuple) ||
 	    (!pl_step_is_pinned(latch->state) && latch->state != PL_STATE_BROKEN))
 		return;
+	if (latch->is_bypass) {
+		pl_bypass_recheck(world, latch);
+		return;
+	}
 	/* What the SPD broke, only the SPD mends. */
 	if (latch->state == PL_STATE_BROKEN && latch->cause == PL_EVENT_CONFLICT_SPD)
 		is_absent = true;

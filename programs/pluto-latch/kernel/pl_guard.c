@@ -297,22 +297,13 @@ static bool are_pins(const struct pl_tuple *tuple, const struct pl_pin *pins, un
 	return nr_pins > 0;
 }
 
-static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
-		     unsigned nr_pins)
+static int permit_pins(struct pl_guard *guard, struct pl_mirror_entry *entry,
+		       const struct pl_pin *pins, unsigned nr_pins)
 {
-	struct pl_guard *guard = ctx;
-	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
-	unsigned before, i;
+	unsigned before = entry->nr_pins, i;
 	int r = 0;
 
-	if (!guard->is_in_force)
-		return PL_E_UNAVAILABLE;
-	if (entry == NULL || !are_pins(tuple, pins, nr_pins))
-		return PL_E_WRONG_STATE;
-	if (pl_tuple_is_listener(tuple))
-		return permit_births(guard, entry, pins, nr_pins);
 	start(guard);
-	before = entry->nr_pins;
 	for (unsigned n = 0; n < nr_pins && r == 0; n++) {
 		if (!pl_mirror_has_pin(entry, &pins[n], &i))
 			r = pl_mirror_pin(guard->mirror, &guard->batch, entry, &pins[n]);
@@ -322,6 +313,34 @@ static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pi
 	while (r != 0 && entry->nr_pins > before)
 		pl_mirror_unpin(guard->mirror, NULL, entry, entry->nr_pins - 1);
 	return r;
+}
+
+static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
+		     unsigned nr_pins)
+{
+	struct pl_guard *guard = ctx;
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+
+	if (!guard->is_in_force)
+		return PL_E_UNAVAILABLE;
+	if (entry == NULL || !are_pins(tuple, pins, nr_pins))
+		return PL_E_WRONG_STATE;
+	if (pl_tuple_is_listener(tuple))
+		return permit_births(guard, entry, pins, nr_pins);
+	return permit_pins(guard, entry, pins, nr_pins);
+}
+
+static int op_bypass(void *ctx, const struct pl_tuple *tuple)
+{
+	static const struct pl_pin pins[] = { { PL_DIR_IN, 0 }, { PL_DIR_OUT, 0 } };
+	struct pl_guard *guard = ctx;
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+
+	if (!guard->is_in_force)
+		return PL_E_UNAVAILABLE;
+	if (entry == NULL || pl_tuple_is_listener(tuple) || entry->nr_pins > 0)
+		return PL_E_WRONG_STATE;
+	return permit_pins(guard, entry, pins, 2);
 }
 
 static int op_retire(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
@@ -503,6 +522,12 @@ static int op_born(void *ctx, const struct pl_tuple *tuple, uint32_t ret_reqids[
 	return 0;
 }
 
+static bool is_bypass(const struct pl_tuple *tuple, const struct pl_pin *pin)
+{
+	return pin->reqid == 0 && !pl_tuple_is_listener(tuple) &&
+	       (pin->direction == PL_DIR_IN || pin->direction == PL_DIR_OUT);
+}
+
 static int mirror_item(struct pl_mirror *mirror, const struct pl_guard_item *item)
 {
 	struct pl_mirror_entry *entry = pl_mirror_find(mirror, &item->tuple);
@@ -513,7 +538,8 @@ static int mirror_item(struct pl_mirror *mirror, const struct pl_guard_item *ite
 	case PL_GUARD_LISTENER:
 		return entry != NULL ? 0 : pl_mirror_add(mirror, NULL, &item->tuple);
 	case PL_GUARD_PIN:
-		if (entry == NULL || !are_pins(&item->tuple, &item->pin, 1))
+		if (entry == NULL || !(are_pins(&item->tuple, &item->pin, 1) ||
+				       is_bypass(&item->tuple, &item->pin)))
 			return PL_E_WRONG_STATE;
 		if (pl_tuple_is_listener(&item->tuple))
 			return pl_mirror_admit(mirror, NULL, entry, item->pin.reqid);
@@ -593,6 +619,7 @@ static const struct pl_guard_ops operations = {
 	.born = op_born,
 	.rebuild = op_rebuild,
 	.walk = op_walk,
+	.bypass = op_bypass,
 };
 
 const struct pl_guard_ops *pl_guard_operations(void)

@@ -155,6 +155,12 @@ static void let_go(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 	pair_unref(mirror, batch, pair_key(tuple, 0, reqid));
 }
 
+/* Fragments in clear could end up in anybody's packet of that pair. */
+static bool has_pair(const struct pl_pin *pin)
+{
+	return pin->direction == PL_DIR_IN && pin->reqid != 0;
+}
+
 static unsigned port_block(const struct pl_tuple *tuple)
 {
 	return tuple->local_port / PL_NFT_PORT_BLOCK;
@@ -257,7 +263,7 @@ void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch
 {
 	for (unsigned i = 0; i < entry->nr_pins; i++) {
 		pin_element(batch, false, entry, &entry->pins[i]);
-		if (entry->pins[i].direction == PL_DIR_IN)
+		if (has_pair(&entry->pins[i]))
 			pairs_removal(mirror, batch, &entry->tuple, entry->pins[i].reqid);
 	}
 	for (const struct pl_mirror_birth *birth = entry->births; birth != NULL;
@@ -296,7 +302,7 @@ int pl_mirror_pin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 {
 	int r = entry->nr_pins == PL_MIRROR_PINS_MAX ? PL_E_TOO_MANY : 0;
 
-	if (r == 0 && pin->direction == PL_DIR_IN)
+	if (r == 0 && has_pair(pin))
 		r = hold(mirror, batch, &entry->tuple, pin->reqid);
 	if (r != 0)
 		return r;
@@ -312,7 +318,7 @@ void pl_mirror_unpin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 
 	entry->pins[i] = entry->pins[--entry->nr_pins];
 	pin_element(batch, false, entry, &pin);
-	if (pin.direction == PL_DIR_IN)
+	if (has_pair(&pin))
 		let_go(mirror, batch, &entry->tuple, pin.reqid);
 }
 

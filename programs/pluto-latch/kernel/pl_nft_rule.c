@@ -256,8 +256,14 @@ void pl_nft_rule_unprotected_out(struct pl_nft_rule *rule)
 
 static void load_reqid(struct pl_nft_rule *rule, uint32_t reg, enum pl_nft_reqid which)
 {
-	struct nftnl_expr *expr = add(rule, "xfrm");
+	static const uint32_t none;
+	struct nftnl_expr *expr;
 
+	if (which == PL_NFT_REQID_BYPASS) {
+		load_bytes(rule, reg, &none, sizeof(none));
+		return;
+	}
+	expr = add(rule, "xfrm");
 	if (expr == NULL)
 		return;
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_XFRM_DREG, reg);

@@ -25,7 +25,12 @@ enum pl_nft_proto {
 	PL_NFT_PROTO_ANY,	/* 0: it cannot be seen */
 };
 
-enum pl_nft_reqid { PL_NFT_NO_REQID = 0, PL_NFT_REQID_IN, PL_NFT_REQID_OUT };
+enum pl_nft_reqid {
+	PL_NFT_NO_REQID = 0,
+	PL_NFT_REQID_IN,
+	PL_NFT_REQID_OUT,
+	PL_NFT_REQID_BYPASS,	/* 0, whatever the packet has: of pins for what has no SA */
+};
 
 /**
  * struct pl_nft_view - how a packet is read as a key

@@ -25,6 +25,8 @@
  *   reqids that were seen, each beside itself, for the comparison.
  * - A latched flow ends on this host: nothing forwards it.
  * - What latch.conf wants latched without anybody asking is held where it begins (pl_nft_auto.c).
+ * - A flow whose latch bypasses IPsec has pins of reqid 0, for packets that have no SA. Its
+ *   fragments and the errors about it have none: they drop as those of others.
  *
  * Every packet of the host is asked, and most concern no latch. So what all rules of a kind have in
  * common is asked first (translated at all, a protocol with ports, a local port in `ports`, which
@@ -374,6 +376,8 @@ static void icmp_chains(const struct table *t)
 static void input_chain(const struct table *t)
 {
 	static const struct pl_nft_view *const ends[] = { &view_in, &view_any_in };
+	static const uint8_t no;
+	struct pl_nft_view bypass = view_in;
 	struct pl_nft_rule rule;
 
 	translated(t, "input", "translated_in", PL_NFT_IN_TRANSLATED);
@@ -384,6 +388,11 @@ static void input_chain(const struct table *t)
 	accept_in(t, "input", "pinned", PL_NFT_PIN_IN, &view_in);
 	begin(t, &rule, "input", "no latch has the port");
 	pl_nft_rule_no_port(&rule, &view_in);
+	finish(t, &rule, NF_ACCEPT, NULL);
+	bypass.reqid = PL_NFT_REQID_BYPASS;
+	begin(t, &rule, "input", "no SA");
+	pl_nft_rule_meta(&rule, NFT_META_SECPATH, NFT_CMP_EQ, &no, sizeof(no));
+	pl_nft_rule_in_set(&rule, PL_NFT_PIN_IN, &bypass);
 	finish(t, &rule, NF_ACCEPT, NULL);
 	if (t->parts & PL_NFT_PART_PIN)
 		drop_in(t, "input", "latched", PL_NFT_FLOWS, &view_in, PL_NFT_IN_UNPINNED);
@@ -507,6 +516,7 @@ static void end_rewritten(const struct table *t, const char *chain)
 static void postrouting_chain(const struct table *t)
 {
 	static const struct pl_nft_view *const ends[] = { &view_out, &view_any_out };
+	struct pl_nft_view bypass = view_out;
 	struct pl_nft_rule rule;
 
 	translated(t, "postrouting", "translated_out", PL_NFT_OUT_TRANSLATED);
@@ -518,6 +528,11 @@ static void postrouting_chain(const struct table *t)
 	begin(t, &rule, "postrouting", "no latch has the port");
 	pl_nft_rule_no_port(&rule, &view_out);
 	finish(t, &rule, NFT_GOTO, "rewritten");
+	bypass.reqid = PL_NFT_REQID_BYPASS;
+	begin(t, &rule, "postrouting", "no SA");
+	pl_nft_rule_unprotected_out(&rule);
+	pl_nft_rule_in_set(&rule, PL_NFT_PIN_OUT, &bypass);
+	finish(t, &rule, NF_ACCEPT, NULL);
 	if (t->parts & PL_NFT_PART_PIN)
 		drop_in(t, "postrouting", "latched", PL_NFT_FLOWS, &view_out, PL_NFT_OUT_UNPINNED);
 	if (t->parts & PL_NFT_PART_BORN) {

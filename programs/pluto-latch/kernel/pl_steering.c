@@ -98,12 +98,13 @@ int pl_steering_build_put(void *buf, const struct pl_steer *steer, enum pl_direc
 		.share = XFRM_SHARE_ANY,
 	};
 	struct xfrm_user_tmpl tmpl;
-	int r = template_of(steer, way, &tmpl);
+	int r = steer->is_bypass ? 0 : template_of(steer, way, &tmpl);
 
 	if (r != 0)
 		return r;
 	memcpy(mnl_nlmsg_put_extra_header(message, sizeof(info)), &info, sizeof(info));
-	mnl_attr_put(message, XFRMA_TMPL, sizeof(tmpl), &tmpl);
+	if (!steer->is_bypass)
+		mnl_attr_put(message, XFRMA_TMPL, sizeof(tmpl), &tmpl);
 	*ret = message;
 	return 0;
 }

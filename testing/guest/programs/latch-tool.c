@@ -583,6 +583,8 @@ static struct latch_request wishes(char **argv)
 			request.may_be_broken = true;
 		else if (strcmp(argv[0], "narrow") == 0)
 			request.narrow = true;
+		else if (strcmp(argv[0], "bypass") == 0)
+			request.bypass = true;
 		else if (strncmp(argv[0], "suite=", 6) == 0)
 			request.suite = suite_of(argv[0] + 6);
 		else if (strncmp(argv[0], "setup=", 6) == 0)
