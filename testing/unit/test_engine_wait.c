@@ -274,6 +274,24 @@ static void a_flow_that_was_guarded_before_does_not_wait(void **state)
 	assert_int_equal(state_of(old), PL_STATE_LINGERING);
 }
 
+static void one_whose_old_socket_is_gone_waits_like_any_other_K25(void **state)
+{
+	uint64_t old = established(5000), id = 0;
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, old), 0);
+	down(1);
+	fake.is_gone = true;
+	forget_log();
+	assert_int_equal(ask_and_wait(&id), 0);
+	assert_string_equal(fake.log, "unguard forget guard save initiate");
+	assert_int_equal(state_of(old), PL_STATE_NONE);
+	assert_int_equal(state_of(id), PL_STATE_LARVAL);
+	answer(id, PL_E_NO_SA, "");
+	assert_int_equal(fake.nr_items, 0);
+	assert_in_force();
+}
+
 static void pending_creations_have_a_limit_of_their_own(void **state)
 {
 	struct pl_engine_ask ask;
@@ -329,6 +347,7 @@ int main(void)
 		TEST(its_owner_may_let_go_of_it),
 		TEST(a_guard_that_does_not_let_go_is_asked_again),
 		TEST(a_flow_that_was_guarded_before_does_not_wait),
+		TEST(one_whose_old_socket_is_gone_waits_like_any_other_K25),
 		TEST(pending_creations_have_a_limit_of_their_own),
 		TEST(a_look_is_not_the_end_of_an_owner),
 	};

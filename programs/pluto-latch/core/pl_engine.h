@@ -259,7 +259,7 @@ struct pl_engine_ask {
  * The flow is guarded before anybody looks for its SAs, and pinned to them at the end. After an
  * error the flow is as free as it was before; if the guard refuses that, it stays blocked, and
  * pl_engine_tick() tries again. A latch of the same tuple that was released, or whose owner knows
- * that it is closed, is taken over, and then no SAs are set up for it.
+ * that it is closed, is taken over as long as its socket is there, and then no SAs are set up.
  *
  * With .setup_ms and without SAs, the latch is PL_STATE_LARVAL and nothing passes; its owner is
  * told when it is ESTABLISHED (PL_EVENT_COMPLETED), BROKEN, or came to nothing (PL_EVENT_FAILED).

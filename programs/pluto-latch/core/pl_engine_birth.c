@@ -245,6 +245,18 @@ static bool is_narrow(const struct pl_engine_ask *ask)
 	return ask->is_narrow || ask->suite.protocol != 0;
 }
 
+/* An old latch whose socket is gone already: the tick would find that, only later. Then the new one
+ * begins as if there had been none, and may wait for its SAs. */
+static void bury(struct pl_world *world, struct pl_latch *old)
+{
+	bool is_gone = false;
+
+	if (old != NULL && pl_birth_is_replaceable(old) &&
+	    world->ops.socket->is_gone(world->ops.socket_ctx, &old->tuple, old->cookie,
+				       &is_gone) == 0 && is_gone)
+		(void)!pl_step_take(world, old, PL_EVENT_FLOW_GONE, NULL);
+}
+
 /* A program that asks for what its connection has already holds it from now on. */
 static int take_over(struct pl_world *world, struct pl_latch *latch,
 		     const struct pl_engine_ask *ask, uint64_t *ret_id)
@@ -322,6 +334,8 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 		r = pl_bypass_admit(world, &tuple, ask, &admitted);
 	/* What latch.conf demands at least is no wish. */
 	admitted.is_wanted = is_narrow(&admitted) || ask->require.protection != 0;
+	if (r == 0)
+		bury(world, pl_db_find(world->db, &tuple));
 	if (r == 0)
 		r = pl_birth_take(world, &tuple, &admitted, ret_id, &lesson);
 	if (r == PL_E_CONFLICT && ret_report != NULL)
