@@ -75,6 +75,34 @@ inline retire(s, t)
 	fi
 }
 
+/* The guard refused to block: a number that others bear, too, may still be pinned. */
+#define is_unblocked(s, t) (is_unsure[t] && !is_pinned(t) && (covers(s, t) || \
+			    (in_mirror[1 - s] && reqid[1 - s] == reqid[s] && covers(1 - s, t))))
+#ifdef SHARED
+#define is_acceptable(s) (!is_unblocked(s, 0) && !is_unblocked(s, 1))
+#else
+#define is_acceptable(s) true
+#endif
+
+/* An SA is gone, and then what it did to others. */
+inline leave(s)
+{
+	atomic { in_mirror[s] = 0; is_accepted[s] = 0 };
+	do
+	:: t < FLOWS && covers(s, t) -> retire(s, t); t++
+	:: t < FLOWS && !covers(s, t) -> t++
+	:: t == FLOWS -> t = 0; break
+	od;
+	recheck_touched(s);
+	recheck_namesakes(s);
+#ifdef SHARED
+	/* pluto says so before the kernel has deleted it, and the kernel says so later */
+	set_kernel(s, 0);
+	recheck_namesakes(s);
+#endif
+	atomic { set_kernel(s, 0); carries[s] = 0; reqid[s] = 0; selects[s] = 0 }
+}
+
 /* A peer offers an SA: any peer, any selectors. The kernel may refuse it. */
 inline install(s)
 {
@@ -100,12 +128,16 @@ inline install(s)
 	od;
 	recheck_namesakes(s);
 	yield();
-	atomic {
-		assert(told_before_accepted || knows_all);
-		is_accepted[s] = 1;
-		printf("accept %d\n", s)
-	};
-	set_kernel(s, 1)
+	if
+	:: is_acceptable(s) ->
+		atomic {
+			assert(told_before_accepted || knows_all);
+			is_accepted[s] = 1;
+			printf("accept %d\n", s)
+		};
+		set_kernel(s, 1)
+	:: else -> printf("refuse %d\n", s); leave(s)
+	fi
 }
 
 /* It expired, or somebody deleted it; also, since the peer did not answer. */
@@ -122,18 +154,7 @@ inline remove(s)
 #endif
 	:: printf("down %d\n", s)
 	fi;
-#ifdef KERNEL_FIRST
-	set_kernel(s, 0);
-#endif
-	atomic { in_mirror[s] = 0; is_accepted[s] = 0 };
-	do
-	:: t < FLOWS && covers(s, t) -> retire(s, t); t++
-	:: t < FLOWS && !covers(s, t) -> t++
-	:: t == FLOWS -> t = 0; break
-	od;
-	recheck_touched(s);
-	recheck_namesakes(s);
-	atomic { set_kernel(s, 0); carries[s] = 0; reqid[s] = 0; selects[s] = 0 }
+	leave(s)
 }
 
 /* Somebody changes the SPD through pluto; @is_absent: on purpose, and not in passing. */
@@ -182,7 +203,9 @@ inline judge(t)
 inline conceive(n)
 {
 	if
-	:: state[n] != S_NONE -> take(n, E_SUPERSEDED);
+	:: state[n] != S_NONE ->
+		if :: is_unsure[n] && !is_pinned(n) -> SETTLE(block(n)) :: else fi;
+		if :: ok -> take(n, E_SUPERSEDED) :: else fi;
 		if :: ok && n < FLOWS -> promise[n] = (sock[n] != NO_SOCKET -> SILENCE : 0)
 		:: else
 		fi

@@ -80,11 +80,17 @@
 #ifdef M_FORGET_REFUSAL	/* the guard refused to block, and nobody tries again */
 #define REMEMBER 0
 #endif
+#ifdef M_FORGET_DOUBT	/* a new latch follows one that is not blocked for sure */
+#define SETTLE(what) skip
+#endif
 #ifdef M_DROP_UNTOLD	/* a closed latch is deleted before its owner knows */
 #define mutate(e) also(step_is(S_CLOSED, E_FLOW_GONE), DO_FREE)
 #endif
 #ifdef M_NO_NAMESAKES	/* SAs that share a reqid elsewhere are not looked at */
 #define NAMESAKES(what) skip
+#endif
+#ifdef M_BELIEVE_PLUTO	/* an SA is gone when pluto says so */
+#define IS_THERE(s) in_mirror[s]
 #endif
 #ifdef M_NEVER_TELL
 #define mutate(e) without(true, DO_ALERT)
@@ -137,6 +143,16 @@
 #endif
 #ifndef REMEMBER
 #define REMEMBER 1
+#endif
+#ifndef SETTLE
+#define SETTLE(what) what
+#endif
+#ifndef IS_THERE
+#ifdef SHARED
+#define IS_THERE(s) (in_mirror[s] || in_kernel[s])
+#else
+#define IS_THERE(s) in_mirror[s]
+#endif
 #endif
 #ifndef NAMESAKES
 #define NAMESAKES(what) what

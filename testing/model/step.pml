@@ -21,8 +21,6 @@ inline forget(n)
 	latched[n] = 0; is_owed[n] = 0; is_over[n] = 0; is_dead[n] = 0
 }
 
-#define is_up_step(fx, nx) ((fx & (DO_GUARD | DO_PERMIT)) != 0 && (fx & DO_BLOCK) == 0)
-
 /* Of the steps that no owner asked for, he must be told. */
 #define must_be_told(n, e) (owner[n] == SESSION && nx != from && \
 	(nx == S_BROKEN || nx == S_DEAD || nx == S_CLOSED || nx == S_CLOSED_GONE) && \
@@ -69,14 +67,13 @@ inline guard(n)
 inline block(n)
 {
 	if
-	:: d_step { true -> pins[n] = (DROP_PINS -> 0 : pins[n]); is_unsure[n] = 0;
-		}
+	:: d_step { true -> pins[n] = (DROP_PINS -> 0 : pins[n]); is_unsure[n] = 0 }
 	:: d_step { is_refusable -> refusals++; is_unsure[n] = REMEMBER; ok = 0 }
 	fi
 }
 
 /* A reqid that names two parties cannot be pinned. */
-#define is_shared(s, q, t) (touches(s, t) && carries[s] == params[t] && in_mirror[q] && \
+#define is_shared(s, q, t) (touches(s, t) && carries[s] == params[t] && IS_THERE(q) && \
 			    reqid[q] == reqid[s] && carries[q] != params[t])
 #define is_any_shared(t) (is_shared(0, 1, t) || is_shared(1, 0, t))
 
@@ -158,15 +155,27 @@ inline dispose(n)
 	fi
 }
 
+#define is_up_step ((fx & (DO_GUARD | DO_PERMIT)) && !(fx & DO_BLOCK))
+
+/* The journal refused: what the guard did for it goes, and what was guarded before stays so. */
+inline undo(n)
+{
+	ok = 0;
+	if
+	:: fx & DO_PERMIT -> block(n); ok = 0; is_unsure[n] = 1
+	:: !(fx & DO_PERMIT) && was_guarded -> is_unsure[n] = 1
+	:: !(fx & DO_PERMIT) && !was_guarded -> ok = 1;
+		unguard(n, E_UNPROTECT);
+		if :: !ok -> d_step { state[n] = S_LARVAL; is_unsure[n] = 1 } :: else fi;
+		ok = 0
+	fi
+}
+
 #define tells_on (is_told && (fx & DO_ALERT) && (nx == S_CLOSED || nx == S_CLOSED_GONE))
 
-/* The rest of pl_step_take(), when the guard has done its part. */
+/* The rest of pl_step_take(), when guard and journal have done their part. */
 inline carry_out(n, e)
 {
-	if
-	:: fx & (DO_GUARD | DO_BLOCK | DO_PERMIT | DO_UNGUARD) -> yield()
-	:: else
-	fi;
 	d_step { enter(n, e) };
 	alert(n);
 	if :: fx & DO_ALERT -> yield() :: else fi;
@@ -203,7 +212,15 @@ inline take(n, e)
 	:: ok -> ask_guard(n, e);
 		if
 		:: !ok || (nx == from && fx == 0)
-		:: else -> carry_out(n, e)
+		:: else ->
+			if
+			:: fx & (DO_GUARD | DO_BLOCK | DO_PERMIT | DO_UNGUARD) -> yield()
+			:: else
+			fi;
+			if
+			:: carry_out(n, e)
+			:: is_refusable && is_up_step && (fx & DO_SAVE) -> refusals++; undo(n)
+			fi
 		fi
 	fi
 }

@@ -95,8 +95,7 @@ bit is_over[LATCHES], is_dead[LATCHES];
 /* A shared reqid names two parties: then those SAs are asked that are there. */
 #define is_wrong(t, r) (passes(t, r) && promise[t] != r)
 #ifdef SHARED
-#define is_wrong_sa(t, s) (in_kernel[s] && covers(s, t) && passes(t, reqid[s]) && \
-			   promise[t] != carries[s])
+#define is_wrong_sa(t, s) (in_kernel[s] && passes(t, reqid[s]) && promise[t] != carries[s])
 #define is_any_wrong(t) (is_wrong(t, 0) || is_wrong_sa(t, 0) || is_wrong_sa(t, 1))
 #else
 #define is_any_wrong(t) (is_wrong(t, 0) || is_wrong(t, A) || is_wrong(t, A_OTHER) || \

@@ -80,7 +80,7 @@ static void a_weak_SA_begins_nothing_and_a_strong_one_does_before_it_is_there_K4
 	forget_log();
 	assert_int_equal(install(sa_of(1, REQID_B, WEAK)), PL_VERDICT_ACCEPT);
 	assert_int_equal(install(sa_of(2, REQID_C, STRONG)), PL_VERDICT_ACCEPT);
-	assert_string_equal(fake.log, "ACCEPT admit:103 ACCEPT");
+	assert_string_equal(fake.log, "ACCEPT admit:2000000003 ACCEPT");
 	assert_false(is_admitted(REQID_B));
 	assert_true(is_admitted(REQID_C));
 	assert_in_force();
@@ -104,7 +104,7 @@ static void who_begins_to_listen_admits_those_that_are_there_and_satisfy_K40_T1(
 	assert_int_equal(install(sa_of(6, 0, STRONG)), PL_VERDICT_ACCEPT);
 	forget_log();
 	listening_for(STRONG);
-	assert_string_equal(fake.log, "listen admit:103 save");
+	assert_string_equal(fake.log, "listen admit:2000000003 save");
 	assert_int_equal(fake.nr_items, 2);
 	assert_true(is_admitted(REQID_C));
 	assert_in_force();
@@ -218,7 +218,7 @@ static void a_pin_that_does_not_go_takes_all_others_along(void **state)
 	fake.refuses = "dismiss";
 	forget_log();
 	down(1);
-	assert_string_equal(fake.log, "dismiss:101 FAILED block admit:103");
+	assert_string_equal(fake.log, "dismiss:101 FAILED block admit:2000000003");
 	assert_false(latch_of(id)->is_unsure);
 	assert_false(is_admitted(REQID_B));
 	assert_in_force();

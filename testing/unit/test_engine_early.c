@@ -139,7 +139,7 @@ static void an_SA_of_another_peer_breaks_it_K33(void **state)
 	install(narrow(1, who_b, REQID_B, 6000));
 	forget_log();
 	assert_int_equal(install(narrow(2, who_c, REQID_C, 6000)), PL_VERDICT_ACCEPT);
-	assert_string_equal(fake.log, "block save ALERT dispose admit:103 ACCEPT");
+	assert_string_equal(fake.log, "block save ALERT dispose admit:2000000003 ACCEPT");
 	assert_int_equal(latch_at(6000)->state, PL_STATE_BROKEN);
 	assert_in_force();
 }

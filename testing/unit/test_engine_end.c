@@ -363,6 +363,28 @@ static void the_heir_of_a_guarded_flow_never_sets_it_free_K43(void **state)
 	assert_int_equal(fake.nr_items, 0);
 }
 
+/* The pins of the old latch would let its peer in while the SAs of the new one are looked at. */
+static void what_was_not_blocked_is_blocked_before_a_new_latch_looks_K2_K3(void **state)
+{
+	uint64_t old = established(5000), id = 0;
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, old), 0);
+	fake.refuses = "block";
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	down(1);
+	assert_int_equal(state_of(old), PL_STATE_CLOSED_TOLD);
+	assert_int_equal(latch_flow(5000, &id), -EIO);
+	assert_int_equal(state_of(old), PL_STATE_CLOSED_TOLD);
+	fake.refuses = NULL;
+	forget_log();
+	assert_int_equal(latch_flow(5000, &id), 0);
+	assert_int_equal(strncmp(fake.log, "block forget guard save permit", 30), 0);
+	assert_int_equal(state_of(old), PL_STATE_NONE);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
 static void a_birth_that_the_guard_refused_is_mended_by_a_tick(void **state)
 {
 	struct pl_engine_ask ask = ask_for(flow(0));
@@ -403,6 +425,7 @@ int main(void)
 		TEST(a_failed_attempt_leaves_a_released_flow_as_it_was),
 		TEST(the_end_of_a_session_frees_no_flow),
 		TEST(the_heir_of_a_guarded_flow_never_sets_it_free_K43),
+		TEST(what_was_not_blocked_is_blocked_before_a_new_latch_looks_K2_K3),
 		TEST(a_birth_that_the_guard_refused_is_mended_by_a_tick),
 		TEST(an_administrator_resets_and_CLOSED_waits_for_its_owner_T13_K48_L9),
 	};

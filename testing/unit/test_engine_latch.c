@@ -124,6 +124,27 @@ static void the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block(void **state
 	assert_in_force();
 }
 
+/* What the guard refused to take away names whoever bears that number. */
+static void an_SA_whose_reqid_may_still_be_pinned_is_refused_K33_K51(void **state)
+{
+	uint64_t id = established(5000);
+	struct pl_fact elsewhere = child(2, who_c, REQID_B);
+
+	(void)state;
+	elsewhere.u.child.tsr.list[0] = host(99);
+	fake.refuses = "block";
+	assert_int_equal(install(elsewhere), PL_VERDICT_REFUSE);
+	assert_int_equal(install(child(3, who_c, REQID_B)), PL_VERDICT_REFUSE);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	fake.refuses = NULL;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+	assert_int_equal(install(elsewhere), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+}
+
 static void the_end_of_all_conflicts_restores_T9_L10(void **state)
 {
 	uint64_t id = established(5000);
@@ -799,6 +820,7 @@ int main(void)
 		TEST(a_UDP_socket_is_never_reset_it_would_hear_anybody_K49_U8),
 		TEST(a_broken_latch_has_no_pin_in_either_direction_K45_K46),
 		TEST(the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block),
+		TEST(an_SA_whose_reqid_may_still_be_pinned_is_refused_K33_K51),
 		TEST(the_end_of_all_conflicts_restores_T9_L10),
 		TEST(routes_are_forgotten_once_for_all_that_an_event_restores_T9),
 		TEST(a_latch_is_restored_also_when_routes_are_not_forgotten_T9),

@@ -320,6 +320,12 @@ static void a_foreign_SA_that_could_carry_it_breaks_until_it_goes_K31_T6_T9(void
 		hear(change);
 		if (t[i].breaks)
 			is_broken(id, PL_EVENT_CONFLICT_SA);
+		/* another one of that SPI */
+		change.u.sa.dst.bytes[3] = 77;
+		hear(gone(change));
+		if (t[i].breaks)
+			is_broken(id, PL_EVENT_CONFLICT_SA);
+		change.u.sa.dst.bytes[3] = t[i].to;
 		hear(gone(change));
 		assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
 		change.u.sa.is_larval = true;
@@ -513,6 +519,73 @@ static void an_engine_that_cannot_see_has_no_established_latch_T9(void **state)
 	is_well(id);
 }
 
+/* C's child 2, of the reqid that B's SA has (reqid=), in the kernel under it; it selects others. */
+static uint64_t shared(bool is_told)
+{
+	struct pl_fact fact = child(2, who_c, REQID_B);
+	uint64_t id = carried();
+
+	fact.u.child.tsr.list[0] = host(99);
+	assert_int_equal(install(fact), PL_VERDICT_ACCEPT);
+	is_broken(id, PL_EVENT_CONFLICT_SA);
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		add_sa(way, 2, REQID_B);
+		if (is_told)
+			hear(half(way, 2, 20 + way));
+	}
+	return id;
+}
+
+/* Pluto says that a child SA ends before the kernel has deleted it. */
+static void whoever_shared_the_reqid_is_deleted_before_a_pin_names_it_again_T9(void **state)
+{
+	uint64_t id = shared(true);
+
+	(void)state;
+	down(2);
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	is_broken(id, PL_EVENT_CONFLICT_SA);
+	hear(gone(half(PL_DIR_IN, 2, 21)));
+	is_broken(id, PL_EVENT_CONFLICT_SA);
+	hear(gone(half(PL_DIR_OUT, 2, 22)));
+	is_well(id);
+}
+
+static void what_the_kernel_tells_late_of_whoever_shared_the_reqid_counts_T9(void **state)
+{
+	uint64_t id = shared(false);
+
+	(void)state;
+	down(2);
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	is_broken(id, PL_EVENT_CONFLICT_SA);
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		hear(half(way, 2, 20 + way));
+		is_broken(id, PL_EVENT_CONFLICT_SA);
+	}
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		is_broken(id, PL_EVENT_CONFLICT_SA);
+		hear(gone(half(way, 2, 20 + way)));
+	}
+	is_well(id);
+}
+
+static void whoever_shared_the_reqid_and_expired_is_gone_T9(void **state)
+{
+	uint64_t id = shared(true);
+
+	(void)state;
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		struct pl_xfrm_change end = gone(half(way, 2, 20 + way));
+
+		end.is_expiry = true;
+		hear(end);
+	}
+	is_broken(id, PL_EVENT_CONFLICT_SA);
+	down(2);
+	is_well(id);
+}
+
 static void many_changes_at_once_leave_none_out_T7(void **state)
 {
 	uint64_t id = carried();
@@ -566,6 +639,14 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(
 			an_engine_that_cannot_see_has_no_established_latch_T9, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			whoever_shared_the_reqid_is_deleted_before_a_pin_names_it_again_T9, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			what_the_kernel_tells_late_of_whoever_shared_the_reqid_counts_T9, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(whoever_shared_the_reqid_and_expired_is_gone_T9,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(many_changes_at_once_leave_none_out_T7, setup,
 						teardown),
 	};

@@ -121,39 +121,18 @@ static int recheck_other(void *ctx, const struct pl_sa *sa)
 	return 0;
 }
 
+static int is_unlike(void *ctx, const struct pl_sa *sa)
+{
+	const struct about_sa *about = ctx;
+
+	return !sa->is_known || !about->sa->is_known ||
+	       pl_params_diff(&sa->params, &about->sa->params, about->world->rules.match) != 0;
+}
+
 /* A pin names every SA of its reqid, so another one of the number concerns the latches of both. */
 static int recheck_namesakes(void *ctx, const struct pl_sa *sa)
 {
-	struct about_sa *about = ctx;
-
-	if (!sa->is_known || !about->sa->is_known ||
-	    pl_params_diff(&sa->params, &about->sa->params, about->world->rules.match) != 0)
-		return pl_sa_kin(sa, recheck_other, about);
-	return 0;
-}
-
-enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const struct pl_fact *fact)
-{
-	struct pl_world *world = &engine->world;
-	struct about_sa about = { .world = world };
-	struct pl_db_query query;
-	struct pl_sa *sa;
-
-	if (!see(engine, fact) || fact->kind != PL_FACT_CHILD_INSTALL)
-		return PL_VERDICT_REFUSE;
-	if (!engine->is_latching)
-		return PL_VERDICT_ACCEPT;
-	if (!world->is_guarding || pl_sad_add(world->sad, fact, &sa) != 0)
-		return PL_VERDICT_REFUSE;
-	/* Whoever took its route away wants it again. */
-	if (fact->conn.serial == engine->unrouting)
-		engine->unrouting = 0;
-	about.sa = sa;
-	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
-	(void)pl_db_touch(world->db, &query, recheck_and_pin, &about, NULL);
-	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
-	pl_births_change(world, sa, true);
-	return PL_VERDICT_ACCEPT;
+	return is_unlike(ctx, sa) ? pl_sa_kin(sa, recheck_other, ctx) : 0;
 }
 
 /* Reqids */
@@ -209,7 +188,11 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 		return;
 	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
 	pl_sad_take(world->sad, sa);
-	pl_ksad_forget(world->ksad, child);
+	/* Pluto says so before the kernel has deleted it. */
+	if (pl_sad_of_reqid(world->sad, sa->reqid, is_unlike, &about) != 0)
+		pl_ksad_leave(world->ksad, child);
+	else
+		pl_ksad_forget(world->ksad, child);
 	pl_births_change(world, sa, false);
 	(void)pl_db_touch(world->db, &query, retire, &about, NULL);
 	pl_steer_follow(world, sa);
@@ -217,6 +200,62 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
 	pl_birth_over(world, sa);
 	pl_sa_free(sa);
+}
+
+static int is_unblocked(void *ctx, struct pl_latch *latch)
+{
+	(void)ctx;
+	return latch->is_unsure && !pl_step_is_pinned(latch->state);
+}
+
+static int touches_unblocked(void *ctx, const struct pl_sa *sa)
+{
+	const struct about_sa *about = ctx;
+	struct pl_db_query query = { sa->role, &sa->tsi, &sa->tsr };
+
+	return pl_db_touch(about->world->db, &query, is_unblocked, NULL, NULL);
+}
+
+static int kin_touches_unblocked(void *ctx, const struct pl_sa *sa)
+{
+	return pl_sa_kin(sa, touches_unblocked, ctx);
+}
+
+/* A block that the guard refused left pins behind. A number that we gave out is named by none of
+ * them but its own peer's; an administrator's may be. */
+static bool may_be_pinned_for_others(struct about_sa *about)
+{
+	uint32_t reqid = about->sa->reqid;
+
+	return reqid < PL_REQID_FIRST &&
+	       pl_sad_of_reqid(about->world->sad, reqid, kin_touches_unblocked, about) != 0;
+}
+
+enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const struct pl_fact *fact)
+{
+	struct pl_world *world = &engine->world;
+	struct about_sa about = { .world = world };
+	struct pl_db_query query;
+	struct pl_sa *sa;
+
+	if (!see(engine, fact) || fact->kind != PL_FACT_CHILD_INSTALL)
+		return PL_VERDICT_REFUSE;
+	if (!engine->is_latching)
+		return PL_VERDICT_ACCEPT;
+	if (!world->is_guarding || pl_sad_add(world->sad, fact, &sa) != 0)
+		return PL_VERDICT_REFUSE;
+	/* Whoever took its route away wants it again. */
+	if (fact->conn.serial == engine->unrouting)
+		engine->unrouting = 0;
+	about.sa = sa;
+	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
+	(void)pl_db_touch(world->db, &query, recheck_and_pin, &about, NULL);
+	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
+	pl_births_change(world, sa, true);
+	if (!may_be_pinned_for_others(&about))
+		return PL_VERDICT_ACCEPT;
+	sa_gone(world, fact->child);
+	return PL_VERDICT_REFUSE;
 }
 
 static void sa_up(struct pl_world *world, uint64_t child)

@@ -30,17 +30,21 @@ bool pl_birth_is_replaceable(const struct pl_latch *latch)
 	       latch->state == PL_STATE_CLOSED_TOLD;
 }
 
-/* Memory for the successor first: without it the flow of the old latch would be nobody's. */
+/* Memory for the successor first: without it the flow of the old latch would be nobody's. Pins that
+ * the old one could not get rid of would let packets in while the SAs of the new one are looked at.
+ */
 static int supersede(struct pl_world *world, struct pl_latch *old, const struct pl_owner *owner,
 		     struct pl_latch **ret)
 {
-	int r = pl_db_name_heir(world->db, old, owner, ret);
+	int r = 0;
 
+	if (old->is_unsure && !pl_step_is_pinned(old->state))
+		r = pl_step_block_again(world, old);
+	if (r == 0)
+		r = pl_db_name_heir(world->db, old, owner, ret);
 	if (r != 0)
 		return r;
 	(*ret)->is_heir = true;
-	/* Pins that the old one could not get rid of. */
-	(*ret)->is_unsure = old->is_unsure;
 	(*ret)->is_steered = old->is_steered;
 	r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
 	if (r != 0)

@@ -34,12 +34,13 @@ static const enum pl_role ways[WAYS] = { PL_ROLE_INITIATOR, PL_ROLE_RESPONDER };
  * @child:  of pluto's; 0 is a foreign one
  * @group:  children of pluto's, reqids of foreign ones, by which they are found, too
  * @is_told: the kernel has told of it: @sa.dst and .mark are known
+ * @is_expired: the kernel has it no longer, and pluto still believes in it
  * @sa.digest: 0 while it is not known
  */
 struct node {
 	struct pl_xfrm_sa sa;
 	uint64_t child, group, number;
-	bool is_told, is_taken, is_listed;
+	bool is_told, is_taken, is_listed, is_expired;
 	RB_ENTRY(node) by_spi, by_group;
 	LIST_ENTRY(node) link;
 	struct reach {
@@ -138,7 +139,7 @@ static void insert(struct pl_ksad *ksad, struct node *node)
 	}
 }
 
-static void drop(struct pl_ksad *ksad, struct node *node)
+static void take_out(struct pl_ksad *ksad, struct node *node)
 {
 	for (unsigned i = 0; is_foreign(node) && i < WAYS; i++)
 		pl_reach_remove(&ksad->reaches, &node->reach[i].reach);
@@ -147,6 +148,11 @@ static void drop(struct pl_ksad *ksad, struct node *node)
 	LIST_REMOVE(node, link);
 	ksad->nr[is_foreign(node)]--;
 	ksad->deeds += is_foreign(node);
+}
+
+static void drop(struct pl_ksad *ksad, struct node *node)
+{
+	take_out(ksad, node);
 	free(node);
 }
 
@@ -172,7 +178,7 @@ static struct node *next_of_spi(const struct pl_ksad *ksad, uint8_t protocol, ui
 	return node != NULL && node->sa.protocol == protocol && node->sa.spi == spi ? node : NULL;
 }
 
-/* Pluto's that the kernel has not told of is found by its SPI and reqid. */
+/* One that pluto made, and the kernel has not told of, is found by its SPI and reqid. */
 static struct node *find(const struct pl_ksad *ksad, const struct pl_xfrm_sa *sa, bool is_of_others)
 {
 	struct node *node = NULL;
@@ -180,8 +186,7 @@ static struct node *find(const struct pl_ksad *ksad, const struct pl_xfrm_sa *sa
 	while ((node = next_of_spi(ksad, sa->protocol, sa->spi, node)) != NULL) {
 		if (is_foreign(node) != is_of_others)
 			continue;
-		if (!is_of_others && !node->is_told ? node->sa.reqid == sa->reqid :
-						      is_known_alike(node, sa))
+		if (!node->is_told ? node->sa.reqid == sa->reqid : is_known_alike(node, sa))
 			return node;
 	}
 	return NULL;
@@ -256,6 +261,22 @@ void pl_ksad_forget(struct pl_ksad *ksad, uint64_t child)
 		drop(ksad, node);
 }
 
+void pl_ksad_leave(struct pl_ksad *ksad, uint64_t child)
+{
+	struct node *node;
+
+	while (child != 0 && (node = next_of_group(&ksad->children, child, NULL)) != NULL) {
+		take_out(ksad, node);
+		if (node->is_taken || node->is_expired) {
+			free(node);
+			continue;
+		}
+		node->child = 0;
+		node->is_listed = true;
+		insert(ksad, node);
+	}
+}
+
 void pl_ksad_move(struct pl_ksad *ksad, uint64_t child)
 {
 	struct node *node = NULL;
@@ -283,7 +304,7 @@ static int put_foreign(struct pl_ksad *ksad, const struct pl_xfrm_sa *sa)
 	if (node == NULL)
 		return -ENOMEM;
 	node->sa = *sa;
-	node->is_listed = true;
+	node->is_told = node->is_listed = true;
 	insert(ksad, node);
 	return 0;
 }
@@ -330,8 +351,12 @@ uint64_t pl_ksad_kernel_gone(struct pl_ksad *ksad, const struct pl_xfrm_sa *sa, 
 	struct node *own = find(ksad, sa, false);
 
 	drop_foreign(ksad, sa);
-	if (is_expiry || own == NULL)
+	if (own == NULL)
 		return 0;
+	if (is_expiry) {
+		own->is_expired = true;
+		return 0;
+	}
 	take(ksad, own);
 	return own->child;
 }

@@ -57,6 +57,16 @@ void pl_ksad_remove(struct pl_ksad *ksad, const struct pl_sa_facts *sa);
 void pl_ksad_forget(struct pl_ksad *ksad, uint64_t child);
 
 /**
+ * pl_ksad_leave() - pluto lets go of a child whose reqid others bear, too
+ * @ksad:  the mirror
+ * @child: its serial
+ *
+ * Its SAs count as foreign until the kernel says that they are gone: who is carried under that
+ * number cannot be told from who was carried by them.
+ */
+void pl_ksad_leave(struct pl_ksad *ksad, uint64_t child);
+
+/**
  * pl_ksad_move() - pluto is about to give the SAs of a child other addresses
  * @ksad:  the mirror
  * @child: its serial
