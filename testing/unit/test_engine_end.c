@@ -223,6 +223,29 @@ static void a_socket_that_ended_is_looked_for_until_TIME_WAIT_has_ended_too_K43(
 
 /* Of a socket that was never connected, or is connected elsewhere by now, the kernel tells another
  * tuple, or none. */
+static void an_association_is_looked_for_also_while_its_owner_has_it_U16(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	const struct pl_latch *latch;
+	uint64_t id = established(5001);
+
+	(void)state;
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	ask.tuple.proto = PL_TUPLE_SCTP;
+	fake.is_gone = false;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), 0);
+	forget_log();
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_int_not_equal(fake.wake_at, 0);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_non_null(strstr(fake.log, "ALERT"));
+	assert_int_not_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), 0);
+}
+
 static void a_socket_that_ended_ends_its_latches_whatever_its_tuple_was_K43(void **state)
 {
 	struct pl_engine_ask ask = ask_for(flow(5000));
@@ -418,6 +441,7 @@ int main(void)
 		TEST(a_tick_asks_for_sockets_as_long_as_IKE_can_wait_and_blocks_whatever_it_takes),
 		TEST(a_listener_ends_with_the_last_socket_on_its_port_also_in_a_session_K44),
 		TEST(a_listener_that_nobody_holds_ends_with_its_own_socket_K44),
+		TEST(an_association_is_looked_for_also_while_its_owner_has_it_U16),
 		TEST(a_released_flow_stays_guarded_until_its_socket_is_gone_T10_K43),
 		TEST(a_socket_that_ended_is_looked_for_until_TIME_WAIT_has_ended_too_K43),
 		TEST(a_socket_that_ended_ends_its_latches_whatever_its_tuple_was_K43),

@@ -43,6 +43,8 @@ static void each_defect_alone_has_its_name(void **state)
 		    PL_E_NOT_INTERNET } },
 		{ "MPTCP", FACT(is_mptcp), true,
 		  { 0, PL_E_MPTCP, PL_E_MPTCP, PL_E_MPTCP, PL_E_MPTCP } },
+		{ "SCTP with several addresses", FACT(is_many), true,
+		  { 0, PL_E_UNSUPPORTED, PL_E_UNSUPPORTED, PL_E_UNSUPPORTED, PL_E_UNSUPPORTED } },
 		{ "not connected", FACT(is_connected), false,
 		  { 0, PL_E_NOT_CONNECTED, PL_E_NOT_CONNECTED, 0, 0 } },
 		{ "connected", FACT(is_connected), true,

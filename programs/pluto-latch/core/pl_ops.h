@@ -228,6 +228,8 @@ struct pl_owner_ops {
  * @is_translated: conntrack translates the flow
  * @is_peer_local: the remote address is one of this host's
  * @is_elsewhere: the local address that was asked about is none of this host's
+ * @is_many:      of SCTP: a socket of many associations, or one whose program bound it to several
+ *                addresses
  * @cookie:       SO_COOKIE
  */
 struct pl_socket_facts {
@@ -235,7 +237,7 @@ struct pl_socket_facts {
 	uint64_t cookie;
 	bool is_internet, is_connected, is_listening, is_v6_only, is_here, is_mptcp, has_received,
 		is_source_routed, is_encapsulated, is_virtual, is_translated, is_peer_local,
-		is_elsewhere;
+		is_elsewhere, is_many;
 };
 
 /**

@@ -38,6 +38,8 @@ int pl_socket_judge(const struct pl_socket_facts *facts, enum pl_socket_use use,
 		return PL_E_NOT_INTERNET;
 	if (facts->is_mptcp)
 		return PL_E_MPTCP;
+	if (facts->is_many)
+		return PL_E_UNSUPPORTED;
 	r = judge_use(facts, use);
 	if (r != 0)
 		return r;

@@ -159,9 +159,11 @@ bool pl_step_is_polled(const struct pl_latch *latch)
 	default:
 		if (pl_step_stays(latch))
 			return false;
-		/* One that nobody listens at any more keeps others from their port. */
+		/* One that nobody listens at any more keeps others from their port. The kernel says
+		 * nothing of the end of an association (U16). */
 		return latch->is_leaving || latch->owner.kind != PL_OWNER_SESSION ||
-		       pl_tuple_is_listener(&latch->tuple);
+		       pl_tuple_is_listener(&latch->tuple) ||
+		       latch->tuple.proto == PL_TUPLE_SCTP;
 	}
 }
 

@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/mptcp.h>
 #include <linux/sctp.h>
 #include <linux/sock_diag.h>
@@ -263,33 +264,101 @@ static int read_sctp_wrap(int fd, struct pl_socket_facts *facts, const union end
 	return 0;
 }
 
+/* Addresses of one end: of an association, or with 0 what the socket is bound to. The first one is
+ * written when there is any. */
+static int read_sctp_names(int fd, int option, sctp_assoc_t association, unsigned *ret_nr,
+			   union end *ret)
+{
+	union {
+		struct sctp_assoc_value which;
+		uint8_t bytes[4096];
+	} names;
+	const size_t head = offsetof(struct sctp_getaddrs, addrs);
+	socklen_t len = sizeof(names);
+	uint32_t nr;
+
+	memset(&names, 0, sizeof(names));
+	names.which.assoc_id = association;
+	if (getsockopt(fd, IPPROTO_SCTP, option, &names, &len) < 0) {
+		*ret_nr = errno == ENOMEM ? UINT_MAX : 0;	/* no room for all; not bound */
+		return errno == ENOMEM || errno == EINVAL ? 0 : -errno;
+	}
+	memcpy(&nr, names.bytes + offsetof(struct sctp_getaddrs, addr_num), sizeof(nr));
+	*ret_nr = nr;
+	if (nr > 0)
+		memcpy(ret, names.bytes + head, sizeof(ret->in6));
+	return 0;
+}
+
+static bool is_any_address(const union end *end)
+{
+	static const struct in6_addr any;
+
+	if (end->any.sa_family == AF_INET6)
+		return memcmp(&end->in6.sin6_addr, &any, sizeof(any)) == 0;
+	return end->any.sa_family == AF_INET && end->in.sin_addr.s_addr == INADDR_ANY;
+}
+
+/* Before there is an association. One that is bound to every address is called by that one name. */
+static int read_sctp_bound(int fd, struct pl_socket_facts *facts)
+{
+	union end name = { .any.sa_family = AF_UNSPEC }, first;
+	socklen_t len = sizeof(name);
+	unsigned nr = 0;
+	int r;
+
+	if (getsockname(fd, &name.any, &len) < 0)
+		return -errno;
+	r = read_sctp_names(fd, SCTP_GET_LOCAL_ADDRS, 0, &nr, &first);
+	facts->is_many = nr > 1 && !is_any_address(&name);
+	return r;
+}
+
+/* An accepted socket has the listener's name, which may be that of every address. */
+static int read_sctp_ends(int fd, sctp_assoc_t association, struct pl_socket_facts *facts)
+{
+	union end local, peer;
+	unsigned nr_local = 0, nr_peer = 0;
+	int r = read_sctp_names(fd, SCTP_GET_LOCAL_ADDRS, association, &nr_local, &local);
+
+	if (r == 0)
+		r = read_sctp_names(fd, SCTP_GET_PEER_ADDRS, association, &nr_peer, &peer);
+	if (r != 0)
+		return r;
+	facts->is_many = nr_local > 1 || nr_peer > 1;
+	facts->is_connected = nr_local > 0 && nr_peer > 0;
+	if (!facts->is_connected)
+		return 0;
+	facts->tuple.af = local.any.sa_family == AF_INET ? PL_AF_IP4 : PL_AF_IP6;
+	take_end(&local, facts->tuple.local, &facts->tuple.local_port);
+	take_end(&peer, facts->tuple.remote, &facts->tuple.remote_port);
+	return read_sctp_wrap(fd, facts, &peer);
+}
+
 /* Of a socket with many associations none is "the" connection. */
 static int read_sctp(int fd, int type, struct pl_socket_facts *facts)
 {
-	union end local = { .any.sa_family = AF_UNSPEC }, peer = local;
-	socklen_t len = sizeof(struct sctp_status), local_len = sizeof(local);
+	union end none = { .any.sa_family = AF_UNSPEC };
+	socklen_t len = sizeof(struct sctp_status);
 	struct sctp_assoc_stats stats;
 	struct sctp_status status;
-	int r = read_sctp_wrap(fd, facts, &peer);
+	int r = read_sctp_wrap(fd, facts, &none);
 
-	if (r != 0 || type != SOCK_STREAM)
+	if (r == 0)
+		r = read_ends(fd, facts);
+	facts->is_many = type != SOCK_STREAM;
+	if (r != 0 || facts->is_many)
 		return r;
 	memset(&status, 0, sizeof(status));
 	if (getsockopt(fd, IPPROTO_SCTP, SCTP_STATUS, &status, &len) < 0)
-		return errno == EINVAL || errno == ENOTCONN ? 0 : -errno;
-	facts->is_connected = status.sstat_state >= SCTP_ESTABLISHED;
-	if (!facts->is_connected)
-		return 0;
+		return errno == EINVAL || errno == ENOTCONN ? read_sctp_bound(fd, facts) : -errno;
+	if (status.sstat_state < SCTP_ESTABLISHED)
+		return read_sctp_bound(fd, facts);
 	r = get(fd, IPPROTO_SCTP, SCTP_GET_ASSOC_STATS, &stats, sizeof(stats));
 	if (r != 0)
 		return r;
 	facts->has_received = stats.sas_iodchunks != 0 || stats.sas_iuodchunks != 0;
-	if (getsockname(fd, &local.any, &local_len) < 0)
-		return -errno;
-	r = read_peer(fd, &local, &peer);
-	if (r != 0)
-		return r == -ENOTCONN ? 0 : r;
-	return read_sctp_wrap(fd, facts, &peer);
+	return read_sctp_ends(fd, status.sstat_assoc_id, facts);
 }
 
 /* An AF_INET6 socket can send IPv4, and then with the options of IPv4. */
@@ -356,7 +425,7 @@ static int read_rest(int fd, const struct kind *kind, struct pl_socket_facts *fa
 		facts->tuple.proto = PL_TUPLE_TCP;
 		r = read_tcp(fd, facts);
 	}
-	if (r == 0)
+	if (r == 0 && kind->protocol != IPPROTO_SCTP)
 		r = read_ends(fd, facts);
 	if (r == 0 && kind->protocol != IPPROTO_UDP)
 		r = get_flag(fd, SOL_SOCKET, SO_ACCEPTCONN, &facts->is_listening);
