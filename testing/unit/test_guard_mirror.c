@@ -116,6 +116,47 @@ static void a_pair_lives_as_long_as_its_flows(void **state)
 	pl_mirror_free(mirror);
 }
 
+/* A peer adds addresses before we know, of either family. */
+static void the_ports_of_an_association_are_guarded_as_long_as_one_of_its_flows(void **state)
+{
+	struct pl_mirror *mirror = pl_mirror_new(key);
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct model *model = calloc(1, sizeof(*model));
+	struct pl_tuple paths[] = { flow(0, 1, PL_TUPLE_SCTP), flow(2, 1, PL_TUPLE_SCTP) };
+	unsigned nr_families[2] = { 0, 0 };
+
+	(void)state;
+	assert_non_null(model);
+	pl_nft_batch_begin(&batch, 1);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pl_mirror_add(mirror, &batch, &paths[i]), 0);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_FLOWS), 4);
+	assert_int_equal(count(model, PL_NFT_PORTS), 2);
+	for (unsigned i = 0; i < model->nr; i++) {
+		const struct pl_tuple *tuple = &model->elements[i].tuple;
+
+		if (model->elements[i].set != PL_NFT_FLOWS || !pl_nft_is_association(tuple))
+			continue;
+		assert_int_equal(tuple->local_port, 7);
+		assert_int_equal(tuple->remote_port, 2);
+		nr_families[tuple->af == PL_AF_IP6]++;
+	}
+	assert_int_equal(nr_families[0], 1);
+	assert_int_equal(nr_families[1], 1);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_remove(mirror, &batch, pl_mirror_find(mirror, &paths[0]));
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_FLOWS), 3);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_remove(mirror, &batch, pl_mirror_find(mirror, &paths[1]));
+	run(model, &batch);
+	assert_int_equal(model->nr, 0);
+	free(model);
+	pl_nft_batch_free(&batch);
+	pl_mirror_free(mirror);
+}
+
 static void a_block_of_ports_lives_as_long_as_one_of_them(void **state)
 {
 	struct pl_mirror *mirror = pl_mirror_new(key);
@@ -270,8 +311,9 @@ static void what_has_no_SA_opens_no_pair_K55(void **state)
 
 static void random_change(struct pl_mirror *mirror, struct pl_nft_batch *batch)
 {
+	static const uint8_t protos[] = { PL_TUPLE_TCP, PL_TUPLE_UDP, PL_TUPLE_SCTP };
 	struct pl_tuple tuple = flow((unsigned)random() % 4, (unsigned)random() % 4,
-				     random() % 2 ? PL_TUPLE_TCP : PL_TUPLE_UDP);
+				     protos[random() % 3]);
 	struct pl_pin pin = { random() % 2 ? PL_DIR_IN : PL_DIR_OUT,
 			      1 + (uint32_t)random() % 3 * 70000 };
 	struct pl_mirror_entry *entry;
@@ -337,6 +379,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pair_lives_as_long_as_its_flows),
+		cmocka_unit_test(
+			the_ports_of_an_association_are_guarded_as_long_as_one_of_its_flows),
 		cmocka_unit_test(a_block_of_ports_lives_as_long_as_one_of_them),
 		cmocka_unit_test(only_inbound_pins_let_fragments_of_a_pair_in),
 		cmocka_unit_test(what_has_no_SA_opens_no_pair_K55),

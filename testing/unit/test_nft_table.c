@@ -274,8 +274,12 @@ static const struct {
 	  "rule postrouting6 no latch has the port\n", 0 },
 	{ "rule rewritten4 no latch had the port\nrule rewritten4 rewritten\n",
 	  PL_NFT_PART_TRANSLATED },
-	{ "rule translated_in4 latched\nrule translated_in4 latched\nrule translated_in4 latched\n"
-	  "rule translated_in4 latched\n", PL_NFT_PART_TRANSLATED },
+	{ "rule translated_in4 association\nrule translated_in4 latched\n",
+	  PL_NFT_PART_TRANSLATED },
+	/* what is not ours may have the ports of what is */
+	{ "rule translated_forward4 latched\nrule translated_forward4 latched\n"
+	  "rule translated_forward4 latched\nrule translated_forward4 latched\n",
+	  PL_NFT_PART_TRANSLATED },
 	{ "rule portless_in6 icmp error\n", PL_NFT_PART_ICMP_IN },
 	{ "rule portless_out4 icmp error\n", PL_NFT_PART_ICMP_OUT },
 	{ "rule portless_forward4 icmp error\n", PL_NFT_PART_FORWARD },
@@ -300,12 +304,27 @@ static const struct {
 	{ "rule icmp_pair_in6 pinned\nrule icmp_pair_in6 latched\n", PL_NFT_PART_ICMP_IN },
 	{ "rule icmp_quote_out4 pinned\nrule icmp_quote_out4 latched\n", PL_NFT_PART_ICMP_OUT },
 	{ "rule icmp_pair_out6 latched\n", PL_NFT_PART_ICMP_OUT },
-	{ "rule input4 latched\nrule input4 listener\nrule input4 listener\n", PL_NFT_PART_BIRTH },
+	{ "rule input4 association\nrule input4 listener\nrule input4 listener\n",
+	  PL_NFT_PART_BIRTH },
+	{ "rule input4 latched\nrule input4 association\n", PL_NFT_PART_ASSOCIATION },
+	{ "rule input6 latched\nrule input6 association\n", PL_NFT_PART_ASSOCIATION },
+	{ "rule postrouting4 latched\nrule postrouting4 association\n", PL_NFT_PART_ASSOCIATION },
+	{ "rule icmp_quote_in6 latched\nrule icmp_quote_in6 association\n",
+	  PL_NFT_PART_ASSOCIATION },
+	{ "rule icmp_quote_out4 association\nrule icmp_quote_out4 latched\n"
+	  "rule icmp_quote_out4 association\n", PL_NFT_PART_ASSOCIATION },
+	{ "rule translated_in4 latched\nrule translated_in4 association\n",
+	  PL_NFT_PART_ASSOCIATION },
+	{ "rule rewritten4 rewritten\nrule rewritten4 association\n", PL_NFT_PART_ASSOCIATION },
+	{ "rule output6 untracked\nrule output6 untracked association\n",
+	  PL_NFT_PART_ASSOCIATION },
 	{ "rule listener4 unprotected\nrule listener4 this SA\n"
 	  "rule listener4 born under this SA\n", 0 },
 	{ "rule postrouting6 born under this SA\nrule postrouting6 born\n", PL_NFT_PART_BORN },
 	{ "rule begin4 payload on SYN\n", PL_NFT_PART_FAST_OPEN },
-	{ "rule begin4 birth\nrule begin4 born under this SA\nrule begin4 the rest\n", 0 },
+	{ "rule birth4 birth\nrule birth4 born under this SA\nrule birth4 the rest\n", 0 },
+	{ "rule begin4 no association\nrule begin4 no INIT\nrule begin4 birth\n"
+	  "rule begin4 born under this SA\nrule begin4 the rest\n", 0 },
 	{ "rule forward4 latched\nrule forward4 latched\n", PL_NFT_PART_FORWARD },
 	{ "rule icmp_quote_forward6 latched\n", PL_NFT_PART_FORWARD },
 	{ "rule icmp_pair_forward4 latched\n", PL_NFT_PART_FORWARD },
@@ -359,7 +378,7 @@ static void automatic_rules_hold_packets_in_their_order_K12(void **state)
 		"rule auto_in6 the rest\n",
 		"rule auto_out6 latched\nrule auto_out6 a\nqueue 5660\n"
 		"rule auto_out6 six\nqueue 5660\n",
-		"rule output4 untracked\nrule output4 may be latched\n",
+		"rule output4 untracked association\nrule output4 may be latched\n",
 	};
 	struct contents *c = malloc(sizeof(*c));
 	struct pl_conf_error err;

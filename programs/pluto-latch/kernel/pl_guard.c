@@ -250,8 +250,6 @@ static int op_add(void *ctx, const struct pl_tuple *tuple)
 	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
 	int r;
 
-	if (tuple->proto == PL_TUPLE_SCTP)
-		return PL_E_UNSUPPORTED;
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
 	if (entry != NULL)
@@ -438,6 +436,9 @@ static bool is_birth_of(const struct pl_tuple *of, const struct pl_tuple *tuple)
 {
 	struct pl_tuple listener;
 
+	/* Of SCTP its address is not known; another listener of that port lets it begin again. */
+	if (of->proto == PL_TUPLE_SCTP && pl_tuple_is_listener(of))
+		return tuple->proto == of->proto && tuple->local_port == of->local_port;
 	if (!pl_tuple_is_listener(of))
 		return pl_tuple_compare(of, tuple) == 0;
 	pl_tuple_listener_of(tuple, pl_tuple_is_wildcard(of), &listener);
@@ -461,11 +462,18 @@ static int see_birth(void *ctx, enum pl_nft_set set, const struct pl_tuple *tupl
  * all, which only its end asks for. */
 static int find_births(struct pl_guard *guard, struct births *births)
 {
+	const struct pl_tuple *tuple = births->of;
+	struct pl_tuple association;
 	int r;
 
+	if (tuple->proto == PL_TUPLE_SCTP && !pl_tuple_is_listener(tuple)) {
+		pl_nft_association(tuple, tuple->af, &association);
+		births->of = &association;
+	}
 	if (pl_tuple_is_listener(births->of))
 		return walk_set(guard, PL_NFT_BORN, births->of->af, see_birth, births);
 	r = ask_element(guard, PL_NFT_BORN, births->of, see_birth, births);
+	births->of = tuple;
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -580,6 +588,8 @@ static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple
 	struct visitor *visitor = ctx;
 	struct pl_guard_item item = { .kind = PL_GUARD_PIN, .tuple = *tuple };
 
+	if (set == PL_NFT_FLOWS && pl_nft_is_association(tuple))
+		return 0;
 	if (set == PL_NFT_FLOWS || set == PL_NFT_LISTENERS) {
 		item.kind = set == PL_NFT_FLOWS ? PL_GUARD_FLOW : PL_GUARD_LISTENER;
 	} else {

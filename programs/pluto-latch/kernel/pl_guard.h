@@ -68,10 +68,10 @@ void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf);
 /**
  * pl_guard_operations() - the operations of core/pl_ops.h, whose context is a guard
  *
- * Besides what is said there: @guard and @listen return PL_E_UNSUPPORTED for SCTP, @permit
- * PL_E_TOO_MANY for the ninth pin of a connection, and all of them PL_E_UNAVAILABLE before the
- * first @rebuild or pl_guard_adopt(). @walk shows flows, listeners and pins, not pairs and what was
- * born.
+ * Besides what is said there: @permit returns PL_E_TOO_MANY for the ninth pin of a connection, and
+ * all of them PL_E_UNAVAILABLE before the first @rebuild or pl_guard_adopt(). @walk shows flows,
+ * listeners and pins, not pairs, ports of associations and what was born. Of SCTP, whatever has the
+ * ports of a connection that is guarded drops as its packets do, between any two addresses.
  * @born knows one reqid at most, since a packet of another SA never passes, and forgets nothing. It
  * and @unguard of a connection cost the same however many births there are; @unguard of a listener
  * reads them all.

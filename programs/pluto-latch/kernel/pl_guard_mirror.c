@@ -4,6 +4,8 @@
  * and blocks of local ports are shared by flows, and sets do not count; and when somebody removes
  * the table, what belongs into it must be at hand at once, without asking anybody.
  *
+ * Of an association of SCTP, its ports without addresses are shared by its flows in the same way.
+ *
  * Invariants: a pair is there exactly as long as a flow or an inbound pin needs it, once under the
  * protocol and once under 0, where the protocol cannot be seen; a block of ports as long as a flow
  * or a listener has one of them. Undoing allocates nothing.
@@ -17,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Key: a tuple whose two ports are the halves of the reqid, 0 for the pair itself. */
+/* Key: a tuple whose two ports are the halves of the reqid, 0 for the pair itself. Or of an
+ * association of SCTP its own ports, and no addresses. */
 struct pair {
 	struct pl_tuple key;
 	unsigned refs;
@@ -82,13 +85,19 @@ static uint32_t pair_reqid(const struct pl_tuple *key)
 	return (uint32_t)key->local_port << 16 | key->remote_port;
 }
 
+static enum pl_nft_set pair_set(const struct pl_tuple *key)
+{
+	if (pl_nft_is_association(key))
+		return PL_NFT_FLOWS;
+	return pair_reqid(key) == 0 ? PL_NFT_PAIRS : PL_NFT_PAIR_PINS;
+}
+
 static void pair_element(struct pl_nft_batch *batch, bool is_new, const struct pl_tuple *key)
 {
 	uint32_t reqid = pair_reqid(key);
 
 	if (batch != NULL)
-		pl_nft_element(batch, is_new, reqid == 0 ? PL_NFT_PAIRS : PL_NFT_PAIR_PINS, key,
-			       reqid);
+		pl_nft_element(batch, is_new, pair_set(key), key, reqid);
 }
 
 static int pair_ref(struct pl_mirror *mirror, struct pl_nft_batch *batch, struct pl_tuple key)
@@ -135,24 +144,46 @@ static void pair_unref(struct pl_mirror *mirror, struct pl_nft_batch *batch, str
 	pair_element(batch, false, &key);
 }
 
+/* What a flow (@reqid 0) or an inbound pin of it needs. */
+enum { KEYS_MAX = 4 };
+
+static unsigned keys_of(const struct pl_tuple *tuple, uint32_t reqid,
+			struct pl_tuple ret[static KEYS_MAX])
+{
+	ret[0] = pair_key(tuple, tuple->proto, reqid);
+	ret[1] = pair_key(tuple, 0, reqid);
+	if (tuple->proto != PL_TUPLE_SCTP || reqid != 0)
+		return 2;
+	/* One association may have addresses of both families. */
+	pl_nft_association(tuple, PL_AF_IP4, &ret[2]);
+	pl_nft_association(tuple, PL_AF_IP6, &ret[3]);
+	return 4;
+}
+
 static int hold(struct pl_mirror *mirror, struct pl_nft_batch *batch, const struct pl_tuple *tuple,
 		uint32_t reqid)
 {
-	int r = pair_ref(mirror, batch, pair_key(tuple, tuple->proto, reqid));
+	struct pl_tuple keys[KEYS_MAX];
+	unsigned nr = keys_of(tuple, reqid, keys), done = 0;
+	int r = 0;
 
-	if (r != 0)
-		return r;
-	r = pair_ref(mirror, batch, pair_key(tuple, 0, reqid));
-	if (r != 0)
-		pair_unref(mirror, NULL, pair_key(tuple, tuple->proto, reqid));
+	while (r == 0 && done < nr) {
+		r = pair_ref(mirror, batch, keys[done]);
+		done += r == 0;
+	}
+	while (r != 0 && done > 0)
+		pair_unref(mirror, NULL, keys[--done]);
 	return r;
 }
 
 static void let_go(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		   const struct pl_tuple *tuple, uint32_t reqid)
 {
-	pair_unref(mirror, batch, pair_key(tuple, tuple->proto, reqid));
-	pair_unref(mirror, batch, pair_key(tuple, 0, reqid));
+	struct pl_tuple keys[KEYS_MAX];
+	unsigned nr = keys_of(tuple, reqid, keys);
+
+	for (unsigned i = 0; i < nr; i++)
+		pair_unref(mirror, batch, keys[i]);
 }
 
 /* Fragments in clear could end up in anybody's packet of that pair. */
@@ -166,15 +197,48 @@ static unsigned port_block(const struct pl_tuple *tuple)
 	return tuple->local_port / PL_NFT_PORT_BLOCK;
 }
 
-static unsigned *port_refs(struct pl_mirror *mirror, const struct pl_tuple *tuple)
+static bool has_port_in(const struct pl_tuple *tuple, uint8_t af)
 {
-	return &mirror->port_refs[tuple->af == PL_AF_IP6][port_block(tuple)];
+	return tuple->af == af || tuple->proto == PL_TUPLE_SCTP;
 }
 
-static void port_element(struct pl_nft_batch *batch, bool is_new, const struct pl_tuple *tuple)
+static void port_element(struct pl_nft_batch *batch, bool is_new, const struct pl_tuple *tuple,
+			 uint8_t af)
 {
+	struct pl_tuple key = { .af = af, .local_port = tuple->local_port };
+
 	if (batch != NULL)
-		pl_nft_element(batch, is_new, PL_NFT_PORTS, tuple, 0);
+		pl_nft_element(batch, is_new, PL_NFT_PORTS, &key, 0);
+}
+
+static const uint8_t families[] = { PL_AF_IP4, PL_AF_IP6 };
+
+static void hold_port(struct pl_mirror *mirror, struct pl_nft_batch *batch,
+		      const struct pl_tuple *tuple)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (has_port_in(tuple, families[i]) &&
+		    mirror->port_refs[i][port_block(tuple)]++ == 0)
+			port_element(batch, true, tuple, families[i]);
+	}
+}
+
+static void port_removal(const struct pl_mirror *mirror, struct pl_nft_batch *batch,
+			 const struct pl_tuple *tuple)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (has_port_in(tuple, families[i]) &&
+		    mirror->port_refs[i][port_block(tuple)] == 1)
+			port_element(batch, false, tuple, families[i]);
+	}
+}
+
+static void let_go_port(struct pl_mirror *mirror, const struct pl_tuple *tuple)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (has_port_in(tuple, families[i]))
+			mirror->port_refs[i][port_block(tuple)]--;
+	}
 }
 
 struct pl_mirror_entry *pl_mirror_find(const struct pl_mirror *mirror,
@@ -236,8 +300,7 @@ int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		entry->next->prev = entry;
 	mirror->all = entry;
 	entry_elements(batch, true, entry);
-	if ((*port_refs(mirror, tuple))++ == 0)
-		port_element(batch, true, tuple);
+	hold_port(mirror, batch, tuple);
 	return 0;
 }
 
@@ -254,8 +317,11 @@ static void pair_removal(const struct pl_mirror *mirror, struct pl_nft_batch *ba
 static void pairs_removal(const struct pl_mirror *mirror, struct pl_nft_batch *batch,
 			  const struct pl_tuple *tuple, uint32_t reqid)
 {
-	pair_removal(mirror, batch, pair_key(tuple, tuple->proto, reqid));
-	pair_removal(mirror, batch, pair_key(tuple, 0, reqid));
+	struct pl_tuple keys[KEYS_MAX];
+	unsigned nr = keys_of(tuple, reqid, keys);
+
+	for (unsigned i = 0; i < nr; i++)
+		pair_removal(mirror, batch, keys[i]);
 }
 
 void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch *batch,
@@ -272,8 +338,7 @@ void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch
 	entry_elements(batch, false, entry);
 	if (!pl_tuple_is_listener(&entry->tuple))
 		pairs_removal(mirror, batch, &entry->tuple, 0);
-	if (mirror->port_refs[entry->tuple.af == PL_AF_IP6][port_block(&entry->tuple)] == 1)
-		port_element(batch, false, &entry->tuple);
+	port_removal(mirror, batch, &entry->tuple);
 }
 
 void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
@@ -286,7 +351,7 @@ void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 	pl_mirror_dismiss_until(mirror, NULL, entry, NULL);
 	if (!pl_tuple_is_listener(&entry->tuple))
 		let_go(mirror, NULL, &entry->tuple, 0);
-	(*port_refs(mirror, &entry->tuple))--;
+	let_go_port(mirror, &entry->tuple);
 	if (entry->prev != NULL)
 		entry->prev->next = entry->next;
 	else
@@ -429,7 +494,7 @@ static void write_ports(const struct pl_mirror *mirror, struct pl_nft_batch *bat
 	for (unsigned i = 0; i < NR_BLOCKS; i++) {
 		tuple.local_port = (uint16_t)(i * PL_NFT_PORT_BLOCK);
 		if (mirror->port_refs[af == PL_AF_IP6][i] > 0)
-			port_element(batch, true, &tuple);
+			port_element(batch, true, &tuple, af);
 	}
 }
 
@@ -438,6 +503,7 @@ void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
 {
 	static const enum pl_nft_set sets[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
 						PL_NFT_PIN_IN, PL_NFT_PIN_OUT };
+	static const enum pl_nft_set shared[] = { PL_NFT_FLOWS, PL_NFT_PAIRS, PL_NFT_PAIR_PINS };
 
 	for (unsigned i = 0; i < 2 * sizeof(sets) / sizeof(sets[0]); i++) {
 		for (const struct pl_mirror_entry *entry = mirror->all; entry != NULL;
@@ -446,10 +512,10 @@ void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
 				write_entry(entry, batch, sets[i / 2]);
 		}
 	}
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 2 * sizeof(shared) / sizeof(shared[0]); i++) {
 		for (const struct pair *pair = mirror->all_pairs; pair != NULL; pair = pair->next) {
-			if (pair->key.af == (i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6) &&
-			    (pair_reqid(&pair->key) == 0) == (i / 2 == 0))
+			if (pair->key.af == families[i % 2] &&
+			    pair_set(&pair->key) == shared[i / 2])
 				pair_element(batch, true, &pair->key);
 		}
 	}

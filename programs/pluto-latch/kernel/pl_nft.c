@@ -163,6 +163,22 @@ static void put_port(struct pl_nft_key *key, uint16_t port)
 	put_field(key, &v, sizeof(v));
 }
 
+void pl_nft_association(const struct pl_tuple *tuple, uint8_t af, struct pl_tuple *ret)
+{
+	*ret = (struct pl_tuple) { .af = af, .proto = tuple->proto,
+				   .local_port = tuple->local_port,
+				   .remote_port = tuple->remote_port };
+}
+
+bool pl_nft_is_association(const struct pl_tuple *tuple)
+{
+	static const uint8_t zeros[16];
+
+	return tuple->proto == PL_TUPLE_SCTP &&
+	       memcmp(tuple->local, zeros, sizeof(zeros)) == 0 &&
+	       memcmp(tuple->remote, zeros, sizeof(zeros)) == 0;
+}
+
 void pl_nft_key_make(enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid,
 		     struct pl_nft_key *ret)
 {

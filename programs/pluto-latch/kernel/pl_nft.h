@@ -80,14 +80,15 @@ void pl_nft_batch_free(struct pl_nft_batch *batch);
 
 /* The sets. Each exists twice, for IPv4 and IPv6; see pl_nft_table.c for what they are for. */
 enum pl_nft_set {
-	PL_NFT_FLOWS = 1,	/* connection */
+	PL_NFT_FLOWS = 1,	/* connection; of SCTP its ports without addresses, too */
 	PL_NFT_PIN_IN,		/* connection, reqid */
 	PL_NFT_PIN_OUT,		/* connection, reqid */
 	PL_NFT_PAIRS,		/* local, remote, protocol */
 	PL_NFT_PAIR_PINS,	/* local, remote, protocol, reqid; inbound */
 	PL_NFT_LISTENERS,	/* local, protocol, port */
 	PL_NFT_BIRTHS,		/* the same, reqid: by which connections may begin */
-	PL_NFT_BORN,		/* connection, leading to a reqid; learnt in the packet path */
+	PL_NFT_BORN,		/* connection, leading to a reqid; learnt in the packet path;
+				 * of SCTP its ports without addresses */
 	PL_NFT_SAME,		/* reqid, the same reqid; likewise */
 	PL_NFT_PORTS,		/* a local port, without its last bits */
 	PL_NFT_SET_ROOF,
@@ -175,6 +176,20 @@ int pl_nft_key_read(enum pl_nft_set set, uint8_t af, const void *bytes, size_t l
  */
 void pl_nft_element(struct pl_nft_batch *batch, bool is_new, enum pl_nft_set set,
 		    const struct pl_tuple *tuple, uint32_t reqid);
+
+/**
+ * pl_nft_association() - what an association of SCTP is known by, wherever its ends are
+ * @tuple: of a connection of SCTP
+ * @af:    of the set
+ * @ret:   its ports without addresses: not normal
+ */
+void pl_nft_association(const struct pl_tuple *tuple, uint8_t af, struct pl_tuple *ret);
+
+/**
+ * pl_nft_is_association() - is it that
+ * @tuple: as read from a set of connections
+ */
+bool pl_nft_is_association(const struct pl_tuple *tuple);
 
 /* More than any question for one element. */
 enum { PL_NFT_ASK_MAX = 256 };

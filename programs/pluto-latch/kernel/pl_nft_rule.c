@@ -329,10 +329,20 @@ static void load_proto(struct pl_nft_rule *rule, uint32_t reg, const struct pl_n
 		load_ct(rule, reg, NFT_CT_PROTOCOL, true, view->where == PL_NFT_REPLY);
 }
 
+static void load_end(struct pl_nft_rule *rule, uint32_t reg, const struct pl_nft_view *view,
+		     bool is_source, bool is_any)
+{
+	static const uint8_t zeros[16];
+
+	if (is_any)
+		load_bytes(rule, reg, zeros, (uint32_t)pl_ts_size(rule->af));
+	else
+		load_address(rule, reg, view, is_source);
+}
+
 /* The SA first: most packets have none, and the rule ends there. */
 static void load_key(struct pl_nft_rule *rule, enum pl_nft_set set, const struct pl_nft_view *view)
 {
-	static const uint8_t zeros[16];
 	const struct pl_nft_layout *layout = pl_nft_layout_of(set);
 	uint32_t address = (uint32_t)pl_ts_size(rule->af), reg = NFT_REG32_00;
 
@@ -342,13 +352,10 @@ static void load_key(struct pl_nft_rule *rule, enum pl_nft_set set, const struct
 		load_reqid(rule, NFT_REG32_00 + pl_nft_key_len(set, rule->af) / 4 - 1, view->reqid);
 	if (layout->is_reqid_twice)
 		return;
-	if (view->is_wildcard)
-		load_bytes(rule, reg, zeros, address);
-	else
-		load_address(rule, reg, view, !view->is_theirs);
+	load_end(rule, reg, view, !view->is_theirs, view->is_wildcard || view->is_anywhere);
 	reg += address / 4;
 	if (layout->has_remote) {
-		load_address(rule, reg, view, view->is_theirs);
+		load_end(rule, reg, view, view->is_theirs, view->is_anywhere);
 		reg += address / 4;
 	}
 	load_proto(rule, reg++, view);

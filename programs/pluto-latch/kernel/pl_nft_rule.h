@@ -39,13 +39,14 @@ enum pl_nft_reqid {
  * @proto:       source of the protocol
  * @reqid:       of the SA, of sets that have one
  * @is_wildcard: the local address of the key is all zero
+ * @is_anywhere: both addresses of the key are: the ports alone, of an association of SCTP
  */
 struct pl_nft_view {
 	enum pl_nft_where where;
 	bool is_theirs;
 	enum pl_nft_proto proto;
 	enum pl_nft_reqid reqid;
-	bool is_wildcard;
+	bool is_wildcard, is_anywhere;
 };
 
 /**

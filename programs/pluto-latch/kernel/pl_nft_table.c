@@ -27,6 +27,10 @@
  * - What latch.conf wants latched without anybody asking is held where it begins (pl_nft_auto.c).
  * - A flow whose latch bypasses IPsec has pins of reqid 0, for packets that have no SA. Its
  *   fragments and the errors about it have none: they drop as those of others.
+ * - Peers of SCTP add addresses before anybody knows, and the kernel takes their packets at once.
+ *   So an association is in `flows` by its ports alone, too (addresses zero, in both families):
+ *   whatever has these ports and is not pinned drops, whoever it is from. It is born by its ports
+ *   alone as well: what one SA began between two ports, no other SA begins again from elsewhere.
  *
  * Every packet of the host is asked, and most concern no latch. So what all rules of a kind have in
  * common is asked first (translated at all, a protocol with ports, a local port in `ports`, which
@@ -89,6 +93,7 @@ static const struct {
 	{ "fast-open", PL_NFT_PART_FAST_OPEN },
 	{ "forward", PL_NFT_PART_FORWARD },
 	{ "hidden", PL_NFT_PART_HIDDEN },
+	{ "association", PL_NFT_PART_ASSOCIATION },
 };
 
 /* Base chains and what they begin with, for each family. */
@@ -110,7 +115,7 @@ static const char *const chains[] = {
 	"fragment_in", "fragment_hidden_in", "fragment_out",
 	"icmp_in", "icmp_quote_in", "icmp_pair_in", "icmp_out", "icmp_quote_out", "icmp_pair_out",
 	"icmp_forward", "icmp_quote_forward", "icmp_pair_forward",
-	"listener", "begin",
+	"listener", "begin", "birth",
 	"translated_in", "translated_out", "translated_forward",
 	"portless_in", "portless_out", "portless_forward", "rewritten",
 };
@@ -130,6 +135,10 @@ static const struct pl_nft_view view_out = {
 static const struct pl_nft_view view_any_in = {
 	.where = PL_NFT_PACKET, .is_theirs = true, .reqid = PL_NFT_REQID_IN, .is_wildcard = true };
 static const struct pl_nft_view view_any_out = { .where = PL_NFT_PACKET, .is_wildcard = true };
+static const struct pl_nft_view view_ports_in = {
+	.where = PL_NFT_PACKET, .is_theirs = true, .reqid = PL_NFT_REQID_IN, .is_anywhere = true };
+static const struct pl_nft_view view_ports_out = {
+	.where = PL_NFT_PACKET, .reqid = PL_NFT_REQID_OUT, .is_anywhere = true };
 
 const char *pl_nft_counter_name(enum pl_nft_counter counter)
 {
@@ -198,6 +207,23 @@ static void drop_in(const struct table *t, const char *chain, const char *name,
 	drop(t, &rule, counter);
 }
 
+/* A latched flow drops, and between whatever addresses, what has the ports of an association. */
+static void drop_latched(const struct table *t, const char *chain, const char *name,
+			 struct pl_nft_view view, enum pl_nft_counter counter)
+{
+	struct pl_nft_rule rule;
+
+	drop_in(t, chain, name, PL_NFT_FLOWS, &view, counter);
+	if (!(t->parts & PL_NFT_PART_ASSOCIATION))
+		return;
+	view.is_anywhere = true;
+	begin(t, &rule, chain, "association");
+	if (view.where == PL_NFT_PACKET)
+		pl_nft_rule_proto(&rule, NFT_CMP_EQ, PL_TUPLE_SCTP);
+	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view);
+	drop(t, &rule, counter);
+}
+
 /* Whoever looks from the other side: a packet that is not for this host has no local end. */
 static void drop_both(const struct table *t, const char *chain, const char *name,
 		      enum pl_nft_set set, struct pl_nft_view view, enum pl_nft_counter counter)
@@ -223,7 +249,11 @@ static void translated(const struct table *t, const char *chain, const char *tar
 	for (unsigned i = 0; i < 4; i++) {
 		struct pl_nft_view view = { .where = wheres[i / 2], .is_theirs = i % 2 };
 
-		drop_in(t, target, "latched", PL_NFT_FLOWS, &view, counter);
+		/* What passes through to others may have the ports of one of our associations. */
+		if (counter == PL_NFT_FORWARD_TRANSLATED)
+			drop_in(t, target, "latched", PL_NFT_FLOWS, &view, counter);
+		else
+			drop_latched(t, target, "latched", view, counter);
 	}
 }
 
@@ -349,7 +379,7 @@ static void icmp_chains(const struct table *t)
 		quote.reqid = pair.reqid = PL_NFT_REQID_IN;
 		icmp_sort(t, "icmp_in", "icmp_quote_in", "icmp_pair_in");
 		accept_in(t, "icmp_quote_in", "pinned", PL_NFT_PIN_IN, &quote);
-		drop_in(t, "icmp_quote_in", "latched", PL_NFT_FLOWS, &quote, PL_NFT_IN_ICMP);
+		drop_latched(t, "icmp_quote_in", "latched", quote, PL_NFT_IN_ICMP);
 		accept_in(t, "icmp_pair_in", "pinned", PL_NFT_PAIR_PINS, &pair);
 		drop_in(t, "icmp_pair_in", "latched", PL_NFT_PAIRS, &pair, PL_NFT_IN_ICMP);
 	}
@@ -361,7 +391,9 @@ static void icmp_chains(const struct table *t)
 		accept_in(t, "icmp_quote_out", "pinned", PL_NFT_PIN_OUT, &quote);
 		quote.is_theirs = true;
 		accept_in(t, "icmp_quote_out", "pinned", PL_NFT_PIN_OUT, &quote);
-		drop_both(t, "icmp_quote_out", "latched", PL_NFT_FLOWS, quote, PL_NFT_OUT_ICMP);
+		drop_latched(t, "icmp_quote_out", "latched", quote, PL_NFT_OUT_ICMP);
+		quote.is_theirs = false;
+		drop_latched(t, "icmp_quote_out", "latched", quote, PL_NFT_OUT_ICMP);
 		drop_both(t, "icmp_pair_out", "latched", PL_NFT_PAIRS, pair, PL_NFT_OUT_ICMP);
 	}
 	if (t->parts & PL_NFT_PART_FORWARD) {
@@ -395,7 +427,7 @@ static void input_chain(const struct table *t)
 	pl_nft_rule_in_set(&rule, PL_NFT_PIN_IN, &bypass);
 	finish(t, &rule, NF_ACCEPT, NULL);
 	if (t->parts & PL_NFT_PART_PIN)
-		drop_in(t, "input", "latched", PL_NFT_FLOWS, &view_in, PL_NFT_IN_UNPINNED);
+		drop_latched(t, "input", "latched", view_in, PL_NFT_IN_UNPINNED);
 	for (unsigned i = 0; i < 2 && (t->parts & PL_NFT_PART_BIRTH); i++) {
 		begin(t, &rule, "input", "listener");
 		pl_nft_rule_in_set(&rule, PL_NFT_LISTENERS, ends[i]);
@@ -415,6 +447,7 @@ static void admit(const struct table *t, struct pl_nft_rule *rule)
 /* To a listener's 3-tuple, and in no latched flow. */
 static void listener_chain(const struct table *t)
 {
+	static const struct pl_nft_view *const births[] = { &view_in, &view_ports_in };
 	static const uint8_t no;
 	struct pl_nft_rule rule;
 
@@ -424,10 +457,12 @@ static void listener_chain(const struct table *t)
 	begin(t, &rule, "listener", "this SA");
 	pl_nft_rule_learn(&rule, PL_NFT_SAME, &view_in, true);
 	pl_nft_rule_emit(&rule, t->batch);
-	begin(t, &rule, "listener", "born under this SA");
-	pl_nft_rule_born_so(&rule, &view_in);
-	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in, true);
-	admit(t, &rule);
+	for (unsigned i = 0; i < 2; i++) {
+		begin(t, &rule, "listener", "born under this SA");
+		pl_nft_rule_born_so(&rule, births[i]);
+		pl_nft_rule_learn(&rule, PL_NFT_BORN, births[i], true);
+		admit(t, &rule);
+	}
 	begin(t, &rule, "listener", "births by this SA");
 	pl_nft_rule_in_set(&rule, PL_NFT_BIRTHS, &view_in);
 	finish(t, &rule, NFT_GOTO, "begin");
@@ -438,6 +473,38 @@ static void listener_chain(const struct table *t)
 	finish(t, &rule, NFT_GOTO, "begin");
 	begin(t, &rule, "listener", "the rest");
 	drop(t, &rule, PL_NFT_IN_BIRTH);
+}
+
+/* Of two SAs that begin the same connection at once, on two processors, one is first. */
+static void begin_as(const struct table *t, const char *chain, const struct pl_nft_view *view)
+{
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, chain, "birth");
+	pl_nft_rule_learn(&rule, PL_NFT_BORN, view, false);
+	pl_nft_rule_emit(&rule, t->batch);
+	begin(t, &rule, chain, "born under this SA");
+	if (t->parts & PL_NFT_PART_BORN)
+		pl_nft_rule_born_so(&rule, view);
+	else
+		pl_nft_rule_in_set(&rule, PL_NFT_BORN, view);
+	admit(t, &rule);
+	begin(t, &rule, chain, "the rest");
+	drop(t, &rule, PL_NFT_IN_BIRTH);
+}
+
+/* The first packet of an association has an INIT chunk, and nothing behind it. */
+static void begin_association(const struct table *t)
+{
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, "begin", "no association");
+	pl_nft_rule_proto(&rule, NFT_CMP_NEQ, PL_TUPLE_SCTP);
+	finish(t, &rule, NFT_GOTO, "birth");
+	begin(t, &rule, "begin", "no INIT");
+	pl_nft_rule_bytes(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 12, NFT_CMP_NEQ, 0xff, 1, 1);
+	drop(t, &rule, PL_NFT_IN_BIRTH);
+	begin_as(t, "begin", &view_ports_in);
 }
 
 static void begin_chain(const struct table *t)
@@ -457,18 +524,8 @@ static void begin_chain(const struct table *t)
 		pl_nft_rule_has_byte(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 4 * words);
 		drop(t, &rule, PL_NFT_IN_BIRTH);
 	}
-	/* Of two SAs that begin the same connection at once, on two processors, one is first. */
-	begin(t, &rule, "begin", "birth");
-	pl_nft_rule_learn(&rule, PL_NFT_BORN, &view_in, false);
-	pl_nft_rule_emit(&rule, t->batch);
-	begin(t, &rule, "begin", "born under this SA");
-	if (t->parts & PL_NFT_PART_BORN)
-		pl_nft_rule_born_so(&rule, &view_in);
-	else
-		pl_nft_rule_in_set(&rule, PL_NFT_BORN, &view_in);
-	admit(t, &rule);
-	begin(t, &rule, "begin", "the rest");
-	drop(t, &rule, PL_NFT_IN_BIRTH);
+	begin_association(t);
+	begin_as(t, "birth", &view_in);
 }
 
 /* Without NAT: not the tuple any more with which it began. */
@@ -486,19 +543,39 @@ static void rewritten_chain(const struct table *t)
 	pl_nft_rule_proto(&rule, NFT_CMP_NEQ, t->af == PL_AF_IP4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &original);
 	drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+	if (!(t->parts & PL_NFT_PART_ASSOCIATION))
+		return;
+	original.is_anywhere = true;
+	begin(t, &rule, "rewritten", "association");
+	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &original);
+	drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+}
+
+/* Pinned or not: after this hook nobody could tell what it was. */
+static void output_untracked(const struct table *t)
+{
+	struct pl_nft_rule rule;
+
+	if (!(t->parts & PL_NFT_PART_TRANSLATED))
+		return;
+	begin(t, &rule, "output", "untracked");
+	pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
+	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_out);
+	drop(t, &rule, PL_NFT_OUT_TRANSLATED);
+	if (!(t->parts & PL_NFT_PART_ASSOCIATION))
+		return;
+	begin(t, &rule, "output", "untracked association");
+	pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
+	pl_nft_rule_proto(&rule, NFT_CMP_EQ, PL_TUPLE_SCTP);
+	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_ports_out);
+	drop(t, &rule, PL_NFT_OUT_TRANSLATED);
 }
 
 static void output_chain(const struct table *t)
 {
 	struct pl_nft_rule rule;
 
-	if (t->parts & PL_NFT_PART_TRANSLATED) {
-		/* Pinned or not: after this hook nobody could tell what it was. */
-		begin(t, &rule, "output", "untracked");
-		pl_nft_rule_ct(&rule, NFT_CT_STATE, NF_CT_STATE_UNTRACKED_BIT);
-		pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &view_out);
-		drop(t, &rule, PL_NFT_OUT_TRANSLATED);
-	}
+	output_untracked(t);
 	if (t->conf != NULL) {
 		begin(t, &rule, "output", "may be latched");
 		finish(t, &rule, NFT_JUMP, PL_NFT_AUTO_OUT);
@@ -516,6 +593,7 @@ static void end_rewritten(const struct table *t, const char *chain)
 static void postrouting_chain(const struct table *t)
 {
 	static const struct pl_nft_view *const ends[] = { &view_out, &view_any_out };
+	static const struct pl_nft_view *const births[] = { &view_out, &view_ports_out };
 	struct pl_nft_view bypass = view_out;
 	struct pl_nft_rule rule;
 
@@ -534,12 +612,12 @@ static void postrouting_chain(const struct table *t)
 	pl_nft_rule_in_set(&rule, PL_NFT_PIN_OUT, &bypass);
 	finish(t, &rule, NF_ACCEPT, NULL);
 	if (t->parts & PL_NFT_PART_PIN)
-		drop_in(t, "postrouting", "latched", PL_NFT_FLOWS, &view_out, PL_NFT_OUT_UNPINNED);
-	if (t->parts & PL_NFT_PART_BORN) {
+		drop_latched(t, "postrouting", "latched", view_out, PL_NFT_OUT_UNPINNED);
+	for (unsigned i = 0; i < 2 && (t->parts & PL_NFT_PART_BORN); i++) {
 		begin(t, &rule, "postrouting", "born under this SA");
-		pl_nft_rule_born_so(&rule, &view_out);
+		pl_nft_rule_born_so(&rule, births[i]);
 		finish(t, &rule, NF_ACCEPT, NULL);
-		drop_in(t, "postrouting", "born", PL_NFT_BORN, &view_out, PL_NFT_OUT_BIRTH);
+		drop_in(t, "postrouting", "born", PL_NFT_BORN, births[i], PL_NFT_OUT_BIRTH);
 	}
 	for (unsigned i = 0; i < 2 && (t->parts & PL_NFT_PART_BIRTH); i++) {
 		begin(t, &rule, "postrouting", "listener, unprotected");

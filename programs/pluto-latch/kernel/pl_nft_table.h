@@ -47,7 +47,8 @@ enum pl_nft_part {
 	PL_NFT_PART_FAST_OPEN = 1 << 7,		/* no payload on a SYN */
 	PL_NFT_PART_FORWARD = 1 << 8,
 	PL_NFT_PART_HIDDEN = 1 << 9,		/* ports behind options or headers */
-	PL_NFT_PART_ALL = (1 << 10) - 1,
+	PL_NFT_PART_ASSOCIATION = 1 << 10,	/* SCTP's ports, from wherever */
+	PL_NFT_PART_ALL = (1 << 11) - 1,
 };
 
 /**

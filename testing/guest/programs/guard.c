@@ -3,7 +3,7 @@
  * guard: the daemon's guard (kernel/pl_guard.h) by hand, for the guest tests.
  *
  *	guard install [without=PART...]	the table, empty; PART: of pl_nft_part_find()
- *	guard flow FLOW		FLOW: tcp|udp LOCAL PORT REMOTE PORT
+ *	guard flow FLOW		FLOW: tcp|udp|sctp LOCAL PORT REMOTE PORT
  *	guard pin in|out|both REQID FLOW
  *	guard retire in|out|both REQID FLOW
  *	guard pin in REQID tcp|udp LOCAL PORT	a listener admits it; or retire
@@ -71,7 +71,8 @@ static bool read_tuple(char **words, int nr, struct pl_tuple *ret)
 	if (nr != 3 && nr != 5)
 		return false;
 	tuple.proto = strcmp(words[0], "tcp") == 0 ? PL_TUPLE_TCP :
-		      strcmp(words[0], "udp") == 0 ? PL_TUPLE_UDP : 0;
+		      strcmp(words[0], "udp") == 0 ? PL_TUPLE_UDP :
+		      strcmp(words[0], "sctp") == 0 ? PL_TUPLE_SCTP : 0;
 	tuple.local_port = (uint16_t)atoi(words[2]);
 	if (tuple.proto == 0 || !read_address(words[1], &tuple, tuple.local))
 		return false;

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <latch.h>
+#include <linux/sctp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -33,9 +34,10 @@
 static const char usage[] =
 	"usage: latch-tool    (commands on stdin; SOCK is a name of your choice, MS a deadline)\n"
 	"  open [watch] | session-close | quit\n"
-	"  socket SOCK tcp|udp|mptcp|unix 4|6 | buffer SOCK BYTES | close SOCK\n"
+	"  socket SOCK tcp|udp|mptcp|sctp|unix 4|6 | buffer SOCK BYTES | close SOCK\n"
 	"  seq SOCK (of the next byte of TCP to send)\n"
 	"  bind SOCK ADDRESS PORT | connect SOCK ADDRESS PORT [MS]\n"
+	"  bind-more SOCK ADDRESS PORT (of SCTP)\n"
 	"  listen SOCK | accept LISTENER SOCK [MS] | rename SOCK NEW\n"
 	"  send SOCK COUNT WORD | recv SOCK MS\n"
 	"  stream SOCK (random bytes both ways from now on, see shared/stream.h)\n"
@@ -281,7 +283,8 @@ static void cmd_socket(char **argv)
 	int family = strcmp(argv[2], "unix") == 0 ? AF_UNIX :
 		     argv[3][0] == '6' ? AF_INET6 : AF_INET;
 	int type = strcmp(argv[2], "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM;
-	int protocol = strcmp(argv[2], "mptcp") == 0 ? IPPROTO_MPTCP : 0;
+	int protocol = strcmp(argv[2], "mptcp") == 0 ? IPPROTO_MPTCP :
+		       strcmp(argv[2], "sctp") == 0 ? IPPROTO_SCTP : 0;
 	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 	int on = 1;
 
@@ -292,7 +295,7 @@ static void cmd_socket(char **argv)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (type == SOCK_STREAM)
+	if (type == SOCK_STREAM && protocol != IPPROTO_SCTP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	keep(argv[1], fd, 0);
 }
@@ -315,6 +318,17 @@ static void cmd_bind(char **argv)
 
 	if (sock != NULL && read_address(argv + 2, &to, &len))
 		answer_call(bind(sock->fd, (struct sockaddr *)&to, len));
+}
+
+/* A further address of a socket of SCTP. */
+static void cmd_bind_more(char **argv)
+{
+	struct sock *sock = get(argv[1]);
+	struct sockaddr_storage to;
+	socklen_t len;
+
+	if (sock != NULL && read_address(argv + 2, &to, &len))
+		answer_call(setsockopt(sock->fd, IPPROTO_SCTP, SCTP_SOCKOPT_BINDX_ADD, &to, len));
 }
 
 static int deadline(const char *word)
@@ -801,6 +815,7 @@ static const struct {
 	{ "quit", cmd_quit, false }, { "socket", cmd_socket, false },
 	{ "buffer", cmd_buffer, false }, { "close", cmd_close, false },
 	{ "rename", cmd_rename, false }, { "seq", cmd_seq, false },
+	{ "bind-more", cmd_bind_more, false },
 	{ "bind", cmd_bind, false }, { "connect", cmd_connect, false },
 	{ "listen", cmd_listen, false }, { "accept", cmd_accept, false },
 	{ "send", cmd_send, false }, { "recv", cmd_recv, false },
