@@ -214,14 +214,14 @@ static void the_reason_names_both_peers_and_quotes_what_they_chose(void **state)
 	pl_identity_unref(c);
 }
 
-static void a_latch_is_born_only_without_conflicting_sas_K31_L15(void **state)
+static void a_latch_is_born_only_without_conflicting_sas_K22_K31_L15(void **state)
 {
 	struct pl_identity *b = somebody("B", "ca", "key", PL_AUTH_SIGNATURE, "A");
 	struct pl_identity *c = somebody("C", "ca", "key2", PL_AUTH_SIGNATURE, "A");
 	struct pl_fact fact[3] = { child_of(b), child_of(b), child_of(c) };
 	struct pl_params params[3], got = { .replay_window = 99 };
 	struct pl_conflict_report report = { .child = 0 };
-	struct pl_wish wish = { .allowed = NULL }, strong = { .require = { 3, 257, 0, 0 } };
+	struct pl_wish wish = { .is_narrow = false }, strong = { .require = { 3, 257, 0, 0 } };
 	struct pl_sa_view sas[3];
 	struct pl_suite small;
 
@@ -249,13 +249,21 @@ static void a_latch_is_born_only_without_conflicting_sas_K31_L15(void **state)
 	assert_int_equal(report.child, 13);
 	assert_int_equal(pl_conflict_birth(&tuple, &wish, sas, 2, &pin, &got, &report), 0);
 	assert_false(pl_params_is_indeterminate(&got));
-	wish.allowed = &small;
-	wish.nr_allowed = 1;
+	sas[0].allowed = &small;
+	sas[0].nr_allowed = 1;
 	assert_int_equal(pl_conflict_birth(&tuple, &wish, sas, 2, &strict, &got, &report), 0);
 	assert_true(pl_params_is_indeterminate(&got));
 	assert_int_equal(got.nr_suites, 2);
+	/* What is allowed and was never enough, or is not for an SA of its own, is not latched. */
+	strong.require.min_key_bits = 256;
+	assert_int_equal(pl_conflict_birth(&tuple, &strong, sas, 1, &strict, &got, &report), 0);
+	assert_int_equal(got.nr_suites, 1);
+	wish.is_narrow = true;
+	assert_int_equal(pl_conflict_birth(&tuple, &wish, sas, 1, &strict, &got, &report), 0);
+	assert_int_equal(got.nr_suites, 1);
+	wish.is_narrow = false;
 	/* What only touches the flow, or is of nobody, is no SA to latch to. */
-	wish.nr_allowed = 0;
+	sas[0].nr_allowed = 0;
 	fact[0].u.child.tsr.list[0].lo_port = UINT16_MAX;
 	fact[0].u.child.tsr.list[0].hi_port = 0;
 	assert_int_equal(pl_conflict_birth(&tuple, &wish, sas, 1, &strict, &got, &report),
@@ -278,7 +286,7 @@ static void a_renewed_key_is_the_same_peer_only_with_peer_match_id(void **state)
 	struct pl_params latched, params;
 	struct pl_sa_view view;
 	struct pl_suite many[PL_SUITES_MAX];
-	struct pl_wish wish = { .allowed = many, .nr_allowed = PL_SUITES_MAX };
+	struct pl_wish wish = { .is_narrow = false };
 	struct pl_conflict_report report;
 
 	(void)state;
@@ -295,8 +303,11 @@ static void a_renewed_key_is_the_same_peer_only_with_peer_match_id(void **state)
 		many[i] = latched.suites[0];
 		many[i].key_bits = (uint16_t)(1 + i);
 	}
-	assert_int_equal(pl_conflict_birth(&tuple, &wish, &view, 1, &strict, &latched, &report),
-			 PL_E_TOO_MANY);
+	/* Where there is no room for all, it is latched to less. */
+	view.allowed = many;
+	view.nr_allowed = PL_SUITES_MAX;
+	assert_int_equal(pl_conflict_birth(&tuple, &wish, &view, 1, &strict, &latched, &report), 0);
+	assert_int_equal(latched.nr_suites, PL_SUITES_MAX);
 	pl_identity_unref(b);
 	pl_identity_unref(b2);
 }
@@ -307,7 +318,7 @@ int main(void)
 		cmocka_unit_test(each_single_difference_alone_is_a_conflict_K31_L6),
 		cmocka_unit_test(a_listener_conflicts_with_no_sa_K31),
 		cmocka_unit_test(the_reason_names_both_peers_and_quotes_what_they_chose),
-		cmocka_unit_test(a_latch_is_born_only_without_conflicting_sas_K31_L15),
+		cmocka_unit_test(a_latch_is_born_only_without_conflicting_sas_K22_K31_L15),
 		cmocka_unit_test(a_renewed_key_is_the_same_peer_only_with_peer_match_id),
 	};
 

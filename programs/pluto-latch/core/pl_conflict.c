@@ -100,6 +100,17 @@ static const struct pl_sa_view *carrier(const struct pl_tuple *tuple, const stru
 	return NULL;
 }
 
+/* An SA that is not the latch's own may be rekeyed to what its connection allows besides (K22); but
+ * not to what was never enough (K11), and where there is no room for all, to less. */
+static void allow(struct pl_params *params, const struct pl_sa_view *sa,
+		  const struct pl_require *require)
+{
+	for (unsigned i = 0; i < sa->nr_allowed; i++) {
+		if (pl_suite_meets(&sa->allowed[i], require))
+			(void)!pl_params_allow(params, &sa->allowed[i]);
+	}
+}
+
 int pl_conflict_birth(const struct pl_tuple *tuple, const struct pl_wish *wish,
 		      const struct pl_sa_view *sas, unsigned nr_sas,
 		      const struct pl_conflict_rules *rules, struct pl_params *ret,
@@ -111,12 +122,8 @@ int pl_conflict_birth(const struct pl_tuple *tuple, const struct pl_wish *wish,
 	if (sa == NULL)
 		return PL_E_NO_SA;
 	params = *sa->params;
-	for (unsigned i = 0; i < wish->nr_allowed; i++) {
-		int r = pl_params_allow(&params, &wish->allowed[i]);
-
-		if (r != 0)
-			return r;
-	}
+	if (!wish->is_narrow)
+		allow(&params, sa, &wish->require);
 	for (unsigned i = 0; i < nr_sas; i++) {
 		struct pl_conflict_report found;
 

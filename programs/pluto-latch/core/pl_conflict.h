@@ -14,6 +14,8 @@
  * @tsi:    selectors as installed
  * @tsr:    likewise
  * @params: NULL when they cannot be judged; it then conflicts with whatever it touches
+ * @allowed: suites that its connection allows; may be NULL
+ * @nr_allowed: how many
  */
 struct pl_sa_view {
 	uint64_t child;
@@ -21,6 +23,8 @@ struct pl_sa_view {
 	const struct pl_ts_list *tsi;
 	const struct pl_ts_list *tsr;
 	const struct pl_params *params;
+	const struct pl_suite *allowed;
+	unsigned nr_allowed;
 };
 
 /**
@@ -85,16 +89,12 @@ enum pl_conflict pl_conflict_judge(const struct pl_tuple *tuple, const struct pl
 /**
  * struct pl_wish - what the one who asks for a latch wants
  * @require:    the least protection
- * @allowed:    suites a wide latch may have beside that of the SA it finds; may be NULL
- * @nr_allowed: how many
  * @is_narrow:  by an SA of just this connection (K20)
  * @suite:      of that SA (K21); all zero is any
  * @is_wanted:  protection was asked for: also where the SPD lets packets by (K55)
  */
 struct pl_wish {
 	struct pl_require require;
-	const struct pl_suite *allowed;
-	unsigned nr_allowed;
 	bool is_narrow;
 	struct pl_suite suite;
 	bool is_wanted;
@@ -111,7 +111,7 @@ struct pl_wish {
  * @report: written with PL_E_CONFLICT
  *
  * Return: 0; PL_E_NO_SA when none carries the whole flow under known parameters; PL_E_CONFLICT;
- * PL_E_WEAK; PL_E_TOO_MANY for too many allowed suites
+ * PL_E_WEAK
  */
 int pl_conflict_birth(const struct pl_tuple *tuple, const struct pl_wish *wish,
 		      const struct pl_sa_view *sas, unsigned nr_sas,

@@ -213,8 +213,6 @@ enum pl_tag {
  * @nr_gids:     how many
  * @cookie:      of the socket; 0 is unknown
  * @require:     the least protection (K11, K40)
- * @allowed:     suites that a wide latch may have beside the one it finds (K22); may be NULL
- * @nr_allowed:  how many
  * @disposition: on a break
  * @is_late:     of a socket: that it received bytes before is welcome; of a tuple: it did
  * @may_unprotect: set by latch.conf, whatever is asked for
@@ -235,8 +233,6 @@ struct pl_engine_ask {
 	unsigned nr_gids;
 	uint64_t cookie;
 	struct pl_require require;
-	const struct pl_suite *allowed;
-	unsigned nr_allowed;
 	enum pl_disposition disposition;
 	bool is_late;
 	bool may_unprotect;

@@ -285,7 +285,7 @@ int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
 		  const struct pl_engine_ask *ask, uint64_t *ret_id, struct pl_lesson *ret)
 {
 	struct pl_wish wish = {
-		.require = ask->require, .allowed = ask->allowed, .nr_allowed = ask->nr_allowed,
+		.require = ask->require,
 		.is_narrow = is_narrow(ask), .suite = ask->suite, .is_wanted = ask->is_wanted,
 	};
 	struct pl_latch *old = pl_db_find(world->db, tuple);

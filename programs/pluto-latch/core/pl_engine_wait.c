@@ -14,7 +14,6 @@
 #include "core/pl_larva.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void give_up(struct pl_larva *larva, int error, const char *reason)
 {
@@ -31,17 +30,12 @@ int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
 	struct pl_larva *larva;
 	int r;
 
-	if (ask->nr_allowed > PL_SUITES_MAX)
-		return PL_E_TOO_MANY;
 	r = pl_larva_new(world, latch, &larva);
 	if (r != 0)
 		return r;
 	larva->may_be_broken = ask->may_be_broken;
 	larva->suite = ask->suite;
 	larva->is_wanted = ask->is_wanted;
-	larva->nr_allowed = ask->nr_allowed;
-	if (ask->nr_allowed > 0)
-		memcpy(larva->allowed, ask->allowed, ask->nr_allowed * sizeof(*ask->allowed));
 	larva->deadline_ns = clock->now_ns(world->ops.clock_ctx) +
 			     (uint64_t)ask->setup_ms * 1000000u;
 	r = world->ops.ike->initiate(world->ops.ike_ctx, latch->id, &latch->tuple, &how);
@@ -59,8 +53,7 @@ static void try(struct pl_world *world, struct pl_latch *latch, struct pl_larva 
 		bool is_last_chance)
 {
 	const struct pl_wish wish = {
-		.require = latch->require, .allowed = larva->allowed,
-		.nr_allowed = larva->nr_allowed, .is_narrow = latch->is_narrow,
+		.require = latch->require, .is_narrow = latch->is_narrow,
 		.suite = larva->suite, .is_wanted = larva->is_wanted,
 	};
 	struct pl_lesson lesson;

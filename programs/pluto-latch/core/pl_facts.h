@@ -219,6 +219,21 @@ struct pl_verdict_facts {
 	struct pl_ts_verdict ts;
 };
 
+/* More than these, and only the suite of the SA itself counts as allowed. */
+#define PL_ALLOWED_MAX 7
+
+/**
+ * struct pl_allowed_facts - a suite that the connection would take as well, now or at a rekey
+ * @encrypt:  pluto's name of the cipher, empty for none
+ * @key_bits: of the cipher
+ * @integ:    pluto's name, "NONE" with AEAD
+ */
+struct pl_allowed_facts {
+	char encrypt[PL_TEXT_MAX];
+	uint32_t key_bits;
+	char integ[PL_TEXT_MAX];
+};
+
 /**
  * struct pl_child_facts - a child SA at the moment of installation
  * @protocol:    ESP or AH
@@ -232,6 +247,9 @@ struct pl_verdict_facts {
  * @has_esn:     extended sequence numbers
  * @has_ipcomp:  a compression SA belongs to it
  * @replay_window: packets
+ * @may_have_esn: the connection allows extended sequence numbers, @may_lack_esn: their absence
+ * @allowed:     suites that the connection allows, beside ESN
+ * @nr_allowed:  how many; 0 when that is not known
  * @tsi, @tsr:   as installed
  * @path:        outside of it; PL_FACT_SA_MIGRATE: after it
  */
@@ -248,7 +266,10 @@ struct pl_child_facts {
 	char dh[PL_TEXT_MAX];
 	bool has_esn;
 	bool has_ipcomp;
+	bool may_have_esn, may_lack_esn;
 	uint32_t replay_window;
+	struct pl_allowed_facts allowed[PL_ALLOWED_MAX];
+	unsigned nr_allowed;
 	struct pl_ts_list tsi;
 	struct pl_ts_list tsr;
 	struct pl_path path;

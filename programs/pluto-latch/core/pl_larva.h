@@ -14,8 +14,6 @@
  * @may_be_broken: struct pl_engine_ask
  * @error:         it is to fail with this; 0 as long as there is hope
  * @reason:        of @error; may be empty
- * @allowed:       struct pl_wish
- * @nr_allowed:    how many
  * @suite:         struct pl_wish
  * @is_wanted:     struct pl_wish
  */
@@ -28,8 +26,6 @@ struct pl_larva {
 	bool may_be_broken;
 	int error;
 	char reason[PL_CONFLICT_TEXT_MAX];
-	struct pl_suite allowed[PL_SUITES_MAX];
-	unsigned nr_allowed;
 	struct pl_suite suite;
 	bool is_wanted;
 };

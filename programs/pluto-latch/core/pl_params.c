@@ -251,6 +251,23 @@ int pl_params_from_child(const struct pl_child_facts *child, const struct pl_pee
 	return 0;
 }
 
+unsigned pl_params_allowed(const struct pl_child_facts *child,
+			   struct pl_suite ret[static PL_SUITES_MAX])
+{
+	uint8_t esn = (uint8_t)((child->may_have_esn ? PL_ESN_YES : 0) |
+				(child->may_lack_esn ? PL_ESN_NO : 0));
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < child->nr_allowed && nr < PL_SUITES_MAX && esn != 0; i++) {
+		const struct pl_allowed_facts *allowed = &child->allowed[i];
+
+		if (pl_suite_make(child->protocol, allowed->encrypt, allowed->key_bits,
+				  allowed->integ, false, &ret[nr]) == 0)
+			ret[nr++].esn = esn;
+	}
+	return nr;
+}
+
 /* All but ESN, of which a suite of a set may allow both. */
 static int compare_suites(const struct pl_suite *a, const struct pl_suite *b)
 {

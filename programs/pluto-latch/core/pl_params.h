@@ -172,6 +172,16 @@ int pl_params_from_child(const struct pl_child_facts *child, const struct pl_pee
 			 struct pl_params *ret) PL_MUST_USE;
 
 /**
+ * pl_params_allowed() - the suites that the connection of a child SA allows (K22)
+ * @child: as pluto installs it
+ * @ret:   in no useful order; what we cannot judge is left out
+ *
+ * Return: how many
+ */
+unsigned pl_params_allowed(const struct pl_child_facts *child,
+			   struct pl_suite ret[static PL_SUITES_MAX]);
+
+/**
  * pl_params_allow() - one more suite that a wide latch may have (K22)
  * @params: unchanged unless 0 is returned
  * @suite:  allowed from now on

@@ -237,6 +237,7 @@ int pl_sad_add(struct pl_sad *sad, const struct pl_fact *fact, struct pl_sa **re
 	node->sa.is_known = pl_sad_params(sad, fact, &node->sa.params) == 0;
 	if (!node->sa.is_known)
 		node->sa.params.peer.identity = NULL;
+	node->sa.nr_allowed = pl_params_allowed(child, node->sa.allowed);
 	if (join_kin(sad, node) != 0) {
 		free(node);
 		return -ENOMEM;
@@ -321,6 +322,7 @@ struct pl_sa_view pl_sa_view(const struct pl_sa *sa)
 	return (struct pl_sa_view) {
 		.child = sa->child, .role = sa->role, .tsi = &sa->tsi, .tsr = &sa->tsr,
 		.params = sa->is_known ? &sa->params : NULL,
+		.allowed = sa->allowed, .nr_allowed = sa->nr_allowed,
 	};
 }
 

@@ -26,6 +26,8 @@
  * @spi_in:    host order
  * @spi_out:   host order
  * @params:    of it; the mirror holds a reference to the identity
+ * @allowed:   suites that its connection allows
+ * @nr_allowed: how many
  * @tsi:       selectors as installed
  * @tsr:       likewise
  * @path:      outer addresses; they move (MOBIKE), and nothing is judged by them
@@ -40,6 +42,8 @@ struct pl_sa {
 	uint32_t reqid;
 	uint32_t spi_in, spi_out;
 	struct pl_params params;
+	struct pl_suite allowed[PL_SUITES_MAX];
+	unsigned nr_allowed;
 	struct pl_ts_list tsi, tsr;
 	struct pl_path path;
 };

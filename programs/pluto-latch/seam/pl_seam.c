@@ -18,6 +18,7 @@
 #include "ike_alg.h"
 #include "ip_endpoint.h"
 #include "ip_protocol.h"
+#include "proposals.h"
 #include "reqid.h"
 
 void pl_seam_copy_text(char ret[static PL_TEXT_MAX], const char *text)
@@ -97,6 +98,62 @@ static void path_facts(const struct child_sa *child, struct pl_path *ret)
 	ret->remote_port = (uint16_t)endpoint_hport(child->sa.st_remote_endpoint);
 }
 
+static void allow(struct pl_child_facts *ret, const struct encrypt_desc *encrypt, unsigned key_bits,
+		  const struct integ_desc *integ)
+{
+	struct pl_allowed_facts *allowed;
+
+	if (ret->nr_allowed++ >= PL_ALLOWED_MAX)
+		return;
+	allowed = &ret->allowed[ret->nr_allowed - 1];
+	pl_seam_copy_text(allowed->encrypt, encrypt == NULL ? NULL : encrypt->common.fqn);
+	allowed->key_bits = key_bits;
+	pl_seam_copy_text(allowed->integ, integ == NULL ? NULL : integ->common.fqn);
+}
+
+/* Without a key length pluto proposes the longest and the usual one. */
+static void allow_keys(struct pl_child_facts *ret, const struct algorithm *cipher,
+		       const struct integ_desc *integ)
+{
+	const struct encrypt_desc *encrypt = cipher == NULL ? NULL : encrypt_desc(cipher->desc);
+	unsigned longest;
+
+	if (cipher == NULL || cipher->enckeylen > 0 || encrypt->keylen_omitted) {
+		allow(ret, encrypt, cipher == NULL ? 0 : (unsigned)cipher->enckeylen, integ);
+		return;
+	}
+	longest = encrypt_max_key_bit_length(encrypt);
+	allow(ret, encrypt, longest, integ);
+	if (encrypt->keydeflen != longest)
+		allow(ret, encrypt, encrypt->keydeflen, integ);
+}
+
+static void allow_integrity(struct pl_child_facts *ret, const struct proposal *proposal,
+			    const struct algorithm *cipher)
+{
+	if (next_algorithm(proposal, PROPOSAL_integ, NULL) == NULL)
+		allow_keys(ret, cipher, NULL);
+	FOR_EACH_ALGORITHM(proposal, integ, integ)
+		allow_keys(ret, cipher, integ_desc(integ->desc));
+}
+
+/* What esp= says, and the default if it says nothing. */
+static void allowed_facts(const struct config *config, struct pl_child_facts *ret)
+{
+	ret->may_have_esn = config->esn.yes;
+	ret->may_lack_esn = config->esn.no;
+	if (config->child_sa.proposals.p == NULL)
+		return;
+	FOR_EACH_PROPOSAL(config->child_sa.proposals.p, proposal) {
+		if (next_algorithm(proposal, PROPOSAL_encrypt, NULL) == NULL)
+			allow_integrity(ret, proposal, NULL);
+		FOR_EACH_ALGORITHM(proposal, encrypt, cipher)
+			allow_integrity(ret, proposal, cipher);
+	}
+	if (ret->nr_allowed > PL_ALLOWED_MAX)
+		ret->nr_allowed = 0;
+}
+
 void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *ret)
 {
 	const struct connection *c = child->sa.st_connection;
@@ -120,6 +177,7 @@ void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *re
 	ret->has_esn = ta->esn_enabled;
 	ret->has_ipcomp = child->sa.st_ipcomp.protocol != NULL;
 	ret->replay_window = c->config->child_sa.replay_window;
+	allowed_facts(c->config, ret);
 	pl_upstream_installed(c, is_initiator ? &ret->tsi : &ret->tsr,
 			      is_initiator ? &ret->tsr : &ret->tsi);
 	path_facts(child, &ret->path);
