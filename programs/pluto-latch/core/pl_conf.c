@@ -290,7 +290,6 @@ static const struct {
 	{ LATCH, "conflict", "break" },
 	{ LATCH, "delete-sas", "no" },
 	{ LATCH, "auto", "no" },
-	{ FLOW, "protocol", "any|tcp|udp" },
 	{ LIMITS, "waits", "64" },
 	{ LIMITS, "waits-total", "1024" },
 };
