@@ -15,7 +15,7 @@ STORE_UNIT := $(filter %/test_slot %/test_journal %/test_journal_killed,$(UNIT_T
 $(STORE_UNIT): $(call objects,asan,$(STORE_SRC))
 $(STORE_UNIT): UNIT_LIBS = $(STORE_LIBS)
 .SECONDARY: $(call objects,asan,$(STORE_SRC))
-STORE_WRAPS := pwrite write openat ftruncate unlinkat renameat posix_fallocate
+STORE_WRAPS := write openat ftruncate unlinkat lseek
 $(BUILD)/unit/test_journal_killed: UNIT_LIBS = $(STORE_LIBS) \
 	$(patsubst %,-Xlinker --wrap=%,$(STORE_WRAPS))
 

@@ -127,19 +127,11 @@ static bool is_refused(void)
 	type __wrap_##name parameters; \
 	type __wrap_##name parameters { return is_refused() ? -1 : __real_##name arguments; }
 
-WRAP(ssize_t, pwrite, (int fd, const void *p, size_t len, off_t at), (fd, p, len, at))
 WRAP(ssize_t, write, (int fd, const void *p, size_t len), (fd, p, len))
 WRAP(int, openat, (int fd, const char *name, int how, mode_t mode), (fd, name, how, mode))
 WRAP(int, ftruncate, (int fd, off_t len), (fd, len))
 WRAP(int, unlinkat, (int fd, const char *name, int how), (fd, name, how))
-WRAP(int, renameat, (int a, const char *x, int b, const char *y), (a, x, b, y))
-
-int __real_posix_fallocate(int fd, off_t at, off_t len);
-int __wrap_posix_fallocate(int fd, off_t at, off_t len);
-int __wrap_posix_fallocate(int fd, off_t at, off_t len)
-{
-	return is_refused() ? ENOSPC : __real_posix_fallocate(fd, at, len);
-}
+WRAP(off_t, lseek, (int fd, off_t at, int whence), (fd, at, whence))
 
 static void live(uint64_t seed, int fd, struct fate mine)
 {

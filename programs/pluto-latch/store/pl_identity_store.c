@@ -4,8 +4,9 @@
  * that is known of a latch: they are written once, and a latch names them by their SHA-256. The
  * name tells damage, too.
  *
- * Invariant: a file is complete under its name (it gets it by rename), and is there as long as
- * somebody holds it.
+ * Invariant: a file is complete before a latch names it, and is there as long as somebody holds it.
+ * It is written under its name (pluto's seccomp filter has no rename(2)), so never over one that
+ * a latch names already, unless that is damaged.
  */
 
 #include "store/pl_identity_store.h"
@@ -25,7 +26,6 @@
 #include <unistd.h>
 
 #define PREFIX "identity-"
-#define NEW_NAME "new-identity"
 
 enum { PREFIX_LEN = sizeof(PREFIX) - 1, NAME_MAX_LEN = PREFIX_LEN + 2 * PL_DIGEST_BYTES + 1 };
 
@@ -108,24 +108,20 @@ static int write_all(int fd, const uint8_t *bytes, size_t len)
 	return 0;
 }
 
-static int write_file(const struct pl_identity_store *store, const uint8_t digest[static 32],
-		      const uint8_t *bytes, size_t len)
+static int write_file(const struct pl_identity_store *store,
+		      const struct pl_identity_file *file, const uint8_t *bytes, size_t len)
 {
 	char name[NAME_MAX_LEN];
 	int fd, r;
 
-	name_of(digest, name);
-	fd = openat(store->folder, NEW_NAME,
-		    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	name_of(file->digest, name);
+	fd = openat(store->folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, bytes, len);
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
-	if (r == 0 && renameat(store->folder, NEW_NAME, store->folder, name) < 0)
-		r = -errno;
-	if (r != 0)
-		(void)unlinkat(store->folder, NEW_NAME, 0);
 	return r;
 }
 
@@ -165,57 +161,6 @@ int pl_identity_store_find(struct pl_identity_store *store,
 		free(file);
 	if (at == NULL)
 		return -ENOMEM;
-	(*at)->holders++;
-	*ret = *at;
-	return 0;
-}
-
-/* From now on it is found by its pointer, without asking for its digest. */
-static int attach(struct pl_identity_store *store, struct pl_identity_file *file,
-		  struct pl_identity *identity)
-{
-	if (file->identity != NULL)
-		return 0;
-	file->identity = pl_identity_ref(identity);
-	if (tsearch(file, &store->by_identity, compare_identity) != NULL)
-		return 0;
-	file->identity = pl_identity_unref(identity);
-	return -ENOMEM;
-}
-
-static int hold_new(struct pl_identity_store *store, struct pl_identity *identity,
-		    struct pl_identity_file **ret)
-{
-	uint8_t digest[PL_DIGEST_BYTES], *bytes = NULL;
-	struct pl_identity_file *file = NULL;
-	size_t len = 0;
-	int r = encode(identity, &bytes, &len);
-
-	if (r == 0)
-		r = digest_of(bytes, len, digest);
-	if (r == 0)
-		r = pl_identity_store_find(store, digest, &file);
-	/* also over what an earlier daemon left under this name: nobody has looked at it */
-	if (r == 0)
-		r = write_file(store, digest, bytes, len);
-	if (r == 0)
-		r = attach(store, file, identity);
-	free(bytes);
-	if (r != 0)
-		pl_identity_store_release(store, file);
-	else
-		*ret = file;
-	return r;
-}
-
-int pl_identity_store_hold(struct pl_identity_store *store, struct pl_identity *identity,
-			   struct pl_identity_file **ret)
-{
-	struct pl_identity_file key = { .identity = identity }, **at;
-
-	at = tfind(&key, &store->by_identity, compare_identity);
-	if (at == NULL)
-		return hold_new(store, identity, ret);
 	(*at)->holders++;
 	*ret = *at;
 	return 0;
@@ -303,6 +248,68 @@ int pl_identity_store_load(const struct pl_identity_store *store,
 	else
 		free(bytes);
 	return r;
+}
+
+/* What an earlier daemon left under this name, and a latch may name. */
+static bool is_whole(const struct pl_identity_store *store, const struct pl_identity_file *file)
+{
+	struct pl_identity_data data;
+	uint8_t *bytes;
+
+	if (pl_identity_store_load(store, file, &bytes, &data) != 0)
+		return false;
+	free(bytes);
+	return true;
+}
+
+/* From now on it is found by its pointer, without asking for its digest. */
+static int attach(struct pl_identity_store *store, struct pl_identity_file *file,
+		  struct pl_identity *identity)
+{
+	if (file->identity != NULL)
+		return 0;
+	file->identity = pl_identity_ref(identity);
+	if (tsearch(file, &store->by_identity, compare_identity) != NULL)
+		return 0;
+	file->identity = pl_identity_unref(identity);
+	return -ENOMEM;
+}
+
+static int hold_new(struct pl_identity_store *store, struct pl_identity *identity,
+		    struct pl_identity_file **ret)
+{
+	uint8_t digest[PL_DIGEST_BYTES], *bytes = NULL;
+	struct pl_identity_file *file = NULL;
+	size_t len = 0;
+	int r = encode(identity, &bytes, &len);
+
+	if (r == 0)
+		r = digest_of(bytes, len, digest);
+	if (r == 0)
+		r = pl_identity_store_find(store, digest, &file);
+	if (r == 0 && !is_whole(store, file))
+		r = write_file(store, file, bytes, len);
+	if (r == 0)
+		r = attach(store, file, identity);
+	free(bytes);
+	if (r != 0)
+		pl_identity_store_release(store, file);
+	else
+		*ret = file;
+	return r;
+}
+
+int pl_identity_store_hold(struct pl_identity_store *store, struct pl_identity *identity,
+			   struct pl_identity_file **ret)
+{
+	struct pl_identity_file key = { .identity = identity }, **at;
+
+	at = tfind(&key, &store->by_identity, compare_identity);
+	if (at == NULL)
+		return hold_new(store, identity, ret);
+	(*at)->holders++;
+	*ret = *at;
+	return 0;
 }
 
 static bool is_held(const struct pl_identity_store *store, const char *name)

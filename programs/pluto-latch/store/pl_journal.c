@@ -104,15 +104,23 @@ static off_t offset_of(uint64_t slot)
 	return (off_t)((slot + 1) * PL_SLOT_BYTES);
 }
 
-static int write_slot(const struct pl_journal *journal, off_t at,
-		      const uint8_t bytes[static PL_SLOT_BYTES])
+/* Pluto's seccomp filter has neither pwrite(2) nor fallocate(2). */
+static int write_at(const struct pl_journal *journal, off_t at, const uint8_t *bytes, size_t len)
 {
 	ssize_t n;
 
+	if (lseek(journal->fd, at, SEEK_SET) != at)
+		return -errno;
 	do
-		n = pwrite(journal->fd, bytes, PL_SLOT_BYTES, at);
+		n = write(journal->fd, bytes, len);
 	while (n < 0 && errno == EINTR);
-	return n == PL_SLOT_BYTES ? 0 : n < 0 ? -errno : -EIO;
+	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -ENOSPC;
+}
+
+static int write_slot(const struct pl_journal *journal, off_t at,
+		      const uint8_t bytes[static PL_SLOT_BYTES])
+{
+	return write_at(journal, at, bytes, PL_SLOT_BYTES);
 }
 
 static int read_slot(const struct pl_journal *journal, off_t at,
@@ -403,6 +411,7 @@ int pl_journal_read(struct pl_journal *journal, pl_store_visit *visit, void *ctx
 
 static int grow(struct pl_journal *journal)
 {
+	static const uint8_t none[SLOTS_AT_ONCE * PL_SLOT_BYTES];
 	struct head head = journal->head;
 	size_t before = journal->free.nr;
 	int r;
@@ -410,10 +419,9 @@ static int grow(struct pl_journal *journal)
 	if (head.nr_slots >= journal->max_slots)
 		return PL_E_LIMIT_EXCEEDED;
 	head.nr_slots += SLOTS_AT_ONCE;
-	r = posix_fallocate(journal->fd, offset_of(journal->head.nr_slots),
-			    SLOTS_AT_ONCE * PL_SLOT_BYTES);
+	r = write_at(journal, offset_of(journal->head.nr_slots), none, sizeof(none));
 	if (r != 0)
-		return -r;
+		return r;
 	for (uint64_t i = head.nr_slots; r == 0 && i-- > journal->head.nr_slots; )
 		r = push(&journal->free, i);
 	if (r == 0)

@@ -139,11 +139,15 @@ at() {
 	fi
 }
 
-# What all connections of a host have in common.
+# What all connections of a host have in common. A system call of ours that pluto's seccomp filter does
+# not allow ends the daemon.
 latch_conf() {
+	local seccomp=disabled
+	[[ ${HOST_KIND[$1]} != ours ]] || seccomp=enabled
 	cat <<-END
 		config setup
 		    uniqueids=yes
+		    seccomp=$seccomp
 
 		conn %default
 		    leftid="CN=$1.test, O=latch"
