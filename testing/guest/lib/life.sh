@@ -138,10 +138,15 @@ wire_spis() {
 	done | sort | uniq -c | awk '{ print $2, $3, $1 }'
 }
 
-# SPIs of all SAs that B ever had with A.
+# SPIs of all SAs that B ever had with A, or has offered to A's address and was killed before it had them.
 own_spis() {
-	facts b 'select(.fact == "child-up" and .peer == "CN=a.test, O=latch") |
-		"in \(.spi_in)", "out \(.spi_out)"' | tr -d '"' | sort -u
+	facts b 'if .fact == "child-up" and .peer == "CN=a.test, O=latch" then
+			"in \(.spi_in)", "out \(.spi_out)"
+		elif .fact == "spi-get" and .src == "'"$(at a)"'" then
+			"in \(.spi)"
+		else
+			empty
+		end' | tr -d '"' | sort -u
 }
 
 strangers() {
