@@ -27,9 +27,10 @@ bus: $(BUS_DAEMON) $(BUS_TESTS)	## the D-Bus service against a bus of its own, u
 
 bus-daemon: $(BUS_DAEMON)	## the service without pluto, for tests of its clients
 
-$(BUS_DAEMON): $(call objects,asan,testing/bus/pl_test_daemon.c $(BUS_SRC) $(CORE_SRC))
+$(BUILD)/asan/testing/bus/pl_test_daemon.o: OURS_CFLAGS += $(STORE_CFLAGS)
+$(BUS_DAEMON): $(call objects,asan,testing/bus/pl_test_daemon.c $(BUS_SRC) $(STORE_SRC) $(CORE_SRC))
 	@mkdir -p $(@D)
-	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(BUS_LIBS) $(OURS_LIBS)
+	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(BUS_LIBS) $(STORE_LIBS) $(OURS_LIBS)
 
 $(BUS_TESTS): $(BUILD)/bus/%: $(BUILD)/asan/testing/bus/%.o $(BUILD)/asan/testing/bus/bus_stage.o
 	@mkdir -p $(@D)

@@ -11,7 +11,7 @@ $(STORE_OBJECTS): OURS_CFLAGS += $(STORE_CFLAGS)
 $(STORE_OBJECTS): SANITIZE_CFLAGS = $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 \
 	$(SANITIZE)
 
-STORE_UNIT := $(filter %/test_slot %/test_journal %/test_journal_killed,$(UNIT_TESTS))
+STORE_UNIT := $(filter %/test_slot %/test_seat %/test_journal %/test_journal_killed,$(UNIT_TESTS))
 $(STORE_UNIT): $(call objects,asan,$(STORE_SRC))
 $(STORE_UNIT): UNIT_LIBS = $(STORE_LIBS)
 .SECONDARY: $(call objects,asan,$(STORE_SRC))

@@ -135,6 +135,16 @@ void start_daemon(const char *limit)
 	stage.from_daemon = out[0];
 }
 
+void replace_daemon(void)
+{
+	assert_int_equal(kill(stage.daemon, SIGKILL), 0);
+	assert_int_equal(waitpid(stage.daemon, NULL, 0), stage.daemon);
+	close(stage.to_daemon);
+	close(stage.from_daemon);
+	start_daemon(NULL);
+	wait_ready();
+}
+
 void wait_ready(void)
 {
 	read_line();

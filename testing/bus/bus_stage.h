@@ -47,6 +47,9 @@ void start_daemon(const char *limit);
 void stop_daemon(void);
 void wait_ready(void);
 
+/* SIGKILL, and another one in its place */
+void replace_daemon(void);
+
 /* one command of pl_test_daemon, which must be obeyed; its answer is stage.line */
 void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

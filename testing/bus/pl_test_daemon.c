@@ -30,16 +30,20 @@
  *   status                      "ok SERVING LATCHES GENERATION"
  *   wait                        answers when the name is ours
  *   quit                        or the end of the input
+ *
+ * With PL_TEST_JOURNAL=FOLDER in the environment it has a journal there.
  */
 
 #include "bus/pl_bus.h"
 #include "core/pl_error.h"
+#include "store/pl_journal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <nss.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +57,7 @@ static struct {
 	struct event_base *base;
 	struct pl_engine *engine;
 	struct pl_bus *bus;
+	struct pl_journal *journal;
 	struct event *tick;
 	struct pl_conf conf;
 	struct pl_identity_pool *pool;
@@ -771,11 +776,22 @@ static void on_log(void *ctx, const char *text)
 	host.is_waiting = false;
 }
 
+static int open_journal(void)
+{
+	const char *folder = getenv("PL_TEST_JOURNAL");
+
+	if (folder == NULL)
+		return 0;
+	return NSS_NoDB_Init(NULL) == SECSuccess ? pl_journal_open(folder, 4096, &host.journal) :
+						   -EIO;
+}
+
 static int start_engine(void)
 {
 	struct pl_engine_settings settings = { .hash_key = { 7 }, .first_id = 1,
-					       .conf = &host.conf };
+					       .conf = &host.conf, .identities = host.pool };
 	struct pl_ops ops = {
+		.store = host.journal == NULL ? NULL : &pl_journal_ops, .store_ctx = host.journal,
 		.guard = &guard_ops, .owner = pl_bus_owner_ops(), .owner_ctx = host.bus,
 		.socket = &socket_ops, .clock = &clock_ops, .ike = &ike_ops,
 	};
@@ -826,7 +842,7 @@ int main(int argc, char **argv)
 	host.bus = pl_bus_new(&host.conf, on_log, NULL);
 	host.tick = event_new(host.base, -1, 0, on_tick, NULL);
 	input = event_new(host.base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, NULL);
-	if (start_engine() != 0 || event_add(input, NULL) != 0 ||
+	if (open_journal() != 0 || start_engine() != 0 || event_add(input, NULL) != 0 ||
 	    pl_bus_attach(host.bus, host.base, argv[1], host.engine) != 0) {
 		fprintf(stderr, "cannot start\n");
 		return 1;
@@ -835,6 +851,9 @@ int main(int argc, char **argv)
 
 	pl_bus_free(host.bus);
 	pl_engine_free(host.engine);
+	pl_journal_close(host.journal);
+	if (NSS_IsInitialized())
+		(void)NSS_Shutdown();
 	event_free(input);
 	event_free(host.tick);
 	for (unsigned i = 0; i < host.nr_peers; i++)

@@ -18,6 +18,7 @@
 static const struct {
 	const char *interface, *name, *parts;
 } members[] = {
+	{ MANAGER, "ResumeSession", "sd" },
 	{ MANAGER, "OpenSession", "d" }, { MANAGER, "Latch", "hd" }, { MANAGER, "Listen", "hd" },
 	{ MANAGER, "Find", "d" }, { MANAGER, "Inquire", "t" }, { MANAGER, "Release", "t" },
 	{ MANAGER, "Unprotect", "t" }, { MANAGER, "List", "dtu" }, { MANAGER, "Break", "ts" },

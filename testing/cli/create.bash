@@ -173,7 +173,7 @@ reason_is_told() {
 	FAKE_REASON=$'There is no SA. TS_\033[31mUNACCEPTABLE' FAKE_ERROR=connect=-31 ends 4 \
 		"$fake" create 127.0.0.1 9
 	same 'latch.fake: 127.0.0.1:9: There is no SA. TS_\x1b[31mUNACCEPTABLE' "$(cat "$tmp/err")"
-	FAKE_REASON=$'too much\nof it' FAKE_ERROR=listen=-43 ends 1 "$fake" create --listen \
+	FAKE_REASON=$'too much\nof it' FAKE_ERROR=listen=-44 ends 1 "$fake" create --listen \
 		127.0.0.1 59999
 	says err '^latch.fake: 127\.0\.0\.1:59999: too much\\x0aof it$'
 	# What the service said of something else, before the socket failed.

@@ -147,7 +147,7 @@ promised() {
 # And the ones that are plain failures, so that a new error is no silent 1.
 plain="SYSTEM MALFORMED TOO_MANY UNSUPPORTED NO_SPACE ALREADY_LATCHED WRONG_STATE NOT_CONNECTED
 	NOT_INTERNET ALREADY_USED SOCKET_CHANGED OTHER_NETNS MPTCP PORT_SHARED WRONG_FLOW NOT_AVAILABLE EQUAL_KEYS
-	NO_SESSION SESSION_EXISTS LIMIT_EXCEEDED BAD_CONFIG NO_MEMORY FAILED"
+	NO_SESSION SESSION_EXISTS NOT_RESUMABLE LIMIT_EXCEEDED BAD_CONFIG NO_MEMORY FAILED"
 
 every_error_has_its_code() {
 	local name number code seen=0
@@ -199,8 +199,8 @@ every_command_hands_errors_up() {
 		connect -36 3 create 127.0.0.1 9
 		connect -35 4 create --prefer 127.0.0.1 9
 		connect -10 4 create --prefer 127.0.0.1 9
-		connect -45 8 create --prefer 127.0.0.1 9
-		listen -45 8 create --listen 127.0.0.1 59999
+		connect -46 8 create --prefer 127.0.0.1 9
+		listen -46 8 create --listen 127.0.0.1 59999
 		listen -40 6 create --listen 127.0.0.1 59999
 		release -8 10 release 1
 		release -11 1 release 1

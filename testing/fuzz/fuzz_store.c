@@ -7,6 +7,7 @@
  */
 
 #include "store/pl_identity_bytes.h"
+#include "store/pl_seat.h"
 #include "store/pl_slot.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void read_slot(const uint8_t *data, size_t size)
 {
 	uint8_t bytes[PL_SLOT_BYTES] = { 0 }, again[PL_SLOT_BYTES];
+	struct pl_kept_session session;
 	struct pl_kept slot;
 	uint64_t sum;
 
@@ -25,10 +27,15 @@ static void read_slot(const uint8_t *data, size_t size)
 	sum = pl_slot_sum(bytes, sizeof(bytes) - 8);
 	for (unsigned i = 0; i < 8; i++)
 		bytes[sizeof(bytes) - 8 + i] = (uint8_t)(sum >> 8 * i);
-	if (pl_slot_decode(bytes, &slot) != 0)
-		return;
-	pl_slot_encode(&slot, again);
-	assert(memcmp(bytes, again, sizeof(bytes)) == 0);
+	if (pl_slot_decode(bytes, &slot) == 0) {
+		pl_slot_encode(&slot, again);
+		assert(memcmp(bytes, again, sizeof(bytes)) == 0);
+		/* never both */
+		assert(pl_seat_decode(bytes, &session) != 0);
+	} else if (pl_seat_decode(bytes, &session) == 0) {
+		pl_seat_encode(&session, again);
+		assert(memcmp(bytes, again, sizeof(bytes)) == 0);
+	}
 }
 
 static void read_identity(const uint8_t *data, size_t size)

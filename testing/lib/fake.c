@@ -164,10 +164,12 @@ static void add_ids(struct fake *fake, DBusMessageIter *to)
 
 static void fill(struct fake *fake, const char *member, DBusMessageIter *to)
 {
+	const char *token = "0123456789abcdef0123456789abcdef";
 	const uint64_t id = 7;
 
 	if (strcmp(member, "OpenSession") == 0) {
 		add_session(fake, to);
+		dbus_message_iter_append_basic(to, DBUS_TYPE_STRING, &token);
 	} else if (strcmp(member, "Latch") == 0) {
 		dbus_message_iter_append_basic(to, DBUS_TYPE_UINT64, &id);
 		add_latch(fake, to, id);

@@ -385,7 +385,7 @@ static const struct pl_guard_ops guard_ops = {
 	op_walk, NULL,
 };
 static const struct pl_store_ops store_ops = { .save = op_save, .forget = op_forget };
-static const struct pl_owner_ops owner_ops = { op_alert, op_watch };
+static const struct pl_owner_ops owner_ops = { .alert = op_alert, .watch = op_watch };
 static const struct pl_socket_ops socket_ops = {
 	.read = op_read, .dispose = op_dispose, .is_gone = op_is_gone, .holders = op_holders,
 };

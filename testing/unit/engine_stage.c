@@ -268,6 +268,54 @@ static int fake_store_walk(void *ctx, pl_store_visit *visit, void *visit_ctx,
 	return r;
 }
 
+static int fake_walk_sessions(void *ctx, pl_store_visit_session *visit, void *visit_ctx)
+{
+	int r = 0;
+
+	(void)ctx;
+	for (unsigned i = 0; r == 0 && i < fake.nr_sessions; i++)
+		r = visit(visit_ctx, &fake.sessions[i]);
+	return r;
+}
+
+static int fake_forget_session(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < fake.nr_sessions; i++) {
+		if (fake.sessions[i].number == number)
+			fake.sessions[i--] = fake.sessions[--fake.nr_sessions];
+	}
+	return 0;
+}
+
+static int fake_save_session(void *ctx, const struct pl_kept_session *session)
+{
+	int r = called("save-session");
+
+	if (r != 0)
+		return r;
+	(void)fake_forget_session(ctx, session->number);
+	assert_true(fake.nr_sessions < NR_SESSIONS);
+	fake.sessions[fake.nr_sessions++] = *session;
+	return 0;
+}
+
+static enum pl_told fake_remind(void *ctx, const struct pl_owner *owner,
+				const struct pl_alert *alert)
+{
+	size_t len = strlen(fake.reminded);
+
+	(void)ctx;
+	assert_int_equal(owner->kind, PL_OWNER_SESSION);
+	assert_int_equal(alert->from, alert->to);
+	if (fake.nr_remind == 0)
+		return PL_TOLD_NOT;
+	fake.nr_remind--;
+	snprintf(fake.reminded + len, sizeof(fake.reminded) - len, "%llu %s, ",
+		 (unsigned long long)alert->id, pl_state_name(pl_state_shown(alert->to)));
+	return PL_TOLD_RECORD;
+}
+
 static enum pl_told fake_alert(void *ctx, const struct pl_owner *owner,
 			       const struct pl_alert *alert)
 {
@@ -413,8 +461,10 @@ static const struct pl_guard_ops guard_ops = {
 };
 static const struct pl_store_ops store_ops = {
 	.walk = fake_store_walk, .save = fake_save, .forget = fake_forget,
+	.walk_sessions = fake_walk_sessions, .save_session = fake_save_session,
+	.forget_session = fake_forget_session,
 };
-static const struct pl_owner_ops owner_ops = { .alert = fake_alert };
+static const struct pl_owner_ops owner_ops = { .alert = fake_alert, .remind = fake_remind };
 static int fake_is_idle(void *ctx, const struct pl_tuple *tuple, bool *ret)
 {
 	(void)ctx;

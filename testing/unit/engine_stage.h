@@ -14,7 +14,8 @@
 
 /* REQID_B is an administrator's, REQID_C one that the engine could have given out. */
 enum {
-	SESSION = 77, UID = 1000, NR_ITEMS = 256, NR_STEERED = 8, NR_RECORDS = 80, REQID_B = 101,
+	SESSION = 77, UID = 1000, NR_ITEMS = 256, NR_STEERED = 8, NR_RECORDS = 80,
+	NR_SESSIONS = 8, REQID_B = 101,
 	REQID_C = 2000000003,
 };
 
@@ -47,6 +48,9 @@ struct fake_record {
  * @wanted:    how they were to be
  * @next_id:   no latch in the journal ever had it
  * @records:   the journal, if @has_journal; @is_damaged is what it says of itself
+ * @sessions:  likewise
+ * @reminded:  latches that a resumed session was told of, and their states; @nr_remind is for how
+ *             many there is room
  */
 struct fake {
 	struct pl_engine *engine;
@@ -75,6 +79,10 @@ struct fake {
 	struct pl_initiate wanted;
 	struct fake_record records[NR_RECORDS];
 	unsigned nr_records;
+	struct pl_kept_session sessions[NR_SESSIONS];
+	unsigned nr_sessions;
+	char reminded[256];
+	unsigned nr_remind;
 	uint64_t next_id;
 	bool has_journal, is_damaged;
 };

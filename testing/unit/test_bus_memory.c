@@ -87,6 +87,7 @@ static int session_fd, socket_fd;
 
 static int setup_bus(void **state)
 {
+	struct pl_session_wish wish = { .uid = UID };
 	struct pl_tuple tuple = flow(0);
 
 	setup(state);
@@ -98,7 +99,7 @@ static int setup_bus(void **state)
 	event_del(bus->retry);
 	bus->conn = (DBusConnection *)&bus;
 	who = (struct pl_caller_id) { .uid = UID };
-	assert_int_equal(pl_session_open(bus->sessions, UID, false, &who.session, &session_fd), 0);
+	assert_int_equal(pl_session_open(bus->sessions, &wish, &who.session, &session_fd), 0);
 	socket_fd = dup(session_fd);
 	fake.socket = (struct pl_socket_facts) {
 		.tuple = tuple, .cookie = 4711, .is_internet = true, .is_here = true,

@@ -24,7 +24,7 @@ static struct {
 	struct event_base *base;
 	struct pl_engine *engine;
 	struct pl_sessions *sessions;
-	struct pl_limits limits;
+	struct pl_conf conf;
 	char log[512];
 } stage;
 
@@ -38,11 +38,11 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&stage, 0, sizeof(stage));
-	pl_limits_default(&stage.limits);
-	stage.limits.each[PL_LIMIT_QUEUE_BYTES] = 65536;
+	pl_conf_default(&stage.conf);
+	stage.conf.limits.each[PL_LIMIT_QUEUE_BYTES] = 65536;
 	stage.base = event_base_new();
 	stage.engine = pl_engine_new(NULL, NULL);
-	stage.sessions = pl_sessions_new(&stage.limits, note, NULL);
+	stage.sessions = pl_sessions_new(&stage.conf, note, NULL);
 	assert_non_null(stage.sessions);
 	assert_int_equal(pl_sessions_attach(stage.sessions, stage.base, stage.engine), 0);
 	return 0;
@@ -52,6 +52,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	pl_sessions_free(stage.sessions);
+	pl_conf_clear(&stage.conf);
 	pl_engine_free(stage.engine);
 	event_base_free(stage.base);
 	return 0;
@@ -62,11 +63,18 @@ static void turn(void)
 	assert_true(event_base_loop(stage.base, EVLOOP_NONBLOCK) >= 0);
 }
 
+static int try_open(uint32_t uid, bool is_watch, uint64_t *ret_number, int *ret_fd)
+{
+	struct pl_session_wish wish = { .uid = uid, .is_watch = is_watch };
+
+	return pl_session_open(stage.sessions, &wish, ret_number, ret_fd);
+}
+
 static uint64_t open_session(uint32_t uid, bool is_watch, int *ret_fd)
 {
 	uint64_t number = 0;
 
-	assert_int_equal(pl_session_open(stage.sessions, uid, is_watch, &number, ret_fd), 0);
+	assert_int_equal(try_open(uid, is_watch, &number, ret_fd), 0);
 	return number;
 }
 
@@ -199,15 +207,15 @@ static void a_session_counts_until_the_engine_knows_of_its_end(void **state)
 	const uint32_t uid = UID;
 
 	(void)state;
-	stage.limits.each[PL_LIMIT_SESSIONS] = 1;
+	stage.conf.limits.each[PL_LIMIT_SESSIONS] = 1;
 	number = open_session(UID, true, &fd);
-	assert_int_equal(pl_session_open(stage.sessions, UID, false, &number, &other),
+	assert_int_equal(try_open(UID, false, &number, &other),
 			 PL_E_LIMIT_EXCEEDED);
 	assert_int_equal(other, -1);
 	pl_session_end(stage.sessions, number);
 	pl_session_end(stage.sessions, number);
 	assert_int_equal(pl_sessions_count(stage.sessions, &uid), 1);
-	assert_int_equal(pl_session_open(stage.sessions, UID, false, &number, &other),
+	assert_int_equal(try_open(UID, false, &number, &other),
 			 PL_E_LIMIT_EXCEEDED);
 	turn();
 	assert_int_equal(pl_sessions_count(stage.sessions, NULL), 0);
@@ -223,9 +231,9 @@ static void watching_has_a_limit_of_its_own_and_takes_nothing_when_refused(void 
 	int fd, none;
 
 	(void)state;
-	stage.limits.each[PL_LIMIT_SUBSCRIPTIONS] = 1;
+	stage.conf.limits.each[PL_LIMIT_SUBSCRIPTIONS] = 1;
 	open_session(UID, true, &fd);
-	assert_int_equal(pl_session_open(stage.sessions, UID, true, &number, &none),
+	assert_int_equal(try_open(UID, true, &number, &none),
 			 PL_E_LIMIT_EXCEEDED);
 	assert_int_equal(pl_sessions_count(stage.sessions, &uid), 1);
 	close(fd);

@@ -240,6 +240,85 @@ static void what_a_dead_daemon_left_of_identities_goes(void **state)
 	assert_int_equal(count_files(), 3);
 }
 
+static struct pl_kept_session session_of(uint64_t number, uint8_t token)
+{
+	return (struct pl_kept_session) { .number = number, .uid = 1000, .token = { token } };
+}
+
+static void save_session(struct pl_journal *journal, uint64_t number, uint8_t token)
+{
+	struct pl_kept_session session = session_of(number, token);
+
+	assert_int_equal(pl_journal_save_session(journal, &session), 0);
+}
+
+static int see_session(void *ctx, const struct pl_kept_session *session)
+{
+	struct seen *seen = ctx;
+
+	seen->len += (size_t)snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len,
+				      "%u:%u, ", (unsigned)session->number, session->token[0]);
+	return session->uid == 1000 ? 0 : -EIO;
+}
+
+/* As the next daemon finds them. */
+static void assert_sessions(const char *text)
+{
+	struct seen seen;
+	struct pl_journal *journal = read_again(&seen);
+
+	assert_true(seen.found.is_whole);
+	seen = (struct seen) { .len = 0 };
+	assert_int_equal(pl_journal_read_sessions(journal, see_session, &seen), 0);
+	assert_string_equal(seen.text, text);
+	pl_journal_close(journal);
+}
+
+static void sessions_are_there_with_their_last_token_until_they_are_forgotten(void **state)
+{
+	struct pl_journal *journal;
+	struct seen seen;
+
+	(void)state;
+	write_sample();
+	journal = read_again(&seen);
+	save_session(journal, 7, 1);
+	save_session(journal, 3, 2);
+	save_session(journal, 7, 9);
+	pl_journal_close(journal);
+	assert_sessions("3:2, 7:9, ");
+	journal = read_again(&seen);
+	/* latches beside them, and room is used again */
+	assert_string_equal(seen.text, SAMPLE);
+	assert_int_equal(seen.found.nr_latches, 2);
+	save_session(journal, 7, 4);
+	assert_int_equal(pl_journal_forget_session(journal, 3), 0);
+	assert_int_equal(pl_journal_forget_session(journal, 3), 0);
+	save(journal, 4, bob);
+	save_session(journal, 8, 5);
+	pl_journal_close(journal);
+	assert_sessions("7:4, 8:5, ");
+}
+
+static void a_session_that_finds_no_room_changes_nothing_D16(void **state)
+{
+	struct pl_kept_session session = session_of(1000, 7);
+	struct pl_journal *journal = NULL;
+	struct seen seen = { .len = 0 };
+
+	(void)state;
+	assert_int_equal(pl_journal_open(folder, 64, &journal), 0);
+	assert_int_equal(pl_journal_read(journal, see, &seen, &seen.found), 0);
+	for (uint64_t number = 1; number <= 64; number++)
+		save_session(journal, number, 1);
+	assert_int_equal(pl_journal_save_session(journal, &session), PL_E_LIMIT_EXCEEDED);
+	assert_int_equal(pl_journal_forget_session(journal, 1000), 0);
+	for (uint64_t number = 2; number <= 64; number++)
+		assert_int_equal(pl_journal_forget_session(journal, number), 0);
+	pl_journal_close(journal);
+	assert_sessions("1:1, ");
+}
+
 static void two_daemons_do_not_share_a_journal(void **state)
 {
 	struct pl_journal *journal = begin(), *other;
@@ -456,6 +535,8 @@ int main(void)
 		TEST(what_is_saved_is_read_by_the_next_daemon),
 		TEST(an_identity_has_one_file_as_long_as_a_latch_names_it),
 		TEST(what_a_dead_daemon_left_of_identities_goes),
+		TEST(sessions_are_there_with_their_last_token_until_they_are_forgotten),
+		TEST(a_session_that_finds_no_room_changes_nothing_D16),
 		TEST(two_daemons_do_not_share_a_journal),
 		TEST(a_journal_holds_no_more_than_it_may),
 		TEST(a_journal_cut_anywhere_is_not_whole_K53),

@@ -68,7 +68,7 @@ static void the_first_three_have_names_and_sentences_that_no_daemon_uses(void **
 
 static void what_is_no_error_has_a_sentence_and_no_name(void **state)
 {
-	static const int none[] = { 1, 42, -48, -1000, INT32_MAX, INT32_MIN };
+	static const int none[] = { 1, 42, -49, -1000, INT32_MAX, INT32_MIN };
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++) {

@@ -88,11 +88,12 @@ static json_t *change(const struct pl_alert *alert, const struct pl_latch *latch
 
 static void hello_and_lost_are_exactly_as_documented(void **state)
 {
-	char *hello = pl_record_hello(7, 9), *lost = pl_record_lost(12);
+	char *hello = pl_record_hello(7, 9, 30), *lost = pl_record_lost(12);
 
 	(void)state;
 	assert_string_equal(hello,
-			    "{\"type\":\"hello\",\"version\":1,\"session\":7,\"generation\":9}");
+			    "{\"type\":\"hello\",\"version\":1,\"session\":7,\"generation\":9,"
+			    "\"resume\":30}");
 	assert_string_equal(lost, "{\"type\":\"lost\",\"generation\":12}");
 	free(hello);
 	free(lost);

@@ -32,7 +32,7 @@ static int open_session(struct latch *latch, unsigned flags)
 	if (message != NULL &&
 	    !latch_bus_add_dict(message, &watch, (flags & LATCH_OPEN_WATCH) != 0))
 		message = give_up(message);
-	r = latch_bus_call(latch, message, 0, "h", &reply);
+	r = latch_bus_call(latch, message, 0, "hs", &reply);
 	if (r != 0)
 		return r;
 	/* A copy of the descriptor, with CLOEXEC. */

@@ -446,7 +446,7 @@ struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx
 	bus->retry_ms = RETRY_FIRST_MS;
 	/* The signals of this process are pluto's. */
 	dbus_connection_set_change_sigpipe(FALSE);
-	bus->sessions = pl_sessions_new(&conf->limits, say_session, bus);
+	bus->sessions = pl_sessions_new(conf, say_session, bus);
 	bus->callers = pl_callers_new(bus);
 	if (bus->sessions == NULL || bus->callers == NULL)
 		return pl_bus_free(bus);
@@ -503,6 +503,13 @@ static enum pl_told alert(void *ctx, const struct pl_owner *owner, const struct 
 	return pl_sessions_alert(bus->sessions, owner, what);
 }
 
+static enum pl_told remind(void *ctx, const struct pl_owner *owner, const struct pl_alert *what)
+{
+	struct pl_bus *bus = ctx;
+
+	return pl_sessions_remind(bus->sessions, owner, what);
+}
+
 /* Breaks and what ends them; what administrators do is said with their uid. */
 static bool is_security_event(enum pl_event event)
 {
@@ -547,7 +554,9 @@ static void watch(void *ctx, const struct pl_alert *what)
 
 const struct pl_owner_ops *pl_bus_owner_ops(void)
 {
-	static const struct pl_owner_ops ops = { .alert = alert, .watch = watch };
+	static const struct pl_owner_ops ops = {
+		.alert = alert, .watch = watch, .remind = remind,
+	};
 
 	return &ops;
 }

@@ -28,7 +28,8 @@
 #define INTROSPECTABLE DBUS_INTERFACE_INTROSPECTABLE
 
 static const struct pl_member members[] = {
-	{ MANAGER, "OpenSession", "a{sv}", "h", PL_DICT_OPTIONS, pl_method_open_session },
+	{ MANAGER, "OpenSession", "a{sv}", "hs", PL_DICT_OPTIONS, pl_method_open_session },
+	{ MANAGER, "ResumeSession", "sa{sv}", "hs", PL_DICT_OPTIONS, pl_method_resume_session },
 	{ MANAGER, "Latch", "ha{sv}", "ta{sv}", PL_DICT_LATCH, pl_method_latch },
 	{ MANAGER, "Listen", "ha{sv}", "at", PL_DICT_LISTEN, pl_method_listen },
 	{ MANAGER, "Find", "a{sv}", "t", PL_DICT_FLOW, pl_method_find },
@@ -136,6 +137,7 @@ static bool is_security_event(int error)
 	case PL_E_WEAK:
 	case PL_E_FORBIDDEN:
 	case PL_E_NOT_AUTHORIZED:
+	case PL_E_NOT_RESUMABLE:
 	case PL_E_LIMIT_EXCEEDED:
 	case PL_E_SOCKET_CHANGED:
 	case PL_E_UNAVAILABLE:

@@ -13,6 +13,7 @@
 #include "bus/pl_bus_impl.h"
 #include "bus/pl_bus_latch.h"
 #include "bus/pl_latch_key.h"
+#include "bus/pl_token.h"
 
 #include <dbus/dbus.h>
 #include <errno.h>
@@ -57,24 +58,70 @@ static bool has_session(const struct pl_bus *bus, const struct pl_caller_id *who
 
 /* Sessions */
 
+static int put_session(DBusMessage *reply, int fd, const char *token)
+{
+	int r = put(reply, DBUS_TYPE_UNIX_FD, &fd);
+
+	return r == 0 ? put(reply, DBUS_TYPE_STRING, &token) : r;
+}
+
+/* @number: of the session that is resumed, or 0. The journal is written before anybody else gets
+ * the token, and after everything that may fail for want of something. */
+static int give_session(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
+			uint64_t number, DBusMessage *reply)
+{
+	struct pl_session_wish wish = { who->uid, call->request.is_watch, number };
+	struct pl_kept_session kept = { .uid = who->uid };
+	char token[PL_TOKEN_TEXT];
+	int fd = -1, r = pl_token_make(token, kept.token);
+
+	if (r == 0)
+		r = pl_session_open(bus->sessions, &wish, &kept.number, &fd);
+	if (r != 0)
+		return r;
+	r = put_session(reply, fd, token);
+	close(fd);
+	explicit_bzero(token, sizeof(token));
+	if (r == 0)
+		r = pl_engine_session_save(bus->engine, &kept);
+	if (r != 0) {
+		pl_session_abandon(bus->sessions, kept.number);
+		return r;
+	}
+	pl_callers_set_session(bus->callers, call->sender, kept.number);
+	return 0;
+}
+
 int pl_method_open_session(struct pl_bus *bus, const struct pl_caller_id *who,
 			   struct pl_call *call, DBusMessage *reply)
 {
-	uint64_t session;
-	int fd, r;
+	if (has_session(bus, who))
+		return PL_E_SESSION_EXISTS;
+	return give_session(bus, who, call, 0, reply);
+}
+
+int pl_method_resume_session(struct pl_bus *bus, const struct pl_caller_id *who,
+			     struct pl_call *call, DBusMessage *reply)
+{
+	uint8_t digest[PL_KEPT_DIGEST_BYTES];
+	char *token = call->request.texts[0];
+	uint64_t number;
+	int r;
 
 	if (has_session(bus, who))
 		return PL_E_SESSION_EXISTS;
-	r = pl_session_open(bus->sessions, who->uid, call->request.is_watch, &session, &fd);
+	pl_token_digest(token, digest);
+	explicit_bzero(token, strlen(token));
+	r = pl_engine_session_find(bus->engine, who->uid, digest, &number);
+	if (r == 0)
+		r = give_session(bus, who, call, number, reply);
 	if (r != 0)
 		return r;
-	r = put(reply, DBUS_TYPE_UNIX_FD, &fd);
-	close(fd);
-	if (r != 0) {
-		pl_session_end(bus->sessions, session);
-		return r;
-	}
-	pl_callers_set_session(bus->callers, call->sender, session);
+	pl_engine_session_resumed(bus->engine, number);
+	/* What others' latches did meanwhile nobody has kept. */
+	if (call->request.is_watch)
+		pl_session_lose(bus->sessions, number);
+	pl_bus_say(bus, "session %llu of uid %u is resumed", (unsigned long long)number, who->uid);
 	return 0;
 }
 

@@ -76,7 +76,7 @@ static char *text_of(json_t *object, int r)
 	return text;
 }
 
-char *pl_record_hello(uint64_t session, uint64_t generation)
+char *pl_record_hello(uint64_t session, uint64_t generation, uint32_t resume_wait)
 {
 	json_t *object = json_object();
 	int r = put(object, "type", json_string("hello"));
@@ -87,6 +87,8 @@ char *pl_record_hello(uint64_t session, uint64_t generation)
 		r = put(object, "session", json_integer((json_int_t)session));
 	if (r == 0)
 		r = put(object, "generation", json_integer((json_int_t)generation));
+	if (r == 0)
+		r = put(object, "resume", json_integer(resume_wait));
 	return text_of(object, r);
 }
 

@@ -13,10 +13,11 @@
 
 /**
  * pl_record_hello() - the first record of a session
- * @session:    its number
- * @generation: of the database
+ * @session:     its number
+ * @generation:  of the database
+ * @resume_wait: seconds after a restart in which it can be resumed
  */
-char *pl_record_hello(uint64_t session, uint64_t generation) PL_MUST_USE;
+char *pl_record_hello(uint64_t session, uint64_t generation, uint32_t resume_wait) PL_MUST_USE;
 
 /**
  * pl_record_lost() - records were dropped
@@ -26,7 +27,7 @@ char *pl_record_lost(uint64_t generation) PL_MUST_USE;
 
 /**
  * pl_record_change() - a latch changed
- * @type:      "alert" or "change"
+ * @type:      "alert", "change" or "state"
  * @alert:     what happened
  * @latch:     as it is now, or NULL: then the record says what the alert says
  * @max_bytes: that the record may have; if need be, what is long is left out

@@ -10,7 +10,7 @@ struct DBusMessage;
 /* What a dictionary of a request may hold: one table of keys for each. */
 enum pl_dict {
 	PL_DICT_NONE = 0,
-	PL_DICT_OPTIONS,	/* of OpenSession */
+	PL_DICT_OPTIONS,	/* of OpenSession and ResumeSession */
 	PL_DICT_LATCH,
 	PL_DICT_LISTEN,
 	PL_DICT_FLOW,

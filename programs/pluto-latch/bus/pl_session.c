@@ -59,7 +59,7 @@ struct pl_sessions {
 	struct session_list watchers;
 	struct session_list ended;
 	struct pl_usage *usage;
-	const struct pl_limits *limits;
+	const struct pl_conf *conf;
 	pl_session_log *log;
 	void *log_ctx;
 	struct event_base *base;
@@ -93,11 +93,11 @@ static struct session *session_free(struct session *session)
 
 static int take_usage(struct pl_sessions *all, uint32_t uid, bool is_watch)
 {
-	int r = pl_usage_take(all->usage, all->limits, uid, PL_LIMIT_SESSIONS);
+	int r = pl_usage_take(all->usage, &all->conf->limits, uid, PL_LIMIT_SESSIONS);
 
 	if (r != 0 || !is_watch)
 		return r;
-	r = pl_usage_take(all->usage, all->limits, uid, PL_LIMIT_SUBSCRIPTIONS);
+	r = pl_usage_take(all->usage, &all->conf->limits, uid, PL_LIMIT_SUBSCRIPTIONS);
 	if (r != 0)
 		pl_usage_give_back(all->usage, uid, PL_LIMIT_SESSIONS);
 	return r;
@@ -142,7 +142,7 @@ static void bury(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
-struct pl_sessions *pl_sessions_new(const struct pl_limits *limits, pl_session_log *log, void *ctx)
+struct pl_sessions *pl_sessions_new(const struct pl_conf *conf, pl_session_log *log, void *ctx)
 {
 	struct pl_sessions *all = calloc(1, sizeof(*all));
 
@@ -151,7 +151,7 @@ struct pl_sessions *pl_sessions_new(const struct pl_limits *limits, pl_session_l
 	RB_INIT(&all->tree);
 	TAILQ_INIT(&all->watchers);
 	TAILQ_INIT(&all->ended);
-	all->limits = limits;
+	all->conf = conf;
 	all->log = log;
 	all->log_ctx = ctx;
 	all->usage = pl_usage_new();
@@ -180,6 +180,8 @@ int pl_sessions_attach(struct pl_sessions *all, struct event_base *base, struct 
 		return -ENOMEM;
 	all->base = base;
 	all->engine = engine;
+	/* Those of the daemon before keep their numbers. */
+	all->last = pl_engine_session_last(engine);
 	return 0;
 }
 
@@ -247,7 +249,8 @@ static void set_queue(int fd, uint32_t bytes)
 		(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-static int session_make(struct pl_sessions *all, int fd, struct session **ret)
+static int session_make(struct pl_sessions *all, const struct pl_session_wish *wish, int fd,
+			struct session **ret)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
@@ -255,7 +258,8 @@ static int session_make(struct pl_sessions *all, int fd, struct session **ret)
 		return -ENOMEM;
 	session->all = all;
 	session->fd = -1;
-	session->number = all->last + 1;
+	session->number = wish->number != 0 ? wish->number : all->last + 1;
+	session->uid = wish->uid;
 	session->readable = event_new(all->base, fd, EV_READ | EV_PERSIST, on_readable, session);
 	session->writable = event_new(all->base, fd, EV_WRITE, on_writable, session);
 	RB_INSERT(session_tree, &all->tree, session);
@@ -264,7 +268,8 @@ static int session_make(struct pl_sessions *all, int fd, struct session **ret)
 		session_free(session);
 		return -ENOMEM;
 	}
-	all->last++;
+	if (session->number > all->last)
+		all->last = session->number;
 	session->fd = fd;
 	*ret = session;
 	return 0;
@@ -273,7 +278,8 @@ static int session_make(struct pl_sessions *all, int fd, struct session **ret)
 static int greet(const struct session *session)
 {
 	char *text = pl_record_hello(session->number,
-				     pl_engine_generation(session->all->engine));
+				     pl_engine_generation(session->all->engine),
+				     session->all->conf->resume_wait);
 	int r = send_text(session, text);
 
 	free(text);
@@ -293,7 +299,8 @@ static bool is_too_high(int fd)
 	return (rlim_t)fd >= limit.rlim_cur - reserve;
 }
 
-static int open_session(struct pl_sessions *all, struct session **ret, int *ret_fd)
+static int open_session(struct pl_sessions *all, const struct pl_session_wish *wish,
+			struct session **ret, int *ret_fd)
 {
 	struct session *session = NULL;
 	int pair[2];
@@ -301,8 +308,9 @@ static int open_session(struct pl_sessions *all, struct session **ret, int *ret_
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -errno;
-	set_queue(pair[0], all->limits->each[PL_LIMIT_QUEUE_BYTES]);
-	r = is_too_high(pair[1]) ? PL_E_LIMIT_EXCEEDED : session_make(all, pair[0], &session);
+	set_queue(pair[0], all->conf->limits.each[PL_LIMIT_QUEUE_BYTES]);
+	r = is_too_high(pair[1]) ? PL_E_LIMIT_EXCEEDED :
+				   session_make(all, wish, pair[0], &session);
 	if (r != 0) {
 		close(pair[0]);
 	} else {
@@ -319,25 +327,44 @@ static int open_session(struct pl_sessions *all, struct session **ret, int *ret_
 	return 0;
 }
 
-int pl_session_open(struct pl_sessions *all, uint32_t uid, bool is_watch, uint64_t *ret_number,
-		    int *ret_fd)
+int pl_session_open(struct pl_sessions *all, const struct pl_session_wish *wish,
+		    uint64_t *ret_number, int *ret_fd)
 {
 	struct session *session = NULL;
-	int r = take_usage(all, uid, is_watch);
+	int r = take_usage(all, wish->uid, wish->is_watch);
 
 	if (r != 0)
 		return r;
-	r = open_session(all, &session, ret_fd);
+	r = open_session(all, wish, &session, ret_fd);
 	if (r != 0) {
-		give_usage_back(all, uid, is_watch);
+		give_usage_back(all, wish->uid, wish->is_watch);
 		return r;
 	}
-	session->uid = uid;
-	session->is_watch = is_watch;
-	if (is_watch)
+	session->is_watch = wish->is_watch;
+	if (session->is_watch)
 		TAILQ_INSERT_TAIL(&all->watchers, session, watching);
 	*ret_number = session->number;
 	return 0;
+}
+
+void pl_session_abandon(struct pl_sessions *all, uint64_t number)
+{
+	struct session *session = find(all, number);
+
+	if (session == NULL)
+		return;
+	if (session->is_watch)
+		TAILQ_REMOVE(&all->watchers, session, watching);
+	give_usage_back(all, session->uid, session->is_watch);
+	session_free(session);
+}
+
+void pl_session_lose(struct pl_sessions *all, uint64_t number)
+{
+	struct session *session = find(all, number);
+
+	if (session != NULL)
+		lose(session);
 }
 
 bool pl_session_is_open(const struct pl_sessions *all, uint64_t number)
@@ -368,7 +395,7 @@ static const struct pl_latch *latch_of(const struct pl_sessions *all, const uint
 static char *record(const struct pl_sessions *all, const char *type, const struct pl_alert *alert)
 {
 	return pl_record_change(type, alert, latch_of(all, NULL, alert->id),
-				all->limits->each[PL_LIMIT_RECORD_BYTES]);
+				all->conf->limits.each[PL_LIMIT_RECORD_BYTES]);
 }
 
 enum pl_told pl_sessions_alert(struct pl_sessions *all, const struct pl_owner *owner,
@@ -394,6 +421,19 @@ enum pl_told pl_sessions_alert(struct pl_sessions *all, const struct pl_owner *o
 	all->log(all->log_ctx, line);
 	end(session);
 	return PL_TOLD_EOF;
+}
+
+enum pl_told pl_sessions_remind(struct pl_sessions *all, const struct pl_owner *owner,
+				const struct pl_alert *alert)
+{
+	struct session *session = find(all, owner->number);
+	char *text = session == NULL ? NULL : record(all, "state", alert);
+	int r = session == NULL ? -EPIPE : send_text(session, text);
+
+	free(text);
+	if (r == -EAGAIN || r == -ENOMEM || r == -ENOBUFS)
+		lose(session);
+	return r == 0 ? PL_TOLD_RECORD : PL_TOLD_NOT;
 }
 
 void pl_sessions_watch(struct pl_sessions *all, const struct pl_alert *alert)

@@ -3,6 +3,7 @@
 #ifndef PL_SESSION_H
 #define PL_SESSION_H
 
+#include "core/pl_conf.h"
 #include "core/pl_engine.h"
 #include "core/pl_limits.h"
 #include "core/pl_ops.h"
@@ -23,13 +24,13 @@ typedef void pl_session_log(void *ctx, const char *text);
 
 /**
  * pl_sessions_new() - none yet
- * @limits: borrowed
- * @log:    not NULL
- * @ctx:    for @log
+ * @conf: latch.conf; borrowed
+ * @log:  not NULL
+ * @ctx:  for @log
  *
  * Return: NULL without memory
  */
-struct pl_sessions *pl_sessions_new(const struct pl_limits *limits, pl_session_log *log,
+struct pl_sessions *pl_sessions_new(const struct pl_conf *conf, pl_session_log *log,
 				    void *ctx) PL_MUST_USE;
 
 /**
@@ -52,17 +53,42 @@ int pl_sessions_attach(struct pl_sessions *sessions, struct event_base *base,
 		       struct pl_engine *engine) PL_MUST_USE;
 
 /**
+ * struct pl_session_wish - which session is opened
+ * @uid:      of whom it is; counted
+ * @is_watch: also told of latches of others that @uid may see
+ * @number:   of the one that is resumed; 0 is a new one
+ */
+struct pl_session_wish {
+	uint32_t uid;
+	bool is_watch;
+	uint64_t number;
+};
+
+/**
  * pl_session_open() - a session with its first record in it
  * @sessions:   the sessions
- * @uid:        of whom it is; counted
- * @is_watch:   also told of latches of others that @uid may see
+ * @wish:       which
  * @ret_number: of the session, never 0 and never used again
  * @ret_fd:     the client's end; the caller closes it
  *
  * Return: 0; PL_E_LIMIT_EXCEEDED; -ENOMEM; a negative errno of the system
  */
-int pl_session_open(struct pl_sessions *sessions, uint32_t uid, bool is_watch,
+int pl_session_open(struct pl_sessions *sessions, const struct pl_session_wish *wish,
 		    uint64_t *ret_number, int *ret_fd) PL_MUST_USE;
+
+/**
+ * pl_session_abandon() - it came to nothing: as if it had not been opened
+ * @sessions: the sessions
+ * @number:   of one that was just opened; the engine is not told
+ */
+void pl_session_abandon(struct pl_sessions *sessions, uint64_t number);
+
+/**
+ * pl_session_lose() - its client missed changes, and reads so
+ * @sessions: the sessions
+ * @number:   of one that may have ended already
+ */
+void pl_session_lose(struct pl_sessions *sessions, uint64_t number);
 
 /**
  * pl_session_is_open() - it exists and has not ended
@@ -86,6 +112,15 @@ void pl_session_end(struct pl_sessions *sessions, uint64_t number);
  */
 enum pl_told pl_sessions_alert(struct pl_sessions *sessions, const struct pl_owner *owner,
 			       const struct pl_alert *alert);
+
+/**
+ * pl_sessions_remind() - struct pl_owner_ops remind
+ * @sessions: the sessions
+ * @owner:    whom
+ * @alert:    what
+ */
+enum pl_told pl_sessions_remind(struct pl_sessions *sessions, const struct pl_owner *owner,
+				const struct pl_alert *alert);
 
 /**
  * pl_sessions_watch() - struct pl_owner_ops watch

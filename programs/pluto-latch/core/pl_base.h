@@ -62,6 +62,7 @@ enum pl_error {
 	PL_E_FORBIDDEN,		/* by latch.conf, whoever asks */
 	PL_E_NO_SESSION,
 	PL_E_SESSION_EXISTS,
+	PL_E_NOT_RESUMABLE,	/* which is wrong, token, user or time, is not said */
 	PL_E_LIMIT_EXCEEDED,	/* design D16 */
 	PL_E_BAD_CONFIG,
 	/* ourselves */

@@ -238,6 +238,8 @@ static const struct key keys[] = {
 	  "Whether SAs of a released latch are deleted." },
 	{ LATCH, "restart-wait", set_number, IN_CONF(restart_wait), NULL, "30",
 	  "Seconds that a latch waits for its peer after a restart before it is closed." },
+	{ LATCH, "resume-wait", set_number, IN_CONF(resume_wait), NULL, "30",
+	  "Seconds after a restart in which a program can have its session back." },
 	{ LATCH, "auto", set_word, IN_CONF(other.is_auto), "no|yes", "no",
 	  "Whether flows that no rule names are latched without anybody asking." },
 	{ LATCH, "may-bypass", set_word, IN_CONF(other.may_bypass), "no|yes", "no",

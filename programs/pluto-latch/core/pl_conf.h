@@ -57,6 +57,7 @@ struct pl_conf_rule {
  * @gro:           enum pl_conf_gro
  * @deletes_sas:   on release (K27)
  * @restart_wait:  seconds that a latch of the journal may wait for its peer (design D11)
+ * @resume_wait:   seconds after a restart in which a session can be resumed
  * @limits:        in force
  * @other:         what holds for a flow that no rule names; its conditions are all open
  * @rules:         in the order of the file: the first that matches holds
@@ -64,7 +65,7 @@ struct pl_conf_rule {
  */
 struct pl_conf {
 	uint8_t peer_match, may_differ_in_qop, conflict, spd_change, gro, deletes_sas;
-	uint32_t restart_wait;
+	uint32_t restart_wait, resume_wait;
 	struct pl_limits limits;
 	struct pl_conf_rule other;
 	struct pl_conf_rule *rules;

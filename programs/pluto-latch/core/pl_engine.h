@@ -506,6 +506,44 @@ int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *tex
  */
 void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session);
 
+/* Sessions that a daemon left to its successor (pl_resume.c). */
+
+/**
+ * pl_engine_session_save() - write down that a session can be resumed with this token alone
+ * @engine:  the engine
+ * @session: new, or found by pl_engine_session_find()
+ *
+ * Return: 0; what the store said, and nothing changed
+ */
+int pl_engine_session_save(struct pl_engine *engine,
+			   const struct pl_kept_session *session) PL_MUST_USE;
+
+/**
+ * pl_engine_session_find() - a session that is awaited
+ * @engine:     the engine
+ * @uid:        of whoever asks
+ * @token:      SHA-256 of what he says
+ * @ret_number: of the session
+ *
+ * Return: 0; PL_E_NOT_RESUMABLE for a wrong token, another uid, a session that lives, and too late
+ */
+int pl_engine_session_find(const struct pl_engine *engine, uint32_t uid,
+			   const uint8_t token[static PL_KEPT_DIGEST_BYTES],
+			   uint64_t *ret_number) PL_MUST_USE;
+
+/**
+ * pl_engine_session_resumed() - it is back: its owner is told how each of its latches is now
+ * @engine: the engine
+ * @number: of the session, which can be told already
+ */
+void pl_engine_session_resumed(struct pl_engine *engine, uint64_t number);
+
+/**
+ * pl_engine_session_last() - the greatest number of a session of the daemon before; 0: none
+ * @engine: the engine
+ */
+uint64_t pl_engine_session_last(const struct pl_engine *engine);
+
 /**
  * pl_engine_flow_gone() - somebody says that a socket is gone; it is looked up, TIME_WAIT included
  * @engine: the engine

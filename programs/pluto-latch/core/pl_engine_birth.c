@@ -52,13 +52,25 @@ static int supersede(struct pl_world *world, struct pl_latch *old, const struct 
 	return r;
 }
 
+/* The session that would be told of its end has not come back yet: whoever wants the flow need not
+ * wait for that. */
+static void stop_waiting(struct pl_world *world, const struct pl_tuple *tuple)
+{
+	struct pl_latch *old = pl_db_find(world->db, tuple);
+
+	if (old != NULL && old->state == PL_STATE_CLOSED_GONE)
+		(void)!pl_step_take(world, old, PL_EVENT_TOLD, NULL);
+}
+
 /* An object in PL_STATE_UNBORN; what was there before gives way, its flow still guarded. */
 static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
 		    const struct pl_owner *owner, struct pl_latch **ret)
 {
-	struct pl_latch *old = pl_db_find(world->db, tuple);
+	struct pl_latch *old;
 	int r;
 
+	stop_waiting(world, tuple);
+	old = pl_db_find(world->db, tuple);
 	if (!pl_birth_is_replaceable(old))
 		return PL_E_ALREADY_LATCHED;
 	r = pl_usage_take(world->usage, &world->limits, owner->uid, pl_step_limit(owner));
@@ -251,10 +263,13 @@ static bool is_narrow(const struct pl_engine_ask *ask)
 
 /* An old latch whose socket is gone already: the tick would find that, only later. Then the new one
  * begins as if there had been none, and may wait for its SAs. */
-static void bury(struct pl_world *world, struct pl_latch *old)
+static void bury(struct pl_world *world, const struct pl_tuple *tuple)
 {
+	struct pl_latch *old;
 	bool is_gone = false;
 
+	stop_waiting(world, tuple);
+	old = pl_db_find(world->db, tuple);
 	if (old != NULL && pl_birth_is_replaceable(old) &&
 	    world->ops.socket->is_gone(world->ops.socket_ctx, &old->tuple, old->cookie,
 				       &is_gone) == 0 && is_gone)
@@ -339,7 +354,7 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 	/* What latch.conf demands at least is no wish. */
 	admitted.is_wanted = is_narrow(&admitted) || ask->require.protection != 0;
 	if (r == 0)
-		bury(world, pl_db_find(world->db, &tuple));
+		bury(world, &tuple);
 	if (r == 0)
 		r = pl_birth_take(world, &tuple, &admitted, ret_id, &lesson);
 	if (r == PL_E_CONFLICT && ret_report != NULL)

@@ -11,8 +11,9 @@
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
 #include "core/pl_renew.h"
-#include "core/pl_steer.h"
 #include "core/pl_restore.h"
+#include "core/pl_resume.h"
+#include "core/pl_steer.h"
 
 #include <stdlib.h>
 
@@ -119,27 +120,17 @@ int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *tex
 
 void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session)
 {
-	struct pl_world *world = &engine->world;
-	struct pl_latch *latch;
-
-	if (!engine->is_latching)
-		return;
-	while ((latch = pl_db_next_of(world->db, PL_OWNER_SESSION, session, 0)) != NULL) {
-		struct pl_owner socket = {
-			.kind = PL_OWNER_SOCKET, .uid = latch->owner.uid, .number = latch->cookie,
-		};
-
-		pl_db_give(world->db, latch, &socket);
-		pl_step_mind(world, latch);
-		(void)!pl_step_take(world, latch, PL_EVENT_OWNER_GONE, NULL);
-	}
+	if (engine->is_latching)
+		pl_resume_orphan(&engine->world, session);
 }
 
 /* Whoever else shares its port does not keep a listener whose owner has let go of it: he could not
  * get rid of it. While the owner holds it, other sockets of his may be meant as well. */
 static int is_listener_gone(struct pl_world *world, const struct pl_latch *latch, bool *ret)
 {
-	bool is_held = latch->state == PL_STATE_LISTENER && latch->owner.kind == PL_OWNER_SESSION;
+	bool is_held = latch->state == PL_STATE_LISTENER &&
+		       latch->owner.kind == PL_OWNER_SESSION &&
+		       !pl_resume_is_awaited(world, latch->owner.number);
 	struct pl_holders holders;
 	int r = world->ops.socket->holders(world->ops.socket_ctx, &latch->tuple, latch->cookie,
 					   latch->owner.uid, false, &holders);
@@ -294,6 +285,7 @@ void pl_engine_tick(struct pl_engine *engine)
 	pl_steer_settle(world);
 	pl_wait_tick(world);
 	pl_restore_tick(world);
+	pl_resume_tick(world);
 	pl_renew_tick(world);
 	if (pl_db_minded(world->db, NULL) != NULL)
 		pl_step_wake(world);

@@ -17,6 +17,7 @@
 #include "core/pl_larva.h"
 #include "core/pl_restore.h"
 #include "core/pl_renew.h"
+#include "core/pl_resume.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ void pl_engine_forget(struct pl_world *world)
 {
 	pl_larvae_free(world);
 	pl_renewals_free(world);
+	pl_resume_free(world);
 	world->db = pl_db_free(world->db);
 	world->sad = pl_sad_free(world->sad);
 	world->spd = pl_spd_free(world->spd);
@@ -164,6 +166,8 @@ static int begin(struct pl_engine *engine, const struct pl_ops *ops,
 			    heritage->found.next_id : settings->first_id;
 	int r = open_world(world, ops, settings, first_id);
 
+	if (r == 0)
+		r = pl_resume_read(world);
 	if (r == 0)
 		r = take_over(world, heritage);
 	if (r != 0) {

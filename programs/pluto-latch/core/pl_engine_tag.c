@@ -17,6 +17,7 @@
 #include "core/pl_engine.h"
 
 #include "core/pl_engine_impl.h"
+#include "core/pl_resume.h"
 
 #include <string.h>
 
@@ -60,11 +61,13 @@ static bool wants_its_own(const struct pl_engine_ask *ask)
 	return ask->is_narrow || ask->suite.protocol != 0;
 }
 
-/* The latch that is there. Alerts go to one session: it is not taken away from a live one. */
+/* The latch that is there. Alerts go to one session: it is not taken away from a live one, but from
+ * one that has not come back. */
 static int find_tag(struct pl_world *world, struct pl_latch *latch,
 		    const struct pl_engine_ask *ask, uint64_t *ret_id)
 {
-	bool is_owned = latch->owner.kind == PL_OWNER_SESSION;
+	bool is_owned = latch->owner.kind == PL_OWNER_SESSION &&
+			!pl_resume_is_awaited(world, latch->owner.number);
 	bool is_theirs = latch->owner.uid != ask->owner.uid ||
 			 (is_owned && latch->owner.number != ask->owner.number);
 

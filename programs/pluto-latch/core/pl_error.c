@@ -65,6 +65,7 @@ static const struct pl_error_info table[PL_E_ROOF] = {
 	ROW(FORBIDDEN, "Forbidden", "The policy of this host (latch.conf) does not allow this."),
 	ROW(NO_SESSION, "NoSession", "The caller has no open session."),
 	ROW(SESSION_EXISTS, "SessionExists", "The caller has an open session already."),
+	ROW(NOT_RESUMABLE, "NotResumable", "There is no session to resume with this token."),
 	ROW(LIMIT_EXCEEDED, "LimitExceeded", "A limit of this host is reached."),
 	ROW(BAD_CONFIG, "BadConfig", "The configuration has an error; the old one stays."),
 	ROW(UNAVAILABLE, "Unavailable", "The daemon cannot protect flows now."),

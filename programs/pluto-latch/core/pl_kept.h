@@ -49,6 +49,18 @@ struct pl_kept {
 };
 
 /**
+ * struct pl_kept_session - what of a session outlives the daemon; a value
+ * @number: never 0
+ * @uid:    of its program
+ * @token:  SHA-256 of what proves that somebody is that program
+ */
+struct pl_kept_session {
+	uint64_t number;
+	uint32_t uid;
+	uint8_t token[PL_KEPT_DIGEST_BYTES];
+};
+
+/**
  * pl_kept_of_latch() - what the journal keeps of a latch
  * @latch:    in a state that the journal knows
  * @identity: name of its peer's identity; NULL when there is none

@@ -146,6 +146,15 @@ typedef int pl_store_visit(void *ctx, const struct pl_kept *kept,
 			   const struct pl_identity_data *identity);
 
 /**
+ * typedef pl_store_visit_session - one session of an earlier daemon
+ * @ctx:     of the caller
+ * @session: valid during the call
+ *
+ * Return: 0 to go on; anything else ends the walk and is handed up
+ */
+typedef int pl_store_visit_session(void *ctx, const struct pl_kept_session *session);
+
+/**
  * struct pl_store_ops - the journal (design D11); each member may be NULL
  *
  * @walk:   what an earlier daemon left, in any order; once, before the first @save. Its latches
@@ -154,12 +163,19 @@ typedef int pl_store_visit(void *ctx, const struct pl_kept *kept,
  *          @latch is read during the call only. An error on the way up means no latch; on the way
  *          down it changes nothing else.
  * @forget: there is no such latch any more
+ * @walk_sessions: sessions that an earlier daemon left, in any order; after @walk. They stay until
+ *          they are forgotten.
+ * @save_session: this session can be resumed, with this token and no other
+ * @forget_session: it cannot any more
  */
 struct pl_store_ops {
 	int (*walk)(void *ctx, pl_store_visit *visit, void *visit_ctx,
 		    struct pl_store_found *ret);
 	int (*save)(void *ctx, const struct pl_latch *latch);
 	int (*forget)(void *ctx, uint64_t id);
+	int (*walk_sessions)(void *ctx, pl_store_visit_session *visit, void *visit_ctx);
+	int (*save_session)(void *ctx, const struct pl_kept_session *session);
+	int (*forget_session)(void *ctx, uint64_t number);
 };
 
 /* What became of an alert (design D2, Told). */
@@ -203,11 +219,15 @@ struct pl_alert {
  * @alert: tell a session (PL_OWNER_SESSION) before returning. Never waits for the reader: a full
  *         session is closed. Its end is reported later by pl_engine_owner_gone(), not from here.
  * @watch: may be NULL: the same for those who merely watch; called after @alert, for every change
+ * @remind: may be NULL: tell a session that was resumed how one of its latches is now; .from is
+ *         .to. Never PL_TOLD_EOF: one that has no room is told that records are missing.
  */
 struct pl_owner_ops {
 	enum pl_told (*alert)(void *ctx, const struct pl_owner *owner,
 			      const struct pl_alert *alert);
 	void (*watch)(void *ctx, const struct pl_alert *alert);
+	enum pl_told (*remind)(void *ctx, const struct pl_owner *owner,
+			       const struct pl_alert *alert);
 };
 
 /**

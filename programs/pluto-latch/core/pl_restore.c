@@ -12,6 +12,7 @@
 #include "core/pl_restore.h"
 
 #include "core/pl_error.h"
+#include "core/pl_resume.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -82,12 +83,19 @@ void pl_restore_free(struct pl_heritage *heritage)
 	*heritage = (struct pl_heritage) { .nr = 0 };
 }
 
-/* Its session ended with the daemon. */
-static struct pl_owner owner_of(const struct pl_kept *kept)
+/* Its program knows how it ended. */
+static bool is_told(const struct pl_kept *kept)
+{
+	return kept->state == PL_STATE_LINGERING || kept->state == PL_STATE_CLOSED_TOLD;
+}
+
+/* Its session ended with the daemon, unless it can be resumed. */
+static struct pl_owner owner_of(const struct pl_world *world, const struct pl_kept *kept)
 {
 	struct pl_owner owner = kept->owner;
 
-	if (owner.kind == PL_OWNER_SESSION)
+	if (owner.kind == PL_OWNER_SESSION &&
+	    (is_told(kept) || !pl_resume_is_awaited(world, owner.number)))
 		owner = (struct pl_owner) { PL_OWNER_SOCKET, owner.uid, kept->cookie };
 	return owner;
 }
@@ -105,6 +113,8 @@ static int fill(struct pl_world *world, struct pl_latch *latch, const struct pl_
 	latch->is_optional = kept->is_optional;
 	latch->is_tagged = kept->is_tagged;
 	latch->require = kept->require;
+	/* It may have ended while nobody listened for that. */
+	latch->is_leaving = latch->owner.kind == PL_OWNER_SESSION;
 	pl_db_set_cookie(world->db, latch, kept->cookie);
 	/* Lower limits than before take nothing away. */
 	latch->is_inherited = kept->is_inherited ||
@@ -115,7 +125,7 @@ static int fill(struct pl_world *world, struct pl_latch *latch, const struct pl_
 
 static int insert(struct pl_world *world, const struct pl_heirloom *heirloom)
 {
-	struct pl_owner owner = owner_of(&heirloom->kept);
+	struct pl_owner owner = owner_of(world, &heirloom->kept);
 	struct pl_latch *latch;
 	int r = pl_db_restore(world->db, heirloom->kept.id, &heirloom->kept.tuple, &owner, &latch);
 

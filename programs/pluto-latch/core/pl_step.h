@@ -21,6 +21,19 @@ struct pl_larva;
 struct pl_renewal;
 
 /**
+ * struct pl_awaited - sessions of the daemon before, which may be resumed (pl_resume.c)
+ * @sessions: that have not come back yet
+ * @nr:       how many
+ * @last:     greatest number of any that there was
+ * @until_ns: CLOCK_MONOTONIC when it is too late
+ */
+struct pl_awaited {
+	struct pl_kept_session *sessions;
+	size_t nr, room;
+	uint64_t last, until_ns;
+};
+
+/**
  * struct pl_world - what the engine decides about, and what with; the engine's own
  * @ops:         effects
  * @db:          latches
@@ -36,6 +49,7 @@ struct pl_renewal;
  * @larvae:      latches that wait for their SAs
  * @restore_until_ns: latches of the journal wait for their peers; 0: none does
  * @restore_asked: the last of them that pluto was asked for in this round
+ * @awaited:     sessions
  * @renewals:    latches whose own SA is gone
  * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
  * @is_steering_over: a latch may be steered that need not be
@@ -57,6 +71,7 @@ struct pl_world {
 	uint32_t last_reqid;
 	struct pl_larva *larvae;
 	uint64_t restore_until_ns, restore_asked;
+	struct pl_awaited awaited;
 	struct pl_renewal *renewals;
 	uint64_t wake_ns;
 	bool is_steering_over, has_rerouted, is_guarding, is_blind;

@@ -390,7 +390,8 @@ static int open_journal(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 	const char *other = getenv("PLUTO_LATCH_JOURNAL");
 	const char *folder = other != NULL ? other : JOURNAL_FOLDER;
 	const uint32_t *total = daemon->conf.limits.total;
-	size_t max = (size_t)total[PL_LIMIT_LATCHES] + total[PL_LIMIT_AUTOMATIC];
+	size_t max = (size_t)total[PL_LIMIT_LATCHES] + total[PL_LIMIT_AUTOMATIC] +
+		     total[PL_LIMIT_SESSIONS];
 	int r = pl_journal_open(folder, max, &daemon->journal);
 
 	if (r != 0)

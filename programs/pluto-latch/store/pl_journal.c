@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The file of slots. Its head is as long as a slot; then come slots, each a latch or free. A latch
- * keeps its slot, so that nothing grows with the number of changes and nothing has to be compacted.
+/* The file of slots. Its head is as long as a slot; then come slots, each a latch, a session or
+ * free. A latch keeps its slot, so that nothing grows with the number of changes and nothing has to
+ * be compacted.
  *
  * SIGKILL may come between any two writes. So:
  * - room is there before the head speaks of it, and it is room that a full file system cannot take
@@ -16,6 +17,7 @@
 
 #include "store/pl_cursor.h"
 #include "store/pl_identity_store.h"
+#include "store/pl_seat.h"
 #include "store/pl_slot.h"
 
 #include <errno.h>
@@ -56,10 +58,17 @@ struct place {
 	struct pl_identity_file *identity;
 };
 
+/* Where a session is; .session.token is of the one that was read. */
+struct seat {
+	struct pl_kept_session session;
+	uint64_t slot;
+};
+
 /**
  * struct pl_journal - the journal
  * @head:       as in the file
  * @places:     of struct place, by id
+ * @seats:      of struct seat, by number
  * @free:       slots that are free
  * @unreadable: slots that are neither free nor readable
  * @is_known:   its head is of this boot, and can be read
@@ -68,7 +77,7 @@ struct pl_journal {
 	int folder, fd;
 	struct head head;
 	uint64_t max_slots;
-	void *places;
+	void *places, *seats;
 	struct pl_identity_store *identities;
 	struct numbers {
 		uint64_t *at;
@@ -82,6 +91,13 @@ static int compare_place(const void *a, const void *b)
 	const struct place *x = a, *y = b;
 
 	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int compare_seat(const void *a, const void *b)
+{
+	const struct seat *x = a, *y = b;
+
+	return (x->session.number > y->session.number) - (x->session.number < y->session.number);
 }
 
 static int push(struct numbers *numbers, uint64_t number)
@@ -277,6 +293,7 @@ struct pl_journal *pl_journal_close(struct pl_journal *journal)
 	if (journal == NULL)
 		return NULL;
 	tdestroy(journal->places, free);
+	tdestroy(journal->seats, free);
 	pl_identity_store_free(journal->identities);
 	free(journal->free.at);
 	free(journal->unreadable.at);
@@ -309,6 +326,37 @@ static struct place *find_place(const struct pl_journal *journal, uint64_t id)
 	struct place **at = tfind(&key, &journal->places, compare_place);
 
 	return at == NULL ? NULL : *at;
+}
+
+/* PL_E_MALFORMED for a second one of a number. */
+static int put_seat(struct pl_journal *journal, const struct pl_kept_session *session,
+		    uint64_t slot)
+{
+	struct seat *seat = malloc(sizeof(*seat)), **at;
+
+	if (seat == NULL)
+		return -ENOMEM;
+	*seat = (struct seat) { *session, slot };
+	at = tsearch(seat, &journal->seats, compare_seat);
+	if (at != NULL && *at == seat)
+		return 0;
+	free(seat);
+	return at == NULL ? -ENOMEM : PL_E_MALFORMED;
+}
+
+static struct seat *find_seat(const struct pl_journal *journal, uint64_t number)
+{
+	struct seat key = { .session = { .number = number } };
+	struct seat **at = tfind(&key, &journal->seats, compare_seat);
+
+	return at == NULL ? NULL : *at;
+}
+
+static void drop_seat(struct pl_journal *journal, struct seat *seat)
+{
+	if (seat != NULL)
+		tdelete(seat, &journal->seats, compare_seat);
+	free(seat);
 }
 
 /* What is in a slot, and where it is from now on. PL_E_MALFORMED also for a second one of an id. */
@@ -352,21 +400,27 @@ static int read_one(struct pl_journal *journal, uint64_t number, pl_store_visit 
 		    void *ctx, struct pl_store_found *found)
 {
 	uint8_t bytes[PL_SLOT_BYTES];
+	struct pl_kept_session session;
 	struct pl_kept kept;
+	bool is_session = false;
 	int r = read_slot(journal, offset_of(number), bytes);
 
 	if (r == 0)
 		r = pl_slot_decode(bytes, &kept);
 	if (r == PL_E_NOT_FOUND)
 		return push(&journal->free, number);
-	if (r == 0)
+	if (r == 0) {
 		r = take_slot(journal, number, &kept);
+	} else if (r == PL_E_MALFORMED && pl_seat_decode(bytes, &session) == 0) {
+		is_session = true;
+		r = put_seat(journal, &session, number);
+	}
 	if (r == PL_E_MALFORMED) {
 		found->is_whole = false;
 		found->nr_unreadable++;
 		return push(&journal->unreadable, number);
 	}
-	return r != 0 ? r : show_slot(journal, &kept, visit, ctx, found);
+	return r != 0 || is_session ? r : show_slot(journal, &kept, visit, ctx, found);
 }
 
 /* Room behind what the head speaks of is what SIGKILL left of a file that was about to grow. */
@@ -441,13 +495,14 @@ static int reserve(struct pl_journal *journal, uint64_t id)
 	return set_head(journal, &head);
 }
 
-/* A slot that is free; it stays so until the caller has written it. */
-static int find_slot(struct pl_journal *journal, const struct place *place, uint64_t *ret)
+/* @slot: of what is there already, or NULL for one that is free; it stays so until the caller has
+ * written it. */
+static int find_slot(struct pl_journal *journal, const uint64_t *slot, uint64_t *ret)
 {
 	int r = 0;
 
-	if (place != NULL) {
-		*ret = place->slot;
+	if (slot != NULL) {
+		*ret = *slot;
 		return 0;
 	}
 	if (journal->free.nr == 0)
@@ -503,7 +558,7 @@ int pl_journal_save(struct pl_journal *journal, const struct pl_latch *latch)
 	int r = reserve(journal, latch->id);
 
 	if (r == 0)
-		r = find_slot(journal, place, &number);
+		r = find_slot(journal, place == NULL ? NULL : &place->slot, &number);
 	if (r == 0 && peer != NULL)
 		r = pl_identity_store_hold(journal->identities, peer, &identity);
 	if (r == 0)
@@ -542,6 +597,63 @@ int pl_journal_forget(struct pl_journal *journal, uint64_t id)
 	return 0;
 }
 
+/* Sessions */
+
+struct showing {
+	pl_store_visit_session *visit;
+	void *ctx;
+	int r;
+};
+
+static void show_seat(const void *node, VISIT order, void *ctx)
+{
+	const struct seat *seat = *(struct seat *const *)node;
+	struct showing *showing = ctx;
+
+	if ((order == postorder || order == leaf) && showing->r == 0)
+		showing->r = showing->visit(showing->ctx, &seat->session);
+}
+
+int pl_journal_read_sessions(struct pl_journal *journal, pl_store_visit_session *visit, void *ctx)
+{
+	struct showing showing = { visit, ctx, 0 };
+
+	twalk_r(journal->seats, show_seat, &showing);
+	return showing.r;
+}
+
+/* As save_at(): the seat is there before the slot is written. */
+int pl_journal_save_session(struct pl_journal *journal, const struct pl_kept_session *session)
+{
+	struct seat *seat = find_seat(journal, session->number);
+	bool is_new = seat == NULL;
+	uint8_t bytes[PL_SLOT_BYTES];
+	uint64_t number = 0;
+	int r = find_slot(journal, is_new ? NULL : &seat->slot, &number);
+
+	if (r == 0 && is_new)
+		r = put_seat(journal, session, number);
+	if (r != 0)
+		return r;
+	pl_seat_encode(session, bytes);
+	r = write_slot(journal, offset_of(number), bytes);
+	if (r != 0 && is_new)
+		drop_seat(journal, find_seat(journal, session->number));
+	else if (is_new)
+		journal->free.nr--;
+	return r;
+}
+
+int pl_journal_forget_session(struct pl_journal *journal, uint64_t number)
+{
+	struct seat *seat = find_seat(journal, number);
+	int r = seat == NULL ? 0 : clear_slot(journal, seat->slot);
+
+	if (r == 0)
+		drop_seat(journal, seat);
+	return r;
+}
+
 int pl_journal_forget_unreadable(struct pl_journal *journal)
 {
 	int r = 0;
@@ -569,6 +681,23 @@ static int op_forget(void *ctx, uint64_t id)
 	return pl_journal_forget(ctx, id);
 }
 
+static int op_walk_sessions(void *ctx, pl_store_visit_session *visit, void *visit_ctx)
+{
+	return pl_journal_read_sessions(ctx, visit, visit_ctx);
+}
+
+static int op_save_session(void *ctx, const struct pl_kept_session *session)
+{
+	return pl_journal_save_session(ctx, session);
+}
+
+static int op_forget_session(void *ctx, uint64_t number)
+{
+	return pl_journal_forget_session(ctx, number);
+}
+
 const struct pl_store_ops pl_journal_ops = {
 	.walk = op_walk, .save = op_save, .forget = op_forget,
+	.walk_sessions = op_walk_sessions, .save_session = op_save_session,
+	.forget_session = op_forget_session,
 };

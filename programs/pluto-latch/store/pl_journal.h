@@ -14,7 +14,7 @@ struct pl_journal;
 /**
  * pl_journal_open() - open the journal in this folder, or begin one
  * @folder:    made if it is not there; its parent must be
- * @max_slots: latches at once
+ * @max_slots: latches and sessions at once
  * @ret:       to be closed
  *
  * What was written before the last boot is no journal: it is begun anew.
@@ -64,6 +64,36 @@ int pl_journal_save(struct pl_journal *journal, const struct pl_latch *latch) PL
  * Return: 0, or what the file system said
  */
 int pl_journal_forget(struct pl_journal *journal, uint64_t id) PL_MUST_USE;
+
+/**
+ * pl_journal_read_sessions() - the sessions that are there; after pl_journal_read()
+ * @journal: the journal
+ * @visit:   called once for each, in no useful order
+ * @ctx:     for @visit
+ *
+ * Return: 0, or what @visit said
+ */
+int pl_journal_read_sessions(struct pl_journal *journal, pl_store_visit_session *visit,
+			     void *ctx) PL_MUST_USE;
+
+/**
+ * pl_journal_save_session() - this session can be resumed with this token; struct pl_store_ops
+ * @journal: the journal
+ * @session: its number is not 0
+ *
+ * Return: as pl_journal_save(), without PL_E_TOO_MANY; after an error the journal is as it was
+ */
+int pl_journal_save_session(struct pl_journal *journal,
+			    const struct pl_kept_session *session) PL_MUST_USE;
+
+/**
+ * pl_journal_forget_session() - it cannot any more; struct pl_store_ops
+ * @journal: the journal
+ * @number:  of the session; not in the journal is fine
+ *
+ * Return: 0, or what the file system said
+ */
+int pl_journal_forget_session(struct pl_journal *journal, uint64_t number) PL_MUST_USE;
 
 /**
  * pl_journal_forget_unreadable() - an administrator saw it
