@@ -15,7 +15,7 @@
 #	life_ends [STATE...]		stop, compare counts and checksums; B's holder was told of these
 #					changes, or of none
 #	life_wire "WHAT" N		the capture: nothing in clear, none but A's and B's own SAs, of which
-#					N or more carried packets of B's
+#					N or more carried packets of B's; LIFE_CLEAR packets are in clear
 
 # A capture shows what came by a tunnel once more, in clear: each end is judged by what it sent.
 declare -A WIRE_SENT
@@ -158,7 +158,8 @@ strangers() {
 
 # Controls: one packet in clear, and one under an SA that is none of A's.
 life_wire() {
-	local clear host foreign=0x00c0ffee
+	local clear host count foreign=0x00c0ffee
+	LIFE_CLEAR=0
 	hears c 9	# its kernel would complain, in clear
 	answers "B has a socket for what is in clear" "ok *" B socket clear udp "$FAMILY"
 	answers "its peer is no peer of IPsec" ok B connect clear "$(at c)" 9
@@ -173,8 +174,9 @@ life_wire() {
 	clear+=" and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 136) and not ip6 proto 0"
 	for host in a b; do
 		check "the capture of $host lived to the end" capture_stop "wire-$host"
-		check_eq "$1: nothing that $host sent is in clear" 0 \
-			"$(capture_count "wire-$host" "${WIRE_SENT[$host]} and $clear and not port 9")"
+		count=$(capture_count "wire-$host" "${WIRE_SENT[$host]} and $clear and not port 9")
+		check_eq "$1: nothing that $host sent is in clear" 0 "$count"
+		LIFE_CLEAR=$((LIFE_CLEAR + count))
 	done
 	check_eq "the capture shows what is in clear" 1 \
 		"$(capture_count wire-b "${WIRE_SENT[b]} and $clear and udp port 9")"
