@@ -232,6 +232,93 @@ void event_dead_peer(void)
 	pl_engine_note(host->engine, &fact);
 }
 
+/* INITIAL_CONTACT: who was rebooted does not answer on the IKE SA before, and what he had then is
+ * over, and nothing else is. */
+
+static uint64_t ike_up(struct host *host, bool has_initial_contact)
+{
+	struct pl_fact fact = {
+		.kind = PL_FACT_IKE_UP, .ike = ++sim.last_serial + 1000000000,
+		.identity = host->peers[host->who],
+		.u.ike.has_initial_contact = has_initial_contact,
+	};
+
+	pl_engine_note(host->engine, &fact);
+	return fact.ike;
+}
+
+static void ike_down(struct host *host, uint64_t ike, enum pl_reason reason,
+		     enum pl_exchange pending)
+{
+	struct pl_fact fact = {
+		.kind = PL_FACT_IKE_DOWN, .ike = ike, .identity = host->peers[host->who],
+		.u.ike_end = { .reason = reason, .pending = pending, .was_established = true },
+	};
+
+	pl_engine_note(host->engine, &fact);
+}
+
+static bool is_ended_by_reboot(const struct host *host, const struct pl_latch *latch)
+{
+	const struct memory *memory = &host->memory[latch->id];
+	bool is_later = host->is_asked && latch->params.peer.lineage >= host->heir;
+
+	return memory->is_known && memory->who == host->who && !is_later;
+}
+
+static void fall_silent(struct host *host, enum pl_exchange pending)
+{
+	bool is_loss = !host->is_asked && pending != PL_EXCHANGE_LIVENESS;
+	enum pl_state was[NR_FLOWS] = { PL_STATE_NONE };
+	const struct pl_latch *latch;
+
+	for (uint64_t id = 0; (latch = pl_engine_next(host->engine, NULL, id)) != NULL; ) {
+		id = latch->id;
+		if (pl_tuple_is_listener(&latch->tuple))
+			continue;
+		if (!is_loss && is_ended_by_reboot(host, latch)) {
+			sim.counts.rebooted += latch->state == PL_STATE_ESTABLISHED;
+			bury(host, latch);
+			continue;
+		}
+		sim.counts.spared += !is_loss && latch->state == PL_STATE_ESTABLISHED &&
+				     host->memory[id].who == host->who;
+		was[flow_at(host, &latch->tuple)] = latch->state;
+	}
+	ike_down(host, host->old, PL_REASON_TIMEOUT, pending);
+	for (unsigned flow = 0; flow < NR_FLOWS; flow++) {
+		struct pl_tuple tuple = flow_of(host, flow);
+
+		if (was[flow] != PL_STATE_NONE &&
+		    (pl_engine_find(host->engine, NULL, &tuple, &latch) != 0 ||
+		     latch->state != was[flow]))
+			fail("flow %u: a reboot that is none of its peer's ended it (L5 K15)",
+			     flow);
+	}
+}
+
+void event_contact(void)
+{
+	struct host *host = &sim.hosts[any(2)];
+	struct pl_fact alive = { .kind = PL_FACT_IKE_ALIVE, .ike = host->old };
+
+	if (host->old == 0) {
+		host->who = any(4) == 0 ? C : 1 - host->at;
+		host->is_asked = false;
+		host->old = ike_up(host, false);
+		host->heir = ike_up(host, true);
+		return;
+	}
+	if (any(4) == 0) {
+		pl_engine_note(host->engine, &alive);
+		host->is_asked = false;
+	}
+	fall_silent(host, any(2) == 0 && host->is_asked ? PL_EXCHANGE_LIVENESS :
+							  PL_EXCHANGE_CREATE_CHILD_SA);
+	ike_down(host, host->heir, PL_REASON_DELETED, PL_EXCHANGE_NONE);
+	host->old = 0;
+}
+
 void event_answer(void)
 {
 	struct host *host = &sim.hosts[any(2)];

@@ -389,7 +389,21 @@ static const struct pl_owner_ops owner_ops = { .alert = op_alert, .watch = op_wa
 static const struct pl_socket_ops socket_ops = {
 	.read = op_read, .dispose = op_dispose, .is_gone = op_is_gone, .holders = op_holders,
 };
-static const struct pl_ike_ops ike_ops = { .initiate = op_initiate, .cancel = op_cancel };
+static int op_ask_alive(void *ctx, uint64_t ike)
+{
+	struct host *host = ctx;
+
+	if (ike != host->old)
+		fail("somebody else is asked whether he was rebooted (K19)");
+	if (may_fail(host))
+		return -EIO;
+	host->is_asked = true;
+	return 0;
+}
+
+static const struct pl_ike_ops ike_ops = {
+	.initiate = op_initiate, .cancel = op_cancel, .ask_alive = op_ask_alive,
+};
 static const struct pl_steer_ops steer_ops = { op_put, op_take, op_sweep };
 static const struct pl_clock_ops clock_ops = { .now_ns = op_now };
 

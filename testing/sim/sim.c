@@ -98,7 +98,8 @@ static const struct event {
 	unsigned weight;
 } events[] = {
 	{ "sa", event_sa, 14 }, { "end-sa", event_end_sa, 16 }, { "rekey", event_rekey, 8 },
-	{ "dead-peer", event_dead_peer, 1 }, { "latch", event_latch, 20 },
+	{ "dead-peer", event_dead_peer, 1 }, { "contact", event_contact, 1 },
+	{ "latch", event_latch, 20 },
 	{ "listen", event_listen, 3 }, { "accept", event_accept, 10 },
 	{ "let-go", event_let_go, 6 }, { "session", event_session, 2 },
 	{ "socket", event_socket, 10 }, { "policy", event_policy, 4 },
@@ -163,7 +164,8 @@ static void assert_alive(unsigned long nr)
 	    sim.counts.restored < 20 * least || sim.counts.closed < 20 * least ||
 	    sim.counts.failed < least / 10 || sim.counts.faults < 10 * least ||
 	    sim.counts.lost < least || sim.counts.steered < 10 * least ||
-	    sim.counts.admitted < 20 * least)
+	    sim.counts.admitted < 20 * least || sim.counts.rebooted < least / 10 ||
+	    sim.counts.spared < least / 10)
 		fail("too little happened");
 }
 
@@ -182,9 +184,10 @@ int main(int argc, char **argv)
 	live(nr);
 	printf("  sim: %lu established, %lu broken, %lu restored, %lu closed, %lu came to nothing, "
 	       "%lu SAs refused, %lu faults, %lu times no guard, "
-	       "%lu led past the SPD\n", sim.counts.established,
+	       "%lu led past the SPD, %lu ended by a reboot, %lu spared\n", sim.counts.established,
 	       sim.counts.broken, sim.counts.restored, sim.counts.closed, sim.counts.failed,
-	       sim.counts.refused, sim.counts.faults, sim.counts.lost, sim.counts.steered);
+	       sim.counts.refused, sim.counts.faults, sim.counts.lost, sim.counts.steered,
+	       sim.counts.rebooted, sim.counts.spared);
 	assert_alive(nr);
 	for (unsigned i = 0; i < NR_HOSTS; i++)
 		tear_down(&sim.hosts[i]);

@@ -61,6 +61,8 @@ struct memory {
  * @owes:        its connection was latched, and nobody asked for it to go on without protection
  * @ticket:      of an attempt that pluto has not answered
  * @sessions:    numbers of those that are open
+ * @old:         serial of an IKE SA whose peer, @who, was back with the IKE SA @heir: is he still
+ *               there? 0 is none; @is_asked: he was asked
  */
 struct host {
 	unsigned at;
@@ -76,6 +78,9 @@ struct host {
 	uint32_t born[NR_FLOWS][2];
 	unsigned nr_born[NR_FLOWS];
 	uint64_t ticket, sessions[NR_SESSIONS], last_session, now;
+	uint64_t old, heir;
+	unsigned who;
+	bool is_asked;
 	struct memory *memory;
 };
 
@@ -96,7 +101,7 @@ struct sim {
 	const char *what;
 	struct {
 		unsigned long established, broken, restored, closed, failed, refused, faults, lost,
-			admitted, steered;
+			admitted, steered, rebooted, spared;
 	} counts;
 };
 
@@ -139,6 +144,7 @@ void event_sa(void);
 void event_rekey(void);
 void event_end_sa(void);
 void event_dead_peer(void);
+void event_contact(void);
 void event_latch(void);
 void event_listen(void);
 void event_accept(void);

@@ -488,8 +488,18 @@ static int fake_delete_child(void *ctx, uint64_t serial)
 	return 0;
 }
 
+static int fake_ask_alive(void *ctx, uint64_t ike)
+{
+	char text[64];
+
+	(void)ctx;
+	snprintf(text, sizeof(text), "alive:%llu", (unsigned long long)ike);
+	return called(text);
+}
+
 static const struct pl_ike_ops ike_ops = {
 	.initiate = fake_initiate, .cancel = fake_cancel, .delete_child = fake_delete_child,
+	.ask_alive = fake_ask_alive,
 };
 static const struct pl_ops ops = {
 	.guard = &guard_ops, .store = &store_ops, .owner = &owner_ops, .socket = &socket_ops,

@@ -11,12 +11,13 @@
  *   the owner's alert included, when ACCEPT is returned (K33, K34). Its pins are there by then too.
  * - The kernel gets only SAs that were judged, whichever path of pluto leads there (design D2).
  * - The end of an SA, or of an IKE SA, breaks nothing by itself (K15, L5); only silence to "are you
- *   there?" does (K19).
+ *   there?" does (K19), and to anything else on an IKE SA that is in doubt (pl_contact.c).
  */
 
 #include "core/pl_engine.h"
 
 #include "core/pl_births.h"
+#include "core/pl_contact.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_renew.h"
 #include "core/pl_steer.h"
@@ -410,10 +411,12 @@ void pl_engine_recheck_all(struct pl_world *world, bool is_absent)
 }
 
 /* Each child of the IKE SA says so too, and each time every latch would be looked at. */
-static void peer_dead(struct pl_engine *engine, const struct pl_fact *fact)
+static void peer_dead(struct pl_engine *engine, const struct pl_fact *fact,
+		      const struct pl_doubt *doubt)
 {
 	struct pl_world *world = &engine->world;
-	struct pl_why why = { .text = "the peer does not answer any more" };
+	struct pl_why why = { .text = doubt == NULL ? "the peer does not answer any more" :
+			      "the peer has started anew, and knows of nothing before" };
 	struct pl_peer peer = {
 		.identity = fact->identity, .lineage = pl_sad_lineage(world->sad, fact->ike),
 		.is_id_fixed = fact->conn.is_peer_id_fixed,
@@ -426,23 +429,41 @@ static void peer_dead(struct pl_engine *engine, const struct pl_fact *fact)
 	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
 		at = latch->id;
 		if (!pl_tuple_is_listener(&latch->tuple) &&
-		    pl_peer_diff(&latch->params.peer, &peer, world->rules.match) == 0)
+		    pl_peer_diff(&latch->params.peer, &peer, world->rules.match) == 0 &&
+		    (doubt == NULL || !pl_contact_spares(doubt, latch)))
 			(void)!pl_step_take(world, latch, PL_EVENT_PEER_DEAD, &why);
 	}
+}
+
+/* Whoever claims to know nothing of an IKE SA, and is silent on it, is not behind a lossy path. */
+static void ike_ends(struct pl_engine *engine, const struct pl_fact *fact,
+		     enum pl_ike_end_cause cause)
+{
+	struct pl_doubt doubt;
+	bool is_doubted = pl_contact_is_doubted(&engine->world, fact->ike, &doubt);
+
+	if (cause == PL_IKE_END_PEER_LOST || (is_doubted && cause == PL_IKE_END_UNANSWERED))
+		peer_dead(engine, fact, is_doubted ? &doubt : NULL);
+}
+
+static void ike_up(struct pl_world *world, const struct pl_fact *fact)
+{
+	/* Without memory the successor counts as another peer's. */
+	(void)!pl_sad_ike_up(world->sad, fact->ike, fact->u.ike.rekeys);
+	pl_contact_up(world, fact);
 }
 
 /* Before the SAs go, so that nothing is mended on the way. */
 static void child_down(struct pl_engine *engine, const struct pl_fact *fact)
 {
-	if (fact->u.child_end.ike_cause == PL_IKE_END_PEER_LOST)
-		peer_dead(engine, fact);
+	ike_ends(engine, fact, fact->u.child_end.ike_cause);
 	sa_gone(&engine->world, fact->child);
 }
 
 static void ike_down(struct pl_engine *engine, const struct pl_fact *fact)
 {
-	if (pl_ike_end_cause(&fact->u.ike_end) == PL_IKE_END_PEER_LOST)
-		peer_dead(engine, fact);
+	ike_ends(engine, fact, pl_ike_end_cause(&fact->u.ike_end));
+	pl_contact_down(&engine->world, fact->ike);
 	pl_sad_ike_down(engine->world.sad, fact->ike);
 }
 
@@ -496,8 +517,10 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		child_down(engine, fact);
 		break;
 	case PL_FACT_IKE_UP:
-		/* Without memory the successor counts as another peer's. */
-		(void)!pl_sad_ike_up(world->sad, fact->ike, fact->u.ike.rekeys);
+		ike_up(world, fact);
+		break;
+	case PL_FACT_IKE_ALIVE:
+		pl_contact_alive(world, fact->ike);
 		break;
 	case PL_FACT_IKE_DOWN:
 		ike_down(engine, fact);

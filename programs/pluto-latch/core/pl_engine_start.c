@@ -13,6 +13,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_contact.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
 #include "core/pl_restore.h"
@@ -50,6 +51,7 @@ void pl_engine_forget(struct pl_world *world)
 	world->sad = pl_sad_free(world->sad);
 	world->spd = pl_spd_free(world->spd);
 	world->ksad = pl_ksad_free(world->ksad);
+	world->contacts = pl_contacts_free(world->contacts);
 	world->usage = pl_usage_free(world->usage);
 }
 
@@ -151,10 +153,11 @@ static int open_world(struct pl_world *world, const struct pl_ops *ops,
 		.last_reqid = PL_REQID_FIRST,
 		.db = pl_db_new(settings->hash_key, first_id),
 		.sad = pl_sad_new(), .spd = pl_spd_new(), .ksad = pl_ksad_new(),
-		.usage = pl_usage_new(),
+		.contacts = pl_contacts_new(), .usage = pl_usage_new(),
 	};
 	return world->db == NULL || world->sad == NULL || world->spd == NULL ||
-	       world->ksad == NULL || world->usage == NULL ? -ENOMEM : 0;
+	       world->ksad == NULL || world->contacts == NULL || world->usage == NULL ?
+		       -ENOMEM : 0;
 }
 
 /* In the guard, all of them, before the first of them takes a step. */

@@ -463,6 +463,7 @@ static void put_details(struct out *out, const struct pl_fact *fact)
 	case PL_FACT_KERNEL_START:
 	case PL_FACT_START:
 	case PL_FACT_STOP:
+	case PL_FACT_IKE_ALIVE:
 	case PL_FACT_FLUSH:
 	case PL_FACT_ROOF:
 		break;

@@ -37,6 +37,7 @@
  *                           local, remote
  *   child-down              reason, established, by_peer, ike_cause, spi_in, spi_out
  *   ike-up                  rekeys, initial_contact, spi_initiator, spi_responder, local, remote
+ *   ike-alive               nothing more
  *   ike-down                reason, cause, pending, established, by_peer, rekeyed_by
  *   sa-add, sa-delete, sa-expire, spi-get
  *                           protocol, direction, mode, spi, reqid, src, dst, encrypt, key_bits,

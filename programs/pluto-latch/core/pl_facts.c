@@ -36,6 +36,7 @@ static const char *const fact_names[PL_FACT_ROOF] = {
 	[PL_FACT_CHILD_FAILED] = "child-failed",
 	[PL_FACT_CHILD_DOWN] = "child-down",
 	[PL_FACT_IKE_UP] = "ike-up",
+	[PL_FACT_IKE_ALIVE] = "ike-alive",
 	[PL_FACT_IKE_DOWN] = "ike-down",
 	[PL_FACT_SA_ADD] = "sa-add",
 	[PL_FACT_SA_DELETE] = "sa-delete",

@@ -38,6 +38,7 @@ enum pl_fact_kind {
 	PL_FACT_CHILD_FAILED,	/* .child: it was refused, by us or by the kernel */
 	PL_FACT_CHILD_DOWN,	/* .child_end */
 	PL_FACT_IKE_UP,		/* .ike: authenticated, or the successor in a rekey */
+	PL_FACT_IKE_ALIVE,	/* .ike of the fact: struct pl_ike_ops.ask_alive was answered */
 	PL_FACT_IKE_DOWN,	/* .ike_end: once for every IKE SA */
 	PL_FACT_SA_ADD,		/* .sa, asked: into the kernel */
 	PL_FACT_SA_DELETE,	/* .sa */

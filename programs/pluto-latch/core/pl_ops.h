@@ -376,12 +376,18 @@ struct pl_initiate {
  * @delete_child: delete this child SA, later, and tell the peer. Only one that @is_narrow made, or
  *         its successor: PL_E_NOT_FOUND for every other, they belong to the configuration. May be
  *         NULL.
+ * @ask_alive: ask the peer of this IKE SA, which is up, for a sign of life on it; returns at once.
+ *         PL_FACT_IKE_ALIVE says that he gave one; if he does not, the IKE SA ends as one whose
+ *         peer is lost. Until then it stays, as far as that is up to this host, whatever replaces
+ *         it. PL_E_NOT_FOUND when there is none of this serial, PL_E_WRONG_STATE for one that is
+ *         about to end. May be NULL.
  */
 struct pl_ike_ops {
 	int (*initiate)(void *ctx, uint64_t ticket, const struct pl_tuple *tuple,
 			const struct pl_initiate *how);
 	void (*cancel)(void *ctx, uint64_t ticket);
 	int (*delete_child)(void *ctx, uint64_t child);
+	int (*ask_alive)(void *ctx, uint64_t ike);
 };
 
 /**

@@ -17,6 +17,7 @@
 /* Reqids under which one connection may be carried at a time. */
 #define PL_STEP_REQIDS_MAX 16
 
+struct pl_contacts;
 struct pl_larva;
 struct pl_renewal;
 
@@ -40,6 +41,7 @@ struct pl_awaited {
  * @sad:         child SAs, as pluto says
  * @spd:         policies
  * @ksad:        SAs, as the kernel has them
+ * @contacts:    IKE SAs that are up
  * @usage:       of limits
  * @rules:       what conflicts
  * @conf:        latch.conf
@@ -63,6 +65,7 @@ struct pl_world {
 	struct pl_sad *sad;
 	struct pl_spd *spd;
 	struct pl_ksad *ksad;
+	struct pl_contacts *contacts;
 	struct pl_usage *usage;
 	struct pl_conflict_rules rules;
 	const struct pl_conf *conf;

@@ -11,6 +11,7 @@
  */
 
 #include "seam/pl_wrap.h"
+#include "seam/pl_alive.h"
 #include "seam/pl_ike.h"
 #include "seam/pl_initiate.h"
 #include "seam/pl_seam.h"
@@ -193,6 +194,7 @@ void __wrap_v2_msgid_start(struct ike_sa *ike, const struct v2_exchange *exchang
 				   pl_ike_make(ike->sa.st_serialno);
 		if (note != NULL)
 			note->peer_error = p == NULL ? 0 : p->payload.v2n.isan_type;
+		pl_alive_response(ike);
 	}
 	__real_v2_msgid_start(ike, exchange, md, where);
 }

@@ -16,6 +16,7 @@
  */
 
 #include "seam/pl_wrap.h"
+#include "seam/pl_alive.h"
 #include "seam/pl_ike.h"
 #include "seam/pl_initiate.h"
 #include "seam/pl_narrow.h"
@@ -484,6 +485,7 @@ const struct pl_ike_ops *pl_initiate_operations(void)
 		.initiate = op_initiate,
 		.cancel = op_cancel,
 		.delete_child = op_delete_child,
+		.ask_alive = pl_alive_ask,
 	};
 
 	return &ops;
