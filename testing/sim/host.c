@@ -165,6 +165,23 @@ static int op_block(void *ctx, const struct pl_tuple *tuple)
 	return 0;
 }
 
+static int op_unpin(void *ctx, const struct pl_guard_item *items, size_t nr)
+{
+	struct host *host = ctx;
+
+	if (may_fail(host))
+		return -EIO;
+	for (size_t i = 0; i < nr; i++) {
+		unsigned flow = flow_at(host, &items[i].tuple);
+
+		if (items[i].kind == PL_GUARD_FLOW && flow < NR_FLOWS)
+			host->unblocked[flow] = false;
+		cut(host, PL_GUARD_PIN, &items[i].tuple,
+		    items[i].kind == PL_GUARD_FLOW ? NULL : &items[i].pin);
+	}
+	return 0;
+}
+
 static int op_unguard(void *ctx, const struct pl_tuple *tuple)
 {
 	if (may_fail(ctx))
@@ -229,6 +246,22 @@ static bool stops(enum pl_state to)
 	return to == PL_STATE_BROKEN || to == PL_STATE_DEAD || to == PL_STATE_CLOSED;
 }
 
+/* Whatever one event breaks is blocked before anybody is told of any of it. */
+static void check_all_are_blocked(const struct host *host)
+{
+	const struct pl_latch *latch;
+
+	for (uint64_t at = 0; (latch = pl_engine_next(host->engine, NULL, at)) != NULL; ) {
+		unsigned flow = flow_at(host, &latch->tuple);
+
+		at = latch->id;
+		if (stops(latch->state) && flow < NR_FLOWS && !host->unblocked[flow] &&
+		    guard_has_pins(host, &latch->tuple))
+			fail("latch %llu: another's owner was told before it was blocked (K51)",
+			     (unsigned long long)at);
+	}
+}
+
 /* Blocked before told (K51). */
 static enum pl_told op_alert(void *ctx, const struct pl_owner *owner,
 			     const struct pl_alert *alert)
@@ -239,6 +272,8 @@ static enum pl_told op_alert(void *ctx, const struct pl_owner *owner,
 	if (stops(alert->to) && flow < NR_FLOWS && guard_has_pins(host, &alert->tuple) &&
 	    !host->unblocked[flow] && !host->is_lost)
 		fail("latch %llu: told before it was blocked (K51)", (unsigned long long)alert->id);
+	if (stops(alert->to) && !host->is_lost)
+		check_all_are_blocked(host);
 	if (alert->id < NR_IDS)
 		host->memory[alert->id].alerts++;
 	for (unsigned i = 0; i < NR_SESSIONS; i++) {
@@ -382,7 +417,7 @@ static uint64_t op_now(void *ctx)
 
 static const struct pl_guard_ops guard_ops = {
 	op_guard, op_permit, op_retire, op_block, op_unguard, op_listen, op_born, op_rebuild,
-	op_walk, NULL,
+	op_walk, NULL, op_unpin,
 };
 static const struct pl_store_ops store_ops = { .save = op_save, .forget = op_forget };
 static const struct pl_owner_ops owner_ops = { .alert = op_alert, .watch = op_watch };

@@ -163,6 +163,22 @@ static int fake_block(void *ctx, const struct pl_tuple *tuple)
 	return r;
 }
 
+/* One transaction. */
+static int fake_unpin(void *ctx, const struct pl_guard_item *items, size_t nr)
+{
+	char text[32];
+	int r;
+
+	(void)ctx;
+	snprintf(text, sizeof(text), "unpin:%zu", nr);
+	r = called(text);
+	for (size_t i = 0; r == 0 && i < nr; i++) {
+		assert_true(items[i].kind == PL_GUARD_FLOW || items[i].kind == PL_GUARD_PIN);
+		cut(PL_GUARD_PIN, &items[i].tuple, items[i].pin);
+	}
+	return r;
+}
+
 static int fake_unguard(void *ctx, const struct pl_tuple *tuple)
 {
 	int r = called("unguard");
@@ -457,7 +473,7 @@ static int fake_wake_at(void *ctx, uint64_t when)
 
 static const struct pl_guard_ops guard_ops = {
 	fake_guard, fake_permit, fake_retire, fake_block, fake_unguard, fake_listen, fake_born,
-	fake_rebuild, fake_walk, fake_bypass,
+	fake_rebuild, fake_walk, fake_bypass, fake_unpin,
 };
 static const struct pl_store_ops store_ops = {
 	.walk = fake_store_walk, .save = fake_save, .forget = fake_forget,

@@ -14,7 +14,7 @@
 
 /* REQID_B is an administrator's, REQID_C one that the engine could have given out. */
 enum {
-	SESSION = 77, UID = 1000, NR_ITEMS = 256, NR_STEERED = 8, NR_RECORDS = 80,
+	SESSION = 77, UID = 1000, NR_ITEMS = 2048, NR_STEERED = 8, NR_RECORDS = 80,
 	NR_SESSIONS = 8, REQID_B = 101,
 	REQID_C = 2000000003,
 };

@@ -58,6 +58,7 @@ struct pl_owner {
  * @is_optional: it was made where the SPD let its packets by (optional protection, K55)
  * @is_bypass:   its packets pass without an SA, and nothing else does (K55); it has no parameters
  * @is_minded:   changed by pl_db_mind() only
+ * @is_due:      its break, or the end of a pin, waits for others of the same event (pl_breaks)
  * @is_tagged:   one of the flows of a UDP socket that stays unconnected (U9, U10)
  * @generation:  of the database when the latch last changed; the engine's to set
  * @mono_ns:     CLOCK_MONOTONIC of the last change; the engine's to set
@@ -86,6 +87,7 @@ struct pl_latch {
 	bool is_late : 1;
 	bool may_unprotect : 1;
 	bool is_tagged : 1;
+	bool is_due : 1;
 	unsigned diff;
 	struct pl_params params;
 	uint64_t cookie;

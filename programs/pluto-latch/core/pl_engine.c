@@ -88,7 +88,9 @@ void pl_engine_recheck_sa(struct pl_world *world, const struct pl_sa *sa)
 {
 	struct pl_db_query query = { sa->role, &sa->tsi, &sa->tsr };
 
+	pl_breaks_begin(world);
 	(void)pl_db_touch(world->db, &query, recheck, world, NULL);
+	pl_breaks_end(world);
 }
 
 struct about_sa {
@@ -195,10 +197,14 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 	else
 		pl_ksad_forget(world->ksad, child);
 	pl_births_change(world, sa, false);
+	pl_breaks_begin(world);
 	(void)pl_db_touch(world->db, &query, retire, &about, NULL);
+	pl_breaks_end(world);
 	pl_steer_follow(world, sa);
+	pl_breaks_begin(world);
 	pl_engine_recheck_sa(world, sa);
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
+	pl_breaks_end(world);
 	pl_birth_over(world, sa);
 	pl_sa_free(sa);
 }
@@ -250,8 +256,10 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 		engine->unrouting = 0;
 	about.sa = sa;
 	query = (struct pl_db_query) { sa->role, &sa->tsi, &sa->tsr };
+	pl_breaks_begin(world);
 	(void)pl_db_touch(world->db, &query, recheck_and_pin, &about, NULL);
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
+	pl_breaks_end(world);
 	pl_births_change(world, sa, true);
 	if (!may_be_pinned_for_others(&about))
 		return PL_VERDICT_ACCEPT;
@@ -349,16 +357,25 @@ static int recheck_policy(void *ctx, struct pl_latch *latch)
 	return 0;
 }
 
+static void recheck_policies(struct pl_world *world, const struct pl_db_query *query,
+			     bool is_absent)
+{
+	struct about_policy about = { world, is_absent };
+
+	pl_breaks_begin(world);
+	(void)pl_db_touch(world->db, query, recheck_policy, &about, NULL);
+	pl_breaks_end(world);
+}
+
 static void policy_changed(struct pl_world *world, const struct pl_policy_facts *policy,
 			   bool is_absent)
 {
-	struct about_policy about = { world, is_absent };
 	bool is_out = policy->direction == PL_DIR_OUT;
 	struct pl_ts_list local = { .len = 1, .list = { is_out ? policy->src : policy->dst } };
 	struct pl_ts_list remote = { .len = 1, .list = { is_out ? policy->dst : policy->src } };
 	struct pl_db_query query = { PL_ROLE_INITIATOR, &local, &remote };
 
-	(void)pl_db_touch(world->db, &query, recheck_policy, &about, NULL);
+	recheck_policies(world, &query, is_absent);
 }
 
 static bool is_approved(struct pl_world *world, const struct pl_fact *fact)
@@ -404,10 +421,12 @@ void pl_engine_recheck_all(struct pl_world *world, bool is_absent)
 {
 	struct pl_latch *latch;
 
+	pl_breaks_begin(world);
 	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
 		at = latch->id;
 		pl_step_recheck(world, latch, is_absent);
 	}
+	pl_breaks_end(world);
 }
 
 /* Each child of the IKE SA says so too, and each time every latch would be looked at. */
@@ -426,6 +445,7 @@ static void peer_dead(struct pl_engine *engine, const struct pl_fact *fact,
 	if (fact->ike != 0 && fact->ike == engine->dead_ike)
 		return;
 	engine->dead_ike = fact->ike;
+	pl_breaks_begin(world);
 	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
 		at = latch->id;
 		if (!pl_tuple_is_listener(&latch->tuple) &&
@@ -433,6 +453,7 @@ static void peer_dead(struct pl_engine *engine, const struct pl_fact *fact,
 		    (doubt == NULL || !pl_contact_spares(doubt, latch)))
 			(void)!pl_step_take(world, latch, PL_EVENT_PEER_DEAD, &why);
 	}
+	pl_breaks_end(world);
 }
 
 /* Whoever claims to know nothing of an IKE SA, and is silent on it, is not behind a lossy path. */
@@ -473,7 +494,6 @@ static void ike_down(struct pl_engine *engine, const struct pl_fact *fact)
 static void connection_deleted(struct pl_world *world, const struct pl_fact *fact)
 {
 	const struct pl_ts_facts *ts = &fact->u.ts;
-	struct about_policy about = { world, true };
 	struct pl_db_query query = { PL_ROLE_INITIATOR, &ts->tsi, &ts->tsr };
 
 	if (fact->conn.instance != 0 || fact->conn.is_for_latch)
@@ -481,7 +501,7 @@ static void connection_deleted(struct pl_world *world, const struct pl_fact *fac
 	if (fact->conn.is_template || ts->tsi.len == 0 || ts->tsr.len == 0)
 		pl_engine_recheck_all(world, true);
 	else
-		(void)pl_db_touch(world->db, &query, recheck_policy, &about, NULL);
+		recheck_policies(world, &query, true);
 }
 
 static void policy_deleted(struct pl_engine *engine, const struct pl_fact *fact)

@@ -182,10 +182,12 @@ void pl_engine_xfrm_settle(struct pl_engine *engine)
 	if (!engine->is_latching)
 		return;
 	engine->world.has_rerouted = false;
+	pl_breaks_begin(&engine->world);
 	if (news->is_all)
 		settle_all(&engine->world);
 	else
 		recheck_news(&engine->world, news);
+	pl_breaks_end(&engine->world);
 	news->is_all = false;
 	news->nr = 0;
 	pl_steer_settle(&engine->world);

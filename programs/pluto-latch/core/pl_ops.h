@@ -95,6 +95,8 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  * @rebuild: in one batch the table, its rules and exactly these items; what was there is replaced.
  *         Every flow comes before its pins. Called at start, and after somebody removed or changed
  *         the table.
+ * @unpin: what @block does to each PL_GUARD_FLOW, and @retire to each PL_GUARD_PIN. After an error
+ *         the engine asks for each of them alone. May be NULL: then it always does.
  * @walk:  what is in force now, as read from the kernel, not from memory; in any order. For
  *         comparison with the database; nothing is changed. Before the first @rebuild, what a
  *         predecessor left; PL_E_UNAVAILABLE when there was none.
@@ -116,6 +118,7 @@ struct pl_guard_ops {
 	int (*rebuild)(void *ctx, const struct pl_guard_item *items, size_t nr_items);
 	int (*walk)(void *ctx, pl_guard_visit *visit, void *visit_ctx);
 	int (*bypass)(void *ctx, const struct pl_tuple *tuple);
+	int (*unpin)(void *ctx, const struct pl_guard_item *items, size_t nr_items);
 };
 
 /**

@@ -75,6 +75,7 @@ void pl_renew_look(struct pl_world *world, struct pl_latch *latch)
 	if (renewal == NULL) {
 		/* Nothing but the tick would say that there is memory again. */
 		if (pl_step_take(world, latch, PL_EVENT_CONFLICT_SA, &why) == 0) {
+			pl_breaks_flush(world);
 			latch->is_unsure = true;
 			pl_step_mind(world, latch);
 		}

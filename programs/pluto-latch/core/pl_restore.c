@@ -256,6 +256,7 @@ void pl_restore_tick(struct pl_world *world)
 	if (world->restore_until_ns == 0)
 		return;
 	is_over = world->ops.clock->now_ns(world->ops.clock_ctx) >= world->restore_until_ns;
+	pl_breaks_begin(world);
 	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
 		at = latch->id;
 		if (!is_waiting(latch))
@@ -269,6 +270,7 @@ void pl_restore_tick(struct pl_world *world)
 			ask_pluto(world, latch);
 		}
 	}
+	pl_breaks_end(world);
 	/* all had their turn: the next tick begins again */
 	if (nr_asked < ASKED_AT_ONCE)
 		world->restore_asked = 0;

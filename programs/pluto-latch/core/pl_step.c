@@ -349,18 +349,19 @@ static void dispose(struct pl_world *world, const struct pl_latch *latch,
 }
 
 /* Return: the owner knows, or there is none who could. */
-static bool tell(struct pl_world *world, const struct pl_latch *latch, enum pl_event event,
-		 enum pl_state from, const struct pl_step *step, const struct pl_why *why)
+static bool tell(struct pl_world *world, const struct pl_latch *latch,
+		 const struct pl_taken *taken)
 {
 	struct pl_alert alert = {
-		.id = latch->id, .listener = why->listener, .tuple = latch->tuple,
-		.event = event, .from = from, .to = step->next, .diff = latch->diff,
-		.mono_ns = latch->mono_ns, .generation = latch->generation,
-		.error = why->error, .reason = latch->reason,
+		.id = latch->id, .listener = taken->why->listener, .tuple = latch->tuple,
+		.event = taken->event, .from = taken->from, .to = taken->step->next,
+		.diff = latch->diff, .mono_ns = latch->mono_ns,
+		.generation = latch->generation, .error = taken->why->error,
+		.reason = latch->reason,
 	};
 	bool is_told = latch->owner.kind != PL_OWNER_SESSION;
 
-	if ((step->effects & PL_DO_ALERT) && !is_told)
+	if ((taken->step->effects & PL_DO_ALERT) && !is_told)
 		is_told = world->ops.owner->alert(world->ops.owner_ctx, &latch->owner,
 						  &alert) != PL_TOLD_NOT;
 	if (world->ops.owner->watch != NULL)
@@ -413,51 +414,76 @@ static void drop(struct pl_world *world, struct pl_latch *latch)
 	pl_db_remove(world->db, latch);
 }
 
-int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event event,
-		 const struct pl_why *why)
+int pl_step_record(struct pl_world *world, struct pl_latch *latch, const struct pl_taken *taken)
 {
-	static const struct pl_why no_reason;
-	enum pl_state from = latch->state;
-	struct pl_latch before;
-	struct pl_step step;
-	bool is_told;
-	int r = pl_fsm_step(from, event, &step);
+	struct pl_latch before = *latch;
+	int r;
 
-	if (r != 0)
-		return r;
-	if (why == NULL)
-		why = &no_reason;
-	if (is_up(&step) && !world->is_guarding)
-		return PL_E_UNAVAILABLE;
-	r = ask_guard(world, latch, &step);
-	if (r != 0)
-		return r;
-	if (step.next == from && step.effects == 0)
-		return 0;
-	before = *latch;
-	before.state = from;
-	stamp(world, latch, event, &step, why);
-	r = step.effects & PL_DO_SAVE ? save(world, latch, step.next) : 0;
-	if (r != 0 && is_up(&step)) {
+	before.state = taken->from;
+	stamp(world, latch, taken->event, taken->step, taken->why);
+	r = taken->step->effects & PL_DO_SAVE ? save(world, latch, taken->step->next) : 0;
+	if (r != 0 && is_up(taken->step)) {
 		unstamp(latch, &before);
-		undo(world, latch, &step);
+		undo(world, latch, taken->step);
 		return r;
 	}
 	if (latch->reason != before.reason)
 		free(before.reason);
-	if (from == PL_STATE_LARVAL && step.next != from)
-		pl_larva_end(world, latch->id, step.next == PL_STATE_ESTABLISHED);
-	if (step.effects & PL_DO_REROUTE)
-		reroute(world);
-	is_told = tell(world, latch, event, from, &step, why);
-	/* After the owner was told, so that a program whose socket fails finds the reason there. */
-	dispose(world, latch, &step);
-	if (step.effects & PL_DO_FREE)
-		drop(world, latch);
-	else if (is_told && (step.effects & PL_DO_ALERT) &&
-		 (step.next == PL_STATE_CLOSED || step.next == PL_STATE_CLOSED_GONE))
-		return pl_step_take(world, latch, PL_EVENT_TOLD, why);
 	return 0;
+}
+
+int pl_step_finish(struct pl_world *world, struct pl_latch *latch, const struct pl_taken *taken)
+{
+	const struct pl_step *step = taken->step;
+	bool is_told;
+
+	if (taken->from == PL_STATE_LARVAL && step->next != taken->from)
+		pl_larva_end(world, latch->id, step->next == PL_STATE_ESTABLISHED);
+	if (step->effects & PL_DO_REROUTE)
+		reroute(world);
+	is_told = tell(world, latch, taken);
+	/* After the owner was told, so that a program whose socket fails finds the reason there. */
+	dispose(world, latch, step);
+	if (step->effects & PL_DO_FREE)
+		drop(world, latch);
+	else if (is_told && (step->effects & PL_DO_ALERT) &&
+		 (step->next == PL_STATE_CLOSED || step->next == PL_STATE_CLOSED_GONE))
+		return pl_step_take(world, latch, PL_EVENT_TOLD, taken->why);
+	return 0;
+}
+
+/* Also one that was down: its owner hears of it after all that the event breaks is blocked. */
+static bool is_down(const struct pl_step *step)
+{
+	return step->effects & (PL_DO_BLOCK | PL_DO_ALERT) &&
+	       !(step->effects & (PL_DO_GUARD | PL_DO_PERMIT | PL_DO_UNGUARD | PL_DO_FREE));
+}
+
+int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event event,
+		 const struct pl_why *why)
+{
+	static const struct pl_why no_reason;
+	struct pl_taken taken;
+	struct pl_step step;
+	int r;
+
+	if (latch->is_due)
+		pl_breaks_flush(world);
+	taken = (struct pl_taken) { event, latch->state, &step, why == NULL ? &no_reason : why };
+	r = pl_fsm_step(latch->state, event, &step);
+	if (r != 0)
+		return r;
+	if (is_up(&step) && !world->is_guarding)
+		return PL_E_UNAVAILABLE;
+	if (is_down(&step) && pl_breaks_put(world, latch, event, &step, taken.why))
+		return 0;
+	r = ask_guard(world, latch, &step);
+	if (r != 0)
+		return r;
+	if (step.next == taken.from && step.effects == 0)
+		return 0;
+	r = pl_step_record(world, latch, &taken);
+	return r != 0 ? r : pl_step_finish(world, latch, &taken);
 }
 
 /* Judging again */
@@ -561,6 +587,9 @@ void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_abs
 	if (pl_tuple_is_listener(&latch->tuple) ||
 	    (!pl_step_is_pinned(latch->state) && latch->state != PL_STATE_BROKEN))
 		return;
+	/* Nobody knows yet what it is to be mended from. */
+	if (latch->is_due && latch->state == PL_STATE_BROKEN)
+		return;
 	if (latch->is_bypass) {
 		pl_bypass_recheck(world, latch);
 		return;
@@ -596,7 +625,7 @@ int pl_step_block_again(struct pl_world *world, struct pl_latch *latch)
 
 static void guard_refused(struct pl_world *world, struct pl_latch *latch)
 {
-	struct pl_why why = { .text = "the guard refused a change" };
+	struct pl_why why = { .text = PL_STEP_REFUSED };
 
 	(void)!pl_step_take(world, latch, PL_EVENT_CONFLICT_SA, &why);
 }
@@ -610,6 +639,8 @@ void pl_step_pin(struct pl_world *world, struct pl_latch *latch, const struct pl
 	if (!pl_step_is_pinned(latch->state) || sa->reqid == 0 ||
 	    !pl_sa_touches(sa, &latch->tuple) || !pl_step_may_carry(world, &terms, sa))
 		return;
+	if (latch->is_due)
+		pl_breaks_flush(world);
 	if (world->ops.guard->permit(world->ops.guard_ctx, &latch->tuple, pins, nr) != 0)
 		guard_refused(world, latch);
 }
@@ -637,6 +668,10 @@ void pl_step_retire(struct pl_world *world, struct pl_latch *latch, const struct
 	if (!pl_step_is_pinned(latch->state) || sa->reqid == 0 ||
 	    !pl_sa_touches(sa, &latch->tuple) || !pl_step_may_carry(world, &terms, sa) ||
 	    pl_sad_touch(world->sad, &latch->tuple, is_heir, &search, NULL) != 0)
+		return;
+	if (latch->is_due)
+		pl_breaks_flush(world);
+	if (pl_breaks_put_pin(world, latch, sa->reqid))
 		return;
 	if (world->ops.guard->retire(world->ops.guard_ctx, &latch->tuple, pins, nr) != 0)
 		guard_refused(world, latch);

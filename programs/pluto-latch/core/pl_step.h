@@ -3,6 +3,7 @@
 #ifndef PL_STEP_H
 #define PL_STEP_H
 
+#include "core/pl_breaks.h"
 #include "core/pl_conf.h"
 #include "core/pl_conflict.h"
 #include "core/pl_db.h"
@@ -16,6 +17,9 @@
 
 /* Reqids under which one connection may be carried at a time. */
 #define PL_STEP_REQIDS_MAX 16
+
+/* Why a latch breaks whose guard refused a change. */
+#define PL_STEP_REFUSED "the guard refused a change"
 
 struct pl_contacts;
 struct pl_larva;
@@ -53,6 +57,7 @@ struct pl_awaited {
  * @restore_asked: the last of them that pluto was asked for in this round
  * @awaited:     sessions
  * @renewals:    latches whose own SA is gone
+ * @breaks:      of the event that is being carried out
  * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
  * @is_steering_over: a latch may be steered that need not be
  * @has_rerouted: that was asked for since the last event
@@ -76,6 +81,7 @@ struct pl_world {
 	uint64_t restore_until_ns, restore_asked;
 	struct pl_awaited awaited;
 	struct pl_renewal *renewals;
+	struct pl_breaks breaks;
 	uint64_t wake_ns;
 	bool is_steering_over, has_rerouted, is_guarding, is_blind;
 };
@@ -106,11 +112,49 @@ struct pl_why {
  * pins are taken back. A flow that was to be pinned may then be in the guard; one that could not
  * leave it has a latch in PL_STATE_LARVAL.
  *
+ * Between pl_breaks_begin() and _end(), a step down has only its state here, and the rest there.
+ *
  * Return: 0; PL_E_WRONG_STATE; PL_E_UNAVAILABLE while the guard is not in force; PL_E_TOO_MANY or
  * PL_E_SHARED_REQID when the SAs cannot be pinned; what the guard or the store said
  */
 int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event event,
 		 const struct pl_why *why) PL_MUST_USE;
+
+/**
+ * struct pl_taken - a step whose effects on the guard are in force
+ * @event: what happened
+ * @from:  state before
+ * @step:  of the table
+ * @why:   never NULL
+ */
+struct pl_taken {
+	enum pl_event event;
+	enum pl_state from;
+	const struct pl_step *step;
+	const struct pl_why *why;
+};
+
+/**
+ * pl_step_record() - its state, and the journal's
+ * @world: the world
+ * @latch: of its database
+ * @taken: the step
+ *
+ * Return: 0; on the way up, what the store said: then the step is not taken
+ */
+int pl_step_record(struct pl_world *world, struct pl_latch *latch,
+		   const struct pl_taken *taken) PL_MUST_USE;
+
+/**
+ * pl_step_finish() - who is to be told, and what becomes of the socket
+ * @world: the world
+ * @latch: recorded; freed when the step ends in PL_STATE_GONE
+ * @taken: the step
+ *
+ * Return: 0, or as pl_step_take()
+ */
+int pl_step_finish(struct pl_world *world, struct pl_latch *latch,
+		   const struct pl_taken *taken) PL_MUST_USE;
 
 /**
  * struct pl_terms - under which SAs a connection goes on, if they touch it

@@ -341,28 +341,49 @@ static int op_bypass(void *ctx, const struct pl_tuple *tuple)
 	return permit_pins(guard, entry, pins, 2);
 }
 
+/* Return: something is to be sent. */
+static bool unpin(struct pl_guard *guard, struct pl_mirror_entry *entry, const struct pl_pin *pin)
+{
+	unsigned i;
+
+	if (pl_tuple_is_listener(&entry->tuple))
+		return pl_mirror_dismiss(guard->mirror, &guard->batch, entry, pin->reqid);
+	if (!pl_mirror_has_pin(entry, pin, &i))
+		return false;
+	pl_mirror_unpin(guard->mirror, &guard->batch, entry, i);
+	return true;
+}
+
+/* Every pin of one direction. */
+static bool unpin_way(struct pl_guard *guard, struct pl_mirror_entry *entry, enum pl_direction way)
+{
+	bool is_changed = way == PL_DIR_IN && entry->births != NULL;
+
+	for (unsigned i = entry->nr_pins; i-- > 0; ) {
+		if (entry->pins[i].direction != way)
+			continue;
+		pl_mirror_unpin(guard->mirror, &guard->batch, entry, i);
+		is_changed = true;
+	}
+	if (way == PL_DIR_IN)
+		pl_mirror_dismiss_until(guard->mirror, &guard->batch, entry, NULL);
+	return is_changed;
+}
+
 static int op_retire(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
 		     unsigned nr_pins)
 {
 	struct pl_guard *guard = ctx;
 	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
 	bool is_changed = false;
-	unsigned i;
 
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
 	if (entry == NULL)
 		return 0;
 	start(guard);
-	for (unsigned n = 0; n < nr_pins; n++) {
-		if (pl_tuple_is_listener(tuple)) {
-			is_changed |= pl_mirror_dismiss(guard->mirror, &guard->batch, entry,
-							pins[n].reqid);
-		} else if (pl_mirror_has_pin(entry, &pins[n], &i)) {
-			pl_mirror_unpin(guard->mirror, &guard->batch, entry, i);
-			is_changed = true;
-		}
-	}
+	for (unsigned i = 0; i < nr_pins; i++)
+		is_changed |= unpin(guard, entry, &pins[i]);
 	return is_changed ? commit_or_restore(guard) : 0;
 }
 
@@ -370,16 +391,47 @@ static int op_block(void *ctx, const struct pl_tuple *tuple)
 {
 	struct pl_guard *guard = ctx;
 	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+	bool is_changed;
 
 	if (entry == NULL)
 		return PL_E_WRONG_STATE;
-	if (entry->nr_pins == 0 && entry->births == NULL)
-		return guard->is_in_force ? 0 : pl_guard_restore(guard);
 	start(guard);
-	while (entry->nr_pins > 0)
-		pl_mirror_unpin(guard->mirror, &guard->batch, entry, entry->nr_pins - 1);
-	pl_mirror_dismiss_until(guard->mirror, &guard->batch, entry, NULL);
+	is_changed = unpin_way(guard, entry, PL_DIR_OUT);
+	is_changed |= unpin_way(guard, entry, PL_DIR_IN);
+	if (!is_changed)
+		return guard->is_in_force ? 0 : pl_guard_restore(guard);
 	return commit_or_restore(guard);
+}
+
+static bool unpin_item(struct pl_guard *guard, const struct pl_guard_item *item,
+		       enum pl_direction way, int *r)
+{
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, &item->tuple);
+
+	if (item->kind == PL_GUARD_PIN)
+		return entry != NULL && item->pin.direction == way &&
+		       unpin(guard, entry, &item->pin);
+	if (entry != NULL)
+		return unpin_way(guard, entry, way);
+	*r = PL_E_WRONG_STATE;
+	return false;
+}
+
+/* Elements of one set share a message only when they follow each other. */
+static int op_unpin(void *ctx, const struct pl_guard_item *items, size_t nr_items)
+{
+	static const enum pl_direction ways[] = { PL_DIR_OUT, PL_DIR_IN };
+	struct pl_guard *guard = ctx;
+	bool is_changed = false;
+	int r = 0, r_commit;
+
+	start(guard);
+	for (size_t i = 0; i < 2 * nr_items; i++)
+		is_changed |= unpin_item(guard, &items[i % nr_items], ways[i / nr_items], &r);
+	if (!is_changed && guard->is_in_force)
+		return r;
+	r_commit = is_changed ? commit_or_restore(guard) : pl_guard_restore(guard);
+	return r_commit != 0 ? r_commit : r;
 }
 
 /* Walks over the elements of one set. */
@@ -630,6 +682,7 @@ static const struct pl_guard_ops operations = {
 	.rebuild = op_rebuild,
 	.walk = op_walk,
 	.bypass = op_bypass,
+	.unpin = op_unpin,
 };
 
 const struct pl_guard_ops *pl_guard_operations(void)

@@ -18,6 +18,7 @@
  *	guard gro		devices that join segments, one per line
  *	guard gro on|off DEV...
  *	guard fill N		the table with N pinned flows in one batch: ns of it
+ *	guard unpin N		the first N of them lose their pins, in one transaction
  *	guard time N		guard, permit, block, unguard N flows: ns of each
  *
  * Exit code 0, or 1 with one line that says why.
@@ -231,6 +232,20 @@ static int cmd_fill(unsigned nr)
 	return result("fill", r);
 }
 
+static int cmd_unpin(unsigned nr)
+{
+	struct pl_guard_item *items = calloc(nr, sizeof(*items));
+	int r;
+
+	if (items == NULL)
+		return result("unpin", -ENOMEM);
+	for (unsigned i = 0; i < nr; i++)
+		items[i] = (struct pl_guard_item){ .kind = PL_GUARD_FLOW, .tuple = numbered(i) };
+	r = ops->unpin(guard, items, nr);
+	free(items);
+	return result("unpin", r);
+}
+
 static int cmd_time(unsigned nr)
 {
 	static const char *const names[] = { "guard", "permit", "block", "unguard" };
@@ -319,6 +334,8 @@ static int run(const char *verb, char **words, int nr)
 		return cmd_drops();
 	if (strcmp(verb, "watch") == 0)
 		return cmd_watch();
+	if (strcmp(verb, "unpin") == 0 && nr == 1 && atoi(words[0]) > 0)
+		return cmd_unpin((unsigned)atoi(words[0]));
 	if (strcmp(verb, "time") == 0 && nr == 1 && atoi(words[0]) > 0)
 		return cmd_time((unsigned)atoi(words[0]));
 	return cmd_tuple(verb, words, nr);
