@@ -96,6 +96,8 @@ $(BUILD)/gcc/$(STREAM).o: $(STREAM).h
 $(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
 
 $(BUILD)/guest/bin/xfrm-watch: GUEST_LIBS := -lmnl
+$(BUILD)/guest/bin/resume-token: GUEST_CFLAGS = $(BUS_CFLAGS)
+$(BUILD)/guest/bin/resume-token: GUEST_LIBS := -ldbus-1
 # With the library inside: hosts without ours run them, too.
 LATCH_PROGRAMS := $(BUILD)/guest/bin/secret-server $(BUILD)/guest/bin/tag-server
 $(LATCH_PROGRAMS): $(BUILD)/lib/liblatch.a

@@ -111,7 +111,7 @@ enum cli_exit cli_open(const struct cli *cli, unsigned flags, struct latch **ret
 	for (;;) {
 		int64_t left;
 
-		r = latch_open(cli->bus, flags, ret);
+		r = latch_open(cli->bus, flags | LATCH_OPEN_NO_RESUME, ret);
 		if (r != LATCH_ERR_SERVICE || !cli->waits)
 			break;
 		left = end - now_ms();

@@ -226,7 +226,7 @@ changes_reach_the_library() {
 	ends 0 "$fake" --bus unix:path=x break --wait 7
 	same "release 1 ,release 2 ,release 3 ,unprotect 4 ,break 5 why not,shut 6 closed by an \
 administrator,break 7 broken by an administrator," "$(grep -v '^open' "$FAKE_STATE" | tr '\n' ,)"
-	same "open 0 unix:path=x" "$(grep '^open' "$FAKE_STATE" | tail -n 1)"
+	same "open 2 unix:path=x" "$(grep '^open' "$FAKE_STATE" | tail -n 1)"
 	# One that fails does not keep the others, and is told.
 	rm -f "$FAKE_STATE"
 	FAKE_ERROR=release=-8 ends 10 "$fake" release 1 2
@@ -433,7 +433,7 @@ monitor_prints_json_lines() {
 	"$json_check" --lines '#=2' 0.type='"hello"' '1.x="\u00FC\u00FC\u001B"' <"$tmp/out"
 	same 2 "$(wc -l <"$tmp/out")"
 	# It asks for the latches of others too.
-	same "open 1 system" "$(cat "$tmp/state")"
+	same "open 3 system" "$(cat "$tmp/state")"
 }
 
 monitor_is_interrupted() {

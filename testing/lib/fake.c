@@ -137,8 +137,7 @@ static void add_page(struct fake *fake, DBusMessageIter *to, uint64_t cursor)
 
 static void add_session(struct fake *fake, DBusMessageIter *to)
 {
-	static const char hello[] =
-		"{\"type\":\"hello\",\"version\":1,\"session\":1,\"generation\":5}";
+	char hello[128];
 	int ends[2];
 
 	if (fake->thread->session >= 0)
@@ -147,6 +146,8 @@ static void add_session(struct fake *fake, DBusMessageIter *to)
 		       ends) != 0)
 		abort();
 	fake->thread->session = ends[0];
+	snprintf(hello, sizeof(hello), "{\"type\":\"hello\",\"version\":1,\"session\":1,"
+		 "\"generation\":5,\"resume\":%u}", fake->resume_s);
 	fake_say(fake, hello, strlen(hello));
 	dbus_message_iter_append_basic(to, DBUS_TYPE_UNIX_FD, &ends[1]);
 	close(ends[1]);
@@ -164,10 +165,10 @@ static void add_ids(struct fake *fake, DBusMessageIter *to)
 
 static void fill(struct fake *fake, const char *member, DBusMessageIter *to)
 {
-	const char *token = "0123456789abcdef0123456789abcdef";
+	const char *token = fake->token;
 	const uint64_t id = 7;
 
-	if (strcmp(member, "OpenSession") == 0) {
+	if (strcmp(member, "OpenSession") == 0 || strcmp(member, "ResumeSession") == 0) {
 		add_session(fake, to);
 		dbus_message_iter_append_basic(to, DBUS_TYPE_STRING, &token);
 	} else if (strcmp(member, "Latch") == 0) {
@@ -219,8 +220,16 @@ static void serve(struct fake *fake, DBusMessage *call)
 	const char *interface = dbus_message_get_interface(call);
 	DBusMessage *reply;
 
-	if (dbus_message_get_type(call) != DBUS_MESSAGE_TYPE_METHOD_CALL || interface == NULL ||
-	    strcmp(interface, "org.libreswan.Latch1.Manager") != 0)
+	if (dbus_message_get_type(call) != DBUS_MESSAGE_TYPE_METHOD_CALL || interface == NULL)
+		return;
+	/* libdbus would, if this were a dispatch */
+	if (strcmp(interface, DBUS_INTERFACE_PEER) == 0 && !is_scripted(fake->mute, "Ping")) {
+		reply = dbus_message_new_method_return(call);
+		dbus_connection_send(thread->bus, reply, NULL);
+		dbus_connection_flush(thread->bus);
+		dbus_message_unref(reply);
+	}
+	if (strcmp(interface, "org.libreswan.Latch1.Manager") != 0)
 		return;
 	note_call(fake, call);
 	if (is_scripted(fake->vanish, dbus_message_get_member(call))) {
@@ -236,7 +245,8 @@ static void serve(struct fake *fake, DBusMessage *call)
 	dbus_connection_send(thread->bus, reply, NULL);
 	dbus_connection_flush(thread->bus);
 	dbus_message_unref(reply);
-	if (strcmp(dbus_message_get_member(call), "Inquire") == 0)
+	if (strcmp(dbus_message_get_member(call), "Inquire") == 0 ||
+	    strcmp(dbus_message_get_member(call), "ResumeSession") == 0)
 		say_all(fake);
 }
 
@@ -276,6 +286,7 @@ struct fake *fake_start(void)
 	assert_non_null(address);
 	*fake = (struct fake) {
 		.state = "established", .generation = 5, .nr_ids = 1, .thread = thread,
+		.token = "0123456789abcdef0123456789abcdef",
 	};
 	thread->session = -1;
 	assert_int_equal(pipe(thread->stop), 0);

@@ -33,6 +33,8 @@ struct fake_socket {
  * @stream:     the session is a SOCK_STREAM socket
  * @say:        records that follow the answer to an Inquire, each once
  * @nr_say:     how many
+ * @token:      of the session that is opened or resumed next
+ * @resume_s:   for so many seconds it can be resumed; 0: not at all
  * @on_latch:   called with the socket of a Latch before it is answered
  * @ctx:        for @on_latch
  * @calls:      members that were called, in order
@@ -50,6 +52,8 @@ struct fake {
 	bool stream;
 	const char *say[FAKE_SAYS];
 	unsigned nr_say;
+	const char *token;
+	unsigned resume_s;
 	void (*on_latch)(void *ctx, int fd);
 	void *ctx;
 

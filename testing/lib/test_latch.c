@@ -118,7 +118,7 @@ static void without_a_daemon_to_open_is_a_service_error(void **state)
 	assert_int_equal(latch_open("no address", 0, &none), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_open("", 0, &none), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_open("unix:path=\xff", 0, &none), LATCH_ERR_ARGUMENT);
-	assert_int_equal(latch_open(bus(), 2, &none), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_open(bus(), 4, &none), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_open(bus(), 0, NULL), LATCH_ERR_ARGUMENT);
 	assert_null(none);
 	assert_null(latch_close(NULL));

@@ -681,15 +681,43 @@ static void two_hundred_calls_that_the_daemon_refuses_leave_it_as_it_was(void **
 }
 
 /* The last one: the daemon does not come back. */
+static int begin_without_resuming(void **state)
+{
+	(void)state;
+	assert_true(stage_tell("sa add 1 peer.test 16384"));
+	return latch_open(getenv("LATCH_TEST_BUS"), LATCH_OPEN_NO_RESUME, &latch);
+}
+
+static void find_away(void *ctx, const struct latch_event *event)
+{
+	*(bool *)ctx |= strcmp(event->type, "away") == 0;
+}
+
+/* @waits: resumes, if somebody comes */
+static void expect_away(struct latch *waits)
+{
+	struct pollfd ends = { .fd = latch_fd(waits), .events = POLLIN };
+	bool is_away = false;
+
+	while (!is_away) {
+		assert_int_equal(poll(&ends, 1, A_WHILE_MS), 1);
+		assert_int_equal(latch_dispatch(waits, find_away, &is_away), 0);
+	}
+	assert_int_equal(latch_release(waits, 1), LATCH_ERR_SERVICE);
+	assert_null(latch_close(waits));
+}
+
 static void when_the_daemon_ends_every_call_says_so(void **state)
 {
 	enum latch_state got;
 	struct sockaddr_in to;
 	int server = serve(SOCK_STREAM, &to), fd, r;
 	struct pollfd ends = { .fd = latch_fd(latch), .events = POLLIN };
+	struct latch *waits;
 	uint64_t id;
 
 	(void)state;
+	assert_int_equal(latch_open(getenv("LATCH_TEST_BUS"), 0, &waits), 0);
 	assert_int_equal(connect_to(&to, SOCK_STREAM, NULL, &fd, &id), 0);
 	assert_true(stage_tell("quit"));
 	assert_int_equal(latch_wait(latch, id, 1u << LATCH_STATE_BROKEN, A_WHILE_MS, &got),
@@ -703,6 +731,7 @@ static void when_the_daemon_ends_every_call_says_so(void **state)
 	assert_int_equal(latch_release(latch, id), LATCH_ERR_SERVICE);
 	assert_null(latch_close(latch));
 	latch = NULL;
+	expect_away(waits);
 	close(fd);
 	close(server);
 }
@@ -730,7 +759,8 @@ int main(void)
 		TEST(list_shows_every_latch_once_in_the_order_of_ids),
 		TEST(who_watches_sees_the_latches_of_another_session),
 		TEST(two_hundred_calls_that_the_daemon_refuses_leave_it_as_it_was),
-		cmocka_unit_test_setup(when_the_daemon_ends_every_call_says_so, begin),
+		cmocka_unit_test_setup(when_the_daemon_ends_every_call_says_so,
+				       begin_without_resuming),
 	};
 
 	return cmocka_run_group_tests(tests, stage_set_up, stage_tear_down);

@@ -160,7 +160,7 @@ struct latch_request {
 
 /**
  * struct latch_event - one record of the session; valid during the call that gets it
- * @type:       "hello", "alert", "change" or "lost"; more may come
+ * @type:       "hello", "alert", "change", "state", "lost" or "away"; more may come
  * @id:         of the latch, or 0
  * @listener:   of the latch that it was born from, or 0
  * @from:       state before
@@ -193,7 +193,10 @@ struct latch_event {
  */
 typedef void latch_event_fn(void *ctx, const struct latch_event *event);
 
-enum { LATCH_OPEN_WATCH = 1 };	/* also tell of latches of others that may be seen */
+enum {
+	LATCH_OPEN_WATCH = 1,		/* also tell of latches of others that may be seen */
+	LATCH_OPEN_NO_RESUME = 2,	/* the session ends with the daemon */
+};
 
 /**
  * latch_open() - get in touch with the daemon
@@ -205,6 +208,17 @@ enum { LATCH_OPEN_WATCH = 1 };	/* also tell of latches of others that may be see
  * LATCH_ERR_NO_MEMORY, or LATCH_ERR_SYSTEM when there are no more descriptors
  */
 int latch_open(const char *bus_address, unsigned flags, struct latch **ret);
+
+/*
+ * When the daemon is restarted, the session ends, and the latches stay in force. The handle then
+ * resumes by itself, at the next daemon, as long as latch.conf allows (resume-wait), and as long as
+ * latch_dispatch() is called when latch_fd() is readable, or latch_wait() waits. Nothing else does:
+ * calls that ask the daemon return LATCH_ERR_SERVICE meanwhile, and may be tried again. The program
+ * is told by records: "away" when the daemon is gone; then, of the next one, "hello" and for each
+ * latch of the handle "state", with from and to as it is now ("lost" when these were too many: ask
+ * latch_list()); and from there on all changes. Generations begin anew with "hello". When nobody
+ * comes, or does not know the session, latch_dispatch() says that it ended.
+ */
 
 /**
  * latch_close() - end the session; the latches belong to their sockets from now on
@@ -310,8 +324,8 @@ int latch_accept(struct latch *latch, int fd, int flags, int *ret_fd, uint64_t *
  * flow's latch; LATCH_ERR_TIMEOUT when the datagram had waited for more than a minute, or came
  * before latch_open(), and nobody could say any more under which SA; LATCH_ERR_WRONG_STATE when
  * @fd did not go through latch_listen(); LATCH_ERR_NOT_INTERNET for a socket of another protocol;
- * LATCH_ERR_SERVICE when the session ended; LATCH_ERR_ALREADY_USED of a flow whose latch was
- * released less than two minutes ago; other errors of the D-Bus member Latch
+ * LATCH_ERR_SERVICE when the session ended, or is away; LATCH_ERR_ALREADY_USED of a flow whose
+ * latch was released less than two minutes ago; other errors of the D-Bus member Latch
  */
 int latch_recvmsg(struct latch *latch, int fd, struct msghdr *message, int flags,
 		  size_t *ret_len, uint64_t *ret_id);
@@ -331,7 +345,7 @@ int latch_recvmsg(struct latch *latch, int fd, struct msghdr *message, int flags
  * Return: 0; LATCH_ERR_WRONG_FLOW; LATCH_ERR_NOT_INTERNET for a socket of another protocol;
  * LATCH_ERR_BROKEN, LATCH_ERR_CLOSED, or LATCH_ERR_WRONG_STATE when it is larval;
  * LATCH_ERR_NOT_FOUND; LATCH_ERR_SOURCE_ROUTED for such a control message; LATCH_ERR_SYSTEM when
- * sendmsg() failed; LATCH_ERR_SERVICE when the session ended
+ * sendmsg() failed; LATCH_ERR_SERVICE when the session ended, or is away
  */
 int latch_sendmsg(struct latch *latch, int fd, uint64_t id, const struct msghdr *message,
 		  int flags, size_t *ret_len);
@@ -439,8 +453,10 @@ const char *latch_info_json(const struct latch_info *info);
  * Since nothing follows LATCH_STATE_CLOSED, it ends the wait whether asked for or not. Records that
  * arrive meanwhile are kept for latch_dispatch(), the newest 4096.
  *
- * Return: 0; LATCH_ERR_TIMEOUT; LATCH_ERR_SERVICE when the session ended; LATCH_ERR_SYSTEM when a
- * signal came (EINTR)
+ * While the daemon is away it waits for the next one, and then goes on.
+ *
+ * Return: 0; LATCH_ERR_TIMEOUT; LATCH_ERR_SERVICE when the session ended for good; LATCH_ERR_SYSTEM
+ * when a signal came (EINTR)
  */
 int latch_wait(struct latch *latch, uint64_t id, unsigned states, int timeout_ms,
 	       enum latch_state *ret_state);
@@ -457,8 +473,8 @@ int latch_fd(const struct latch *latch);
  * @fn:    called for each; NULL throws them away
  * @ctx:   for @fn
  *
- * Return: 0; LATCH_ERR_SERVICE when the session ended, after its last record: take every latch of
- * it for broken, and open again
+ * Return: 0, also while the daemon is away; LATCH_ERR_SERVICE when the session ended for good,
+ * after its last record: take every latch of it for broken, and open again
  */
 int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx);
 

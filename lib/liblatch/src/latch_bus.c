@@ -9,8 +9,8 @@
  * - It leaves SIGPIPE alone. That switch is global in libdbus and cannot be read back; libdbus
  *   writes with MSG_NOSIGNAL, so that nobody in the process needs the other position.
  *
- * Calls go to the unique name of the daemon that opened the session. One that was started later has
- * none of its latches: it must not answer for them.
+ * Calls go to the unique name of the daemon that has the session. One that was started later, and
+ * was not asked to resume it, has none of its latches: it must not answer for them.
  */
 
 #include "latch_impl.h"
@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERVICE "org.libreswan.Latch1"
 #define OBJECT "/org/libreswan/Latch1"
 #define INTERFACE "org.libreswan.Latch1.Manager"
 
@@ -92,7 +91,7 @@ void latch_bus_close(struct latch *latch)
 
 DBusMessage *latch_bus_message(const struct latch *latch, const char *member)
 {
-	const char *to = latch->service[0] == '\0' ? SERVICE : latch->service;
+	const char *to = latch->service[0] == '\0' ? LATCH_SERVICE : latch->service;
 	DBusMessage *message = dbus_message_new_method_call(to, OBJECT, INTERFACE, member);
 
 	if (message != NULL)
@@ -210,7 +209,9 @@ int latch_bus_call(struct latch *latch, DBusMessage *message, uint32_t more_ms,
 
 	if (message == NULL)
 		return keep(latch, LATCH_ERR_NO_MEMORY, NULL);
-	if (latch->is_over) {
+	latch_resume_go_on(latch);
+	latch_session_ring(latch);
+	if (latch->is_over || latch->away != LATCH_AWAY_NOT) {
 		dbus_message_unref(message);
 		return keep(latch, LATCH_ERR_SERVICE, NULL);
 	}

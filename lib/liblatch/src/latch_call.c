@@ -27,6 +27,7 @@ static int open_session(struct latch *latch, unsigned flags)
 {
 	const struct latch_entry watch = { "watch", 'b', { .b = true } };
 	DBusMessage *message = latch_bus_message(latch, "OpenSession"), *reply;
+	const char *token;
 	int fd, r;
 
 	if (message != NULL &&
@@ -36,7 +37,10 @@ static int open_session(struct latch *latch, unsigned flags)
 	if (r != 0)
 		return r;
 	/* A copy of the descriptor, with CLOEXEC. */
-	if (!dbus_message_get_args(reply, NULL, DBUS_TYPE_UNIX_FD, &fd, DBUS_TYPE_INVALID))
+	if (dbus_message_get_args(reply, NULL, DBUS_TYPE_UNIX_FD, &fd, DBUS_TYPE_STRING, &token,
+				  DBUS_TYPE_INVALID))
+		latch_resume_keep(latch, token);
+	else
 		r = LATCH_ERR_NO_MEMORY;
 	dbus_message_unref(reply);
 	return r == 0 ? latch_session_start(latch, fd) : r;
@@ -47,12 +51,13 @@ int latch_open(const char *bus_address, unsigned flags, struct latch **ret)
 	struct latch *latch;
 	int r;
 
-	if (ret == NULL || (flags & ~(unsigned)LATCH_OPEN_WATCH) != 0)
+	if (ret == NULL || (flags & ~(unsigned)(LATCH_OPEN_WATCH | LATCH_OPEN_NO_RESUME)) != 0)
 		return LATCH_ERR_ARGUMENT;
 	latch = calloc(1, sizeof(*latch));
 	if (latch == NULL)
 		return LATCH_ERR_NO_MEMORY;
-	latch->session = latch->poll = latch->bell = -1;
+	latch->session = latch->poll = latch->bell = latch->timer = -1;
+	latch->flags = flags;
 	latch->tail = &latch->head;
 	latch->timeout_ms = TIMEOUT_MS;
 	r = latch_bus_open(latch, bus_address);
@@ -72,6 +77,7 @@ struct latch *latch_close(struct latch *latch)
 
 	if (latch != NULL) {
 		latch_session_end(latch);
+		latch_resume_end(latch);
 		latch_bus_close(latch);
 		free(latch->reason);
 		free(latch->tags);

@@ -30,6 +30,16 @@ struct latch_record {
 	struct latch_event event;
 };
 
+#define LATCH_SERVICE "org.libreswan.Latch1"
+
+/* How far the way back into a session is whose daemon is gone. */
+enum latch_away {
+	LATCH_AWAY_NOT = 0,
+	LATCH_AWAY_ASKED_DAEMON,	/* whether it is there: then it closed the session */
+	LATCH_AWAY_ASKED_OWNER,		/* the bus, of the next one: now or later */
+	LATCH_AWAY_ASKED_TO_RESUME,
+};
+
 /**
  * struct latch - the handle
  * @bus:        connection of its own, or NULL
@@ -49,6 +59,13 @@ struct latch_record {
  * @buffer:     of LATCH_RECORD_MAX + 1 bytes
  * @tags:       of datagrams; NULL: none was needed yet
  * @opened_ns:  CLOCK_MONOTONIC when the session was there
+ * @flags:      of latch_open()
+ * @token:      to resume the session; empty is none
+ * @resume_s:   for how many seconds after a restart the daemon takes it
+ * @away:       the session ended, and may come back
+ * @serial:     of the call whose answer is awaited meanwhile, or 0
+ * @timer:      timerfd, readable when it is too late, or -1
+ * @deadline_ns: when that is
  */
 struct latch {
 	struct DBusConnection *bus;
@@ -68,6 +85,13 @@ struct latch {
 	char *buffer;
 	struct latch_tags *tags;
 	uint64_t opened_ns;
+	unsigned flags;
+	char token[40];
+	uint32_t resume_s;
+	enum latch_away away;
+	uint32_t serial;
+	int timer;
+	uint64_t deadline_ns;
 };
 
 /**
@@ -214,6 +238,63 @@ void latch_session_end(struct latch *latch);
  * Return: 0, or LATCH_ERR_SERVICE when the session ended
  */
 int latch_session_refresh(struct latch *latch) MUST_USE;
+
+/**
+ * latch_session_note() - queue a record of the library's own
+ * @latch: the handle
+ * @text:  as the daemon would say it
+ *
+ * Return: false without memory
+ */
+bool latch_session_note(struct latch *latch, const char *text) MUST_USE;
+
+/**
+ * latch_session_continue() - go on with another descriptor
+ * @latch: a session that was started, and has none now
+ * @fd:    SEQPACKET; the session's from now on, also after an error
+ *
+ * Return: false when it is none, or cannot be watched
+ */
+bool latch_session_continue(struct latch *latch, int fd) MUST_USE;
+
+/**
+ * latch_session_ring() - latch_fd() is readable if there is something to do
+ * @latch: the handle
+ */
+void latch_session_ring(struct latch *latch);
+
+/* resume: the session after a restart of the daemon */
+
+/**
+ * latch_resume_keep() - with this token
+ * @latch: the handle
+ * @token: copied; one that is too long is none
+ */
+void latch_resume_keep(struct latch *latch, const char *token);
+
+/**
+ * latch_resume_begin() - the session ended: is it away, or over?
+ * @latch: its session has no descriptor any more
+ */
+void latch_resume_begin(struct latch *latch);
+
+/**
+ * latch_resume_go_on() - what can be done about it now; does not block
+ * @latch: its session may be there
+ */
+void latch_resume_go_on(struct latch *latch);
+
+/**
+ * latch_resume_fd() - readable when that is more than nothing
+ * @latch: its session is away
+ */
+int latch_resume_fd(const struct latch *latch);
+
+/**
+ * latch_resume_end() - let go
+ * @latch: the handle ends
+ */
+void latch_resume_end(struct latch *latch);
 
 /* call: what more than one file needs of it */
 

@@ -7,9 +7,9 @@
  * that queue holds something, though the kernel's does not any more: hence an epoll descriptor of
  * the session and of a bell that rings while something is queued.
  *
- * Invariant: what cannot be understood ends the session, as EOF does; the program then takes its
- * latches for broken. A queue that nobody empties keeps the newest records, and says that some were
- * lost: latch_list() tells what they were about.
+ * Invariant: what cannot be understood ends the session, as EOF does while the daemon is there
+ * (latch_resume.c); the program then takes its latches for broken. A queue that nobody empties
+ * keeps the newest records, and says that some were lost: latch_list() tells what they were about.
  */
 
 #include "latch_impl.h"
@@ -94,15 +94,35 @@ static void append(struct latch *latch, struct latch_record *record)
 	latch->nr++;
 }
 
-/* The bell rings while something is queued. Neither call can fail: the bell is ours alone. */
-static void set_bell(struct latch *latch)
+/* The bell rings while something is queued, or all is over. Neither call can fail: the bell is ours
+ * alone. */
+void latch_session_ring(struct latch *latch)
 {
+	bool is_due = latch->nr > 0 || latch->is_over;
 	uint64_t one = 1;
 
-	if (latch->nr > 0 && !latch->has_rung)
+	if (is_due && !latch->has_rung)
 		latch->has_rung = write(latch->bell, &one, sizeof(one)) == sizeof(one);
-	else if (latch->nr == 0 && latch->has_rung)
+	else if (!is_due && latch->has_rung)
 		latch->has_rung = read(latch->bell, &one, sizeof(one)) != sizeof(one);
+}
+
+static void close_one(int *fd)
+{
+	int kept = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = kept;
+}
+
+/* A child of the program may have it open still. */
+static void lose_session(struct latch *latch)
+{
+	(void)epoll_ctl(latch->poll, EPOLL_CTL_DEL, latch->session, NULL);
+	close_one(&latch->session);
+	latch_resume_begin(latch);
 }
 
 /* Reads one record. Return: false when there is none now, or never again. */
@@ -113,14 +133,19 @@ static bool read_record(struct latch *latch, struct latch_record **ret)
 	struct latch_record *record;
 	ssize_t len;
 
-	if (latch->is_over)
+	latch_resume_go_on(latch);
+	if (latch->is_over || latch->away != LATCH_AWAY_NOT)
 		return false;
 	do {
 		len = recvmsg(latch->session, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (len < 0 && errno == EINTR);
 	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return false;
-	if (len <= 0 || (message.msg_flags & MSG_TRUNC) != 0 ||
+	if (len == 0 || (len < 0 && errno == ECONNRESET)) {
+		lose_session(latch);
+		return false;
+	}
+	if (len < 0 || (message.msg_flags & MSG_TRUNC) != 0 ||
 	    latch_record_parse(latch->buffer, (size_t)len, &record) != 0) {
 		latch->is_over = true;
 		return false;
@@ -131,6 +156,8 @@ static bool read_record(struct latch *latch, struct latch_record **ret)
 		latch->is_over = true;
 		return false;
 	}
+	if (strcmp(record->event.type, "hello") == 0)
+		latch->resume_s = (uint32_t)(number_of(record->json, "resume") & 0xffff);
 	latch_tags_learn(latch->tags, &record->event);
 	*ret = record;
 	return true;
@@ -162,14 +189,29 @@ int latch_session_start(struct latch *latch, int fd)
 	return 0;
 }
 
-static void close_one(int *fd)
+bool latch_session_continue(struct latch *latch, int fd)
 {
-	int kept = errno;
+	int type = 0;
+	socklen_t len = sizeof(type);
 
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-	errno = kept;
+	latch->session = fd;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET &&
+	       watch(latch->poll, fd) == 0;
+}
+
+bool latch_session_note(struct latch *latch, const char *text)
+{
+	struct latch_record *record;
+
+	if (latch_record_parse(text, strlen(text), &record) != 0)
+		return false;
+	record->event.json = strdup(text);
+	if (record->event.json == NULL) {
+		latch_record_free(record);
+		return false;
+	}
+	append(latch, record);
+	return true;
 }
 
 void latch_session_end(struct latch *latch)
@@ -224,9 +266,9 @@ int latch_session_refresh(struct latch *latch)
 	}
 	if (nr == LATCH_QUEUE_MAX)
 		latch_tags_clear(latch->tags);
-	set_bell(latch);
+	latch_session_ring(latch);
 	errno = kept;
-	return latch->is_over ? LATCH_ERR_SERVICE : 0;
+	return latch->is_over || latch->away != LATCH_AWAY_NOT ? LATCH_ERR_SERVICE : 0;
 }
 
 int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx)
@@ -243,7 +285,7 @@ int latch_dispatch(struct latch *latch, latch_event_fn *fn, void *ctx)
 			fn(ctx, &record->event);
 		latch_record_free(record);
 	}
-	set_bell(latch);
+	latch_session_ring(latch);
 	return latch->is_over ? LATCH_ERR_SERVICE : 0;
 }
 
@@ -264,6 +306,11 @@ static void learn(struct waiting *waiting, const struct latch_event *event)
 {
 	if (strcmp(event->type, "lost") == 0)
 		waiting->must_ask = true;
+	/* Of another daemon, which counts anew. */
+	if (strcmp(event->type, "hello") == 0) {
+		waiting->generation = 0;
+		waiting->must_ask = true;
+	}
 	if (event->id != waiting->id || event->generation <= waiting->generation)
 		return;
 	if (event->to == LATCH_STATE_NONE) {
@@ -312,31 +359,57 @@ static void read_on(struct latch *latch, struct waiting *waiting, unsigned state
 	}
 }
 
+/* Whoever asks a daemon that ends hears of that before its session does, perhaps. */
+static int ask_state(struct latch *latch, struct waiting *waiting)
+{
+	enum { A_MOMENT_MS = 1000 };
+	struct pollfd fd = { .fd = latch->session, .events = POLLIN };
+	int r = latch_call_state(latch, waiting->id, &waiting->state, &waiting->generation);
+
+	waiting->must_ask = r != 0;
+	if (r != LATCH_ERR_SERVICE || latch->session < 0)
+		return r;
+	if (poll(&fd, 1, A_MOMENT_MS) > 0)
+		collect(latch);
+	return latch->away != LATCH_AWAY_NOT ? 0 : r;
+}
+
+/* Until there is something to read, or the daemon is there again. */
+static int await(struct latch *latch, int64_t deadline_ns)
+{
+	bool is_away = latch->away != LATCH_AWAY_NOT;
+	struct pollfd fd = { .events = POLLIN };
+	int left = ms_until(deadline_ns);
+
+	if (left == 0)
+		return LATCH_ERR_TIMEOUT;
+	fd.fd = is_away ? latch_resume_fd(latch) : latch->session;
+	if (is_away && (left < 0 || left > ms_until((int64_t)latch->deadline_ns)))
+		left = ms_until((int64_t)latch->deadline_ns);
+	return poll(&fd, 1, left) < 0 ? LATCH_ERR_SYSTEM : 0;
+}
+
 static int wait_for(struct latch *latch, struct waiting *waiting, unsigned states,
 		    int64_t deadline_ns)
 {
 	for (;;) {
-		struct pollfd fd = { .fd = latch->session, .events = POLLIN };
-		int r = 0, left;
+		int r = 0;
 
-		if (waiting->must_ask)
-			r = latch_call_state(latch, waiting->id, &waiting->state,
-					     &waiting->generation);
-		waiting->must_ask = false;
-		if (r != 0 || is_waited_for(waiting, states))
+		latch_resume_go_on(latch);
+		if (waiting->must_ask && latch->away == LATCH_AWAY_NOT)
+			r = ask_state(latch, waiting);
+		if (r != 0 || (!waiting->must_ask && is_waited_for(waiting, states)))
 			return r;
 		read_on(latch, waiting, states);
-		if (is_waited_for(waiting, states))
+		if (!waiting->must_ask && is_waited_for(waiting, states))
 			return 0;
 		if (latch->is_over)
 			return LATCH_ERR_SERVICE;
-		if (waiting->must_ask)
+		if (waiting->must_ask && latch->away == LATCH_AWAY_NOT)
 			continue;
-		left = ms_until(deadline_ns);
-		if (left == 0)
-			return LATCH_ERR_TIMEOUT;
-		if (poll(&fd, 1, left) < 0)
-			return LATCH_ERR_SYSTEM;
+		r = await(latch, deadline_ns);
+		if (r != 0)
+			return r;
 	}
 }
 
@@ -352,7 +425,7 @@ int latch_wait(struct latch *latch, uint64_t id, unsigned states, int timeout_ms
 	collect(latch);
 	r = latch->is_over ? LATCH_ERR_SERVICE : wait_for(latch, &waiting, states, deadline_ns);
 	kept = errno;
-	set_bell(latch);
+	latch_session_ring(latch);
 	errno = kept;
 	if (r == 0)
 		*ret_state = waiting.state;

@@ -33,7 +33,7 @@
 
 static const char usage[] =
 	"usage: latch-tool    (commands on stdin; SOCK is a name of your choice, MS a deadline)\n"
-	"  open [watch] | session-close | quit\n"
+	"  open [watch|resume] | session-close | quit\n"
 	"  socket SOCK tcp|udp|mptcp|sctp|unix 4|6 | buffer SOCK BYTES | close SOCK\n"
 	"  seq SOCK (of the next byte of TCP to send)\n"
 	"  bind SOCK ADDRESS PORT | connect SOCK ADDRESS PORT [MS]\n"
@@ -557,7 +557,9 @@ static void cmd_seq(char **argv)
 
 static void cmd_open(char **argv)
 {
-	int r = latch_open(NULL, strcmp(argv[1], "watch") == 0 ? LATCH_OPEN_WATCH : 0, &session);
+	unsigned flags = strcmp(argv[1], "watch") == 0 ? LATCH_OPEN_WATCH : 0;
+	int r = latch_open(NULL, flags | (strcmp(argv[1], "resume") == 0 ? 0 :
+					  LATCH_OPEN_NO_RESUME), &session);
 
 	if (r != 0) {
 		answer_error(r);
