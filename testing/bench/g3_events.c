@@ -2,224 +2,20 @@
 
 /* The engine's part of G3, and design D17: no event looks at everything. Two engines without a
  * kernel, a small one and one with a hundred times as many peers, each peer with one SA and its two
- * policies, and ten latches. The same events in both: one more SA of a
- * peer comes and goes, its policies are set anew, a latch comes and goes, a tick while one latch
- * waits for its socket.
+ * policies, and ten latches. The same events in both: one more SA of a peer comes and goes, its
+ * policies are set anew, a latch comes and goes, a tick while one latch waits for its socket.
  */
 
 #include "bench.h"
-
-#include "core/pl_engine.h"
+#include "engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PER_PEER = 10, ROUNDS = 9, SMALL = 100, UID = 1000 };
+enum { PER_PEER = 10, ROUNDS = 9, SMALL = 100 };
 
 enum event { SA, POLICY, LATCH, TICK, EVENT_ROOF };
-
-static struct pl_identity_pool *pool;
-static struct pl_identity *peer;
-static struct pl_conf conf;
-
-/* Effects that cost nothing. */
-
-static int flow_op(void *ctx, const struct pl_tuple *tuple)
-{
-	(void)ctx;
-	(void)tuple;
-	return 0;
-}
-
-static int pin_op(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins, unsigned nr)
-{
-	(void)ctx;
-	(void)tuple;
-	(void)pins;
-	(void)nr;
-	return 0;
-}
-
-static int born(void *ctx, const struct pl_tuple *tuple, uint32_t ret[static 2], unsigned *ret_nr)
-{
-	(void)ctx;
-	(void)tuple;
-	(void)ret;
-	*ret_nr = 0;
-	return 0;
-}
-
-static int rebuild(void *ctx, const struct pl_guard_item *items, size_t nr)
-{
-	(void)ctx;
-	(void)items;
-	(void)nr;
-	return 0;
-}
-
-static int walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
-{
-	(void)ctx;
-	(void)visit;
-	(void)visit_ctx;
-	return 0;
-}
-
-static enum pl_told alert(void *ctx, const struct pl_owner *owner, const struct pl_alert *what)
-{
-	(void)ctx;
-	(void)owner;
-	(void)what;
-	return PL_TOLD_RECORD;
-}
-
-static int read_socket(void *ctx, int fd, const struct pl_tuple *to, struct pl_socket_facts *ret)
-{
-	(void)ctx;
-	(void)fd;
-	(void)to;
-	(void)ret;
-	return PL_E_NOT_CONNECTED;
-}
-
-static int dispose(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
-		   enum pl_disposition disposition)
-{
-	(void)ctx;
-	(void)tuple;
-	(void)cookie;
-	(void)disposition;
-	return 0;
-}
-
-/* The port of the latch that comes and goes. */
-enum { PASSING = 999 };
-
-static int is_gone(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, bool *ret)
-{
-	(void)ctx;
-	(void)cookie;
-	*ret = tuple->local_port == PASSING;
-	return 0;
-}
-
-static int holders(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
-		   bool is_all, struct pl_holders *ret)
-{
-	(void)uid;
-	(void)is_all;
-	*ret = (struct pl_holders) { .has_own = true };
-	return is_gone(ctx, tuple, cookie, &(bool) { false });
-}
-
-static uint64_t now(void *ctx)
-{
-	return ++*(uint64_t *)ctx;
-}
-
-static const struct pl_guard_ops guard_ops = {
-	.guard = flow_op, .permit = pin_op, .retire = pin_op, .block = flow_op,
-	.unguard = flow_op, .listen = flow_op, .born = born, .rebuild = rebuild, .walk = walk,
-};
-static const struct pl_owner_ops owner_ops = { .alert = alert };
-static const struct pl_socket_ops socket_ops = {
-	.read = read_socket, .dispose = dispose, .is_gone = is_gone, .holders = holders,
-};
-static const struct pl_clock_ops clock_ops = { .now_ns = now };
-
-/* One engine */
-
-static struct pl_ts host(uint8_t net, uint32_t n)
-{
-	return (struct pl_ts) {
-		.af = PL_AF_IP4, .hi_port = UINT16_MAX,
-		.lo = { 10, net, (uint8_t)(n >> 8), (uint8_t)n },
-		.hi = { 10, net, (uint8_t)(n >> 8), (uint8_t)n },
-	};
-}
-
-static void add_sa(struct pl_engine *engine, uint64_t serial, uint32_t n)
-{
-	struct pl_fact fact = {
-		.kind = PL_FACT_CHILD_INSTALL, .child = serial, .ike = 1 + n,
-		.role = PL_ROLE_INITIATOR, .identity = peer, .conn = { .serial = 1 + n },
-		.u.child = {
-			.protocol = PL_PROTO_ESP, .mode = PL_MODE_TRANSPORT,
-			.spi_in = (uint32_t)serial, .spi_out = (uint32_t)serial,
-			.encrypt = "AES_GCM_16", .key_bits = 256, .replay_window = 128,
-			.tsi = { .len = 1, .list = { host(0, 1) } },
-			.tsr = { .len = 1, .list = { host(1, n) } },
-		},
-	};
-
-	fact.u.child.reqid = pl_engine_reqid(engine, &fact);
-	bench_check(pl_engine_child_install(engine, &fact) == PL_VERDICT_ACCEPT, "an SA");
-	fact.kind = PL_FACT_CHILD_UP;
-	pl_engine_note(engine, &fact);
-}
-
-static void remove_sa(struct pl_engine *engine, uint64_t serial)
-{
-	struct pl_fact fact = { .kind = PL_FACT_CHILD_DOWN, .child = serial };
-
-	pl_engine_note(engine, &fact);
-}
-
-static void set_policies(struct pl_engine *engine, uint32_t n)
-{
-	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
-		bool is_out = way == PL_DIR_OUT;
-		struct pl_fact fact = {
-			.kind = PL_FACT_POLICY_ADD, .conn = { .serial = 1 + n },
-			.u.policy = {
-				.direction = way, .priority = 100, .nr_templates = 1,
-				.src = is_out ? host(0, 1) : host(1, n),
-				.dst = is_out ? host(1, n) : host(0, 1),
-			},
-		};
-
-		bench_check(pl_engine_kernel_change(engine, &fact) == PL_VERDICT_ACCEPT,
-			    "a policy");
-	}
-}
-
-static struct pl_tuple add_latch(struct pl_engine *engine, uint32_t n, uint16_t port,
-				 uint64_t *ret_id)
-{
-	struct pl_ts local = host(0, 1), remote = host(1, n);
-	struct pl_engine_ask ask = {
-		.tuple = { .af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = port,
-			   .remote_port = 443 },
-		.owner = { .kind = PL_OWNER_SESSION, .uid = UID, .number = 1 }, .cookie = 1,
-	};
-
-	memcpy(ask.tuple.local, local.lo, 4);
-	memcpy(ask.tuple.remote, remote.lo, 4);
-	bench_check(pl_engine_latch(engine, &ask, ret_id, NULL) == 0, "a latch");
-	return ask.tuple;
-}
-
-static struct pl_engine *fill(uint32_t peers)
-{
-	static uint64_t clock;
-	struct pl_ops ops = {
-		.guard = &guard_ops, .owner = &owner_ops, .socket = &socket_ops,
-		.clock = &clock_ops, .clock_ctx = &clock,
-	};
-	struct pl_engine_settings settings = { .hash_key = { 1 }, .first_id = 1, .conf = &conf };
-	struct pl_engine *engine = pl_engine_new(NULL, NULL);
-	uint64_t id;
-
-	bench_check(engine != NULL && pl_engine_start(engine, &ops, &settings) == 0, "start");
-	for (uint32_t n = 0; n < peers; n++) {
-		set_policies(engine, n);
-		add_sa(engine, 1 + n, n);
-		for (uint16_t i = 0; i < PER_PEER; i++)
-			(void)add_latch(engine, n, (uint16_t)(1000 + i), &id);
-	}
-	return engine;
-}
 
 static void happen(struct pl_engine *engine, enum event event, uint32_t n)
 {
@@ -228,14 +24,14 @@ static void happen(struct pl_engine *engine, enum event event, uint32_t n)
 
 	switch (event) {
 	case SA:
-		add_sa(engine, 1000000, n);
-		remove_sa(engine, 1000000);
+		bench_add_sa(engine, 1000000, n);
+		bench_remove_sa(engine, 1000000);
 		break;
 	case POLICY:
-		set_policies(engine, n);
+		bench_set_policies(engine, n);
 		break;
 	case LATCH:
-		tuple = add_latch(engine, n, PASSING, &id);
+		tuple = bench_add_latch(engine, n, BENCH_PASSING, &id);
 		bench_check(pl_engine_release(engine, NULL, id) == 0 &&
 			    pl_engine_flow_gone(engine, &tuple) == 0, "release");
 		break;
@@ -258,21 +54,6 @@ static void measure(struct pl_engine *engine, enum event event, uint32_t peers,
 	bench_note(series, (double)took / times);
 }
 
-static struct pl_identity *somebody(void)
-{
-	static const uint8_t key[] = { 1 }, anchor[] = { 2 };
-	struct pl_identity_data data = {
-		.peer = { .id = "B", .auth = PL_AUTH_SIGNATURE, .spki = { key, 1 },
-			  .anchor = { anchor, 1 } },
-		.own = { .id = "A", .auth = PL_AUTH_SIGNATURE, .spki = { key, 1 } },
-	};
-	struct pl_identity *ret = NULL;
-
-	pool = pl_identity_pool_new();
-	bench_check(pool != NULL && pl_identity_intern(pool, &data, &ret) == 0, "no memory");
-	return ret;
-}
-
 /* Arguments: how many times more peers the large engine has (100). */
 int main(int argc, char **argv)
 {
@@ -284,12 +65,10 @@ int main(int argc, char **argv)
 	uint32_t more = argc > 1 ? (uint32_t)atoi(argv[1]) : 100;
 	struct pl_engine *engine[2];
 
-	peer = somebody();
-	pl_conf_default(&conf);
-	conf.limits.each[PL_LIMIT_LATCHES] = 2 * SMALL * more * PER_PEER;
-	conf.limits.total[PL_LIMIT_LATCHES] = 2 * SMALL * more * PER_PEER;
-	engine[0] = fill(SMALL);
-	engine[1] = fill(SMALL * more);
+	for (unsigned i = 0; i < 2; i++) {
+		engine[i] = bench_engine(bench_no_guard(), NULL, i == 0 ? SMALL : SMALL * more);
+		bench_fill(engine[i], i == 0 ? SMALL : SMALL * more, PER_PEER);
+	}
 	printf("G3  events with %u SAs and %u latches, and with %u SAs and %u latches\n",
 	       SMALL, SMALL * PER_PEER, SMALL * more, SMALL * more * PER_PEER);
 	/* One that waits for its socket, for the ticks. */

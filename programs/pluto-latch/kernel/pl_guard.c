@@ -195,6 +195,18 @@ static int restore_once(struct pl_guard *guard, bool is_deaf, bool *ret_disturbe
 	return r != 0 ? r : r_events;
 }
 
+/* The whole table is as long as there are flows, and most transactions hold one. What is left is
+ * enough for those: they allocate nothing. */
+static void shrink(struct pl_guard *guard)
+{
+	enum { KEPT_BYTES = 1 << 20 };
+
+	if (guard->batch.size <= KEPT_BYTES)
+		return;
+	pl_nft_batch_free(&guard->batch);
+	start(guard);
+}
+
 int pl_guard_restore(struct pl_guard *guard)
 {
 	bool is_disturbed = true;
@@ -205,6 +217,7 @@ int pl_guard_restore(struct pl_guard *guard)
 		r = restore_once(guard, i < 2, &is_disturbed);
 	guard->is_in_force = r == 0;
 	guard->missing = r == 0 ? NULL : pl_guard_missing_in(&guard->batch, r, &guard->refusal);
+	shrink(guard);
 	return guard->missing != NULL ? PL_E_UNAVAILABLE : r;
 }
 
