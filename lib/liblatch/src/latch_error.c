@@ -65,7 +65,7 @@
 	ROW(LIMIT_EXCEEDED, "LimitExceeded", "A limit of this host is reached.")                  \
 	ROW(BAD_CONFIG, "BadConfig", "The configuration has an error; the old one stays.")        \
 	ROW(UNAVAILABLE, "Unavailable", "The daemon cannot protect flows now.")                   \
-	ROW(NO_MEMORY, "NoMemory", "The daemon has no memory for this.")                          \
+	ROW(NO_MEMORY, "NoMemory", "The daemon has no memory, descriptor or room for this.")      \
 	ROW(FAILED, "Failed", "Something failed that nobody expected.")
 
 #define DBUS_ROW(error, name, text) { PREFIX name, LATCH_ERR_##error },

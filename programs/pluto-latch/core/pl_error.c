@@ -12,6 +12,7 @@
 #include "core/pl_error.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define ROW(error, name, text)                                                                     \
@@ -69,17 +70,23 @@ static const struct pl_error_info table[PL_E_ROOF] = {
 	ROW(LIMIT_EXCEEDED, "LimitExceeded", "A limit of this host is reached."),
 	ROW(BAD_CONFIG, "BadConfig", "The configuration has an error; the old one stays."),
 	ROW(UNAVAILABLE, "Unavailable", "The daemon cannot protect flows now."),
-	ROW(NO_MEMORY, "NoMemory", "The daemon has no memory for this."),
+	ROW(NO_MEMORY, "NoMemory", "The daemon has no memory, descriptor or room for this."),
 	ROW(FAILED, "Failed", "Something failed that nobody expected."),
 };
 
 #undef ROW
 
+static bool is_exhaustion(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOSPC ||
+	       error == -ENOBUFS;
+}
+
 const struct pl_error_info *pl_error_info(int error)
 {
 	if (error == PL_OK)
 		return NULL;
-	if (error == -ENOMEM)
+	if (is_exhaustion(error))
 		return &table[PL_E_NO_MEMORY];
 	if (error < 0 || error >= PL_E_ROOF)
 		return &table[PL_E_FAILED];

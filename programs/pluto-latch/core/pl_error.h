@@ -24,8 +24,8 @@ struct pl_error_info {
  * pl_error_info() - look up one error
  * @error: enum pl_error, or a negative errno
  *
- * Return: NULL for PL_OK; PL_E_NO_MEMORY's for -ENOMEM; PL_E_FAILED's for every other negative
- * errno and for a number that is no error.
+ * Return: NULL for PL_OK; PL_E_NO_MEMORY's for -ENOMEM, -EMFILE, -ENFILE, -ENOSPC and -ENOBUFS;
+ * PL_E_FAILED's for every other negative errno and for a number that is no error.
  */
 const struct pl_error_info *pl_error_info(int error);
 
