@@ -75,11 +75,11 @@ inline retire(s, t)
 	fi
 }
 
-/* The guard refused to block: a number that others bear, too, may still be pinned. */
-#define is_unblocked(s, t) (is_unsure[t] && !is_pinned(t) && (covers(s, t) || \
-			    (in_mirror[1 - s] && reqid[1 - s] == reqid[s] && covers(1 - s, t))))
+/* The guard refused to block: what is pinned there is not known, but for numbers of the daemon's
+ * own, which name one party for good. */
+#define is_unblocked(t) (is_unsure[t] && !is_pinned(t))
 #ifdef SHARED
-#define is_acceptable(s) (!is_unblocked(s, 0) && !is_unblocked(s, 1))
+#define is_acceptable(s) HOLD_BACK(!is_unblocked(0) && !is_unblocked(1))
 #else
 #define is_acceptable(s) true
 #endif
@@ -368,7 +368,10 @@ inline tick()
 	do
 	:: n < LATCHES && is_minded(n) -> mend(n);
 		if
-		:: is_polled(n) && state[n] != S_LARVAL -> flow_gone(n)
+		:: is_polled(n) && state[n] != S_LARVAL ->
+			was_gone = sock[n] == NO_SOCKET;
+			flow_gone(n);
+			assert(gone_is_free || !was_gone || !in_flows[n] || refusals > 0)
 		:: else
 		fi;
 		n++
@@ -453,7 +456,7 @@ inline rest()
 	d_step {
 		from = S_NONE; nx = S_NONE; fx = 0; ev = E_NONE; ok = 0; is_told = 0;
 		carrier = 0; result = 0; was_guarded = 0; may_be_broken = 0;
-		is_busy = 0;
+		is_busy = 0; was_gone = 0;
 #ifndef LIVENESS
 #if NR == FLOWS
 		sort_flows();
@@ -469,8 +472,9 @@ inline rest()
 inline some_event()
 {
 	if
-	:: BEGIN(!in_mirror[0]); install(0)
-	:: BEGIN(!in_mirror[1] && in_mirror[0]); install(1)
+	/* What is refused before anything was looked at is no event. */
+	:: BEGIN(!in_mirror[0] && is_acceptable(0)); install(0)
+	:: BEGIN(!in_mirror[1] && in_mirror[0] && is_acceptable(1)); install(1)
 	:: BEGIN(is_accepted[0]); remove(0)
 	:: BEGIN(is_accepted[1]); remove(1)
 #ifdef SPD
@@ -515,7 +519,7 @@ active proctype pluto()
 {
 	byte n, t, from, nx, ev, carrier, result;
 	short fx;
-	bit ok, is_told, is_absent, was_guarded, may_be_broken;
+	bit ok, is_told, is_absent, was_guarded, was_gone, may_be_broken;
 
 #if CRASHES
 	do

@@ -83,14 +83,18 @@
 #ifdef M_FORGET_DOUBT	/* a new latch follows one that is not blocked for sure */
 #define SETTLE(what) skip
 #endif
-#ifdef M_DROP_UNTOLD	/* a closed latch is deleted before its owner knows */
-#define mutate(e) also(step_is(S_CLOSED, E_FLOW_GONE), DO_FREE)
+#ifdef M_DROP_UNTOLD	/* with its socket gone, a latch is deleted before its owner knows */
+#define mutate(e) \
+	also(step_is(S_ESTABLISHED, E_FLOW_GONE), DO_FREE) without(e == E_FLOW_GONE, DO_ALERT)
 #endif
 #ifdef M_NO_NAMESAKES	/* SAs that share a reqid elsewhere are not looked at */
 #define NAMESAKES(what) skip
 #endif
 #ifdef M_BELIEVE_PLUTO	/* an SA is gone when pluto says so */
 #define IS_THERE(s) in_mirror[s]
+#endif
+#ifdef M_LET_IN	/* an administrator's number comes in while it may be pinned for others */
+#define HOLD_BACK(condition) true
 #endif
 #ifdef M_NEVER_TELL
 #define mutate(e) without(true, DO_ALERT)
@@ -146,6 +150,9 @@
 #endif
 #ifndef SETTLE
 #define SETTLE(what) what
+#endif
+#ifndef HOLD_BACK
+#define HOLD_BACK(condition) (condition)
 #endif
 #ifndef IS_THERE
 #ifdef SHARED

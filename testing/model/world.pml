@@ -121,7 +121,7 @@ bit is_over[LATCHES], is_dead[LATCHES];
 /* Always false: an assertion that fails shows its own name. */
 hidden byte no_wrong_packet, no_conflicting_SA, no_rival_latches, guard_is_database, params_stay,
 	closed_is_final, dead_stays_dead, blocked_before_told, told_before_accepted, told_of_its_own,
-	guarded_before_asked;
+	guarded_before_asked, gone_is_free;
 
 #ifndef LIVENESS
 /* In every state there is. */

@@ -145,6 +145,28 @@ static void an_SA_whose_reqid_may_still_be_pinned_is_refused_K33_K51(void **stat
 	assert_in_force();
 }
 
+/* Not even its own peer's SA is left, and nothing that touches it bears the number. */
+static void a_number_waits_for_the_block_though_nothing_of_it_is_left_K4_K5_K51(void **state)
+{
+	uint64_t id = established(5000);
+	struct pl_fact elsewhere = child(2, who_c, REQID_B), own = child(3, who_c, REQID_C);
+
+	(void)state;
+	elsewhere.u.child.tsr.list[0] = host(99);
+	own.u.child.tsr.list[0] = host(99);
+	fake.refuses = "block";
+	assert_int_equal(pl_engine_admin_break(fake.engine, id, "test"), 0);
+	down(1);
+	forget_log();
+	assert_int_equal(install(elsewhere), PL_VERDICT_REFUSE);
+	assert_string_equal(fake.log, "REFUSE");
+	assert_int_equal(install(own), PL_VERDICT_ACCEPT);
+	fake.refuses = NULL;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(install(elsewhere), PL_VERDICT_ACCEPT);
+	assert_in_force();
+}
+
 static void the_end_of_all_conflicts_restores_T9_L10(void **state)
 {
 	uint64_t id = established(5000);
@@ -821,6 +843,7 @@ int main(void)
 		TEST(a_broken_latch_has_no_pin_in_either_direction_K45_K46),
 		TEST(the_latch_is_BROKEN_even_if_the_kernel_refuses_to_block),
 		TEST(an_SA_whose_reqid_may_still_be_pinned_is_refused_K33_K51),
+		TEST(a_number_waits_for_the_block_though_nothing_of_it_is_left_K4_K5_K51),
 		TEST(the_end_of_all_conflicts_restores_T9_L10),
 		TEST(routes_are_forgotten_once_for_all_that_an_event_restores_T9),
 		TEST(a_latch_is_restored_also_when_routes_are_not_forgotten_T9),

@@ -209,33 +209,19 @@ static void sa_gone(struct pl_world *world, uint64_t child)
 	pl_sa_free(sa);
 }
 
-static int is_unblocked(void *ctx, struct pl_latch *latch)
+/* What is pinned for a latch that is unsure is not known: the guard refused to block it, say. A
+ * number that we gave out names one party for good, whatever pins are left; an administrator's may
+ * name another one next. All unsure latches are minded, and there are few such SAs. */
+static bool may_be_pinned_for_others(const struct pl_world *world, uint32_t reqid)
 {
-	(void)ctx;
-	return latch->is_unsure && !pl_step_is_pinned(latch->state);
-}
+	const struct pl_latch *latch = NULL;
 
-static int touches_unblocked(void *ctx, const struct pl_sa *sa)
-{
-	const struct about_sa *about = ctx;
-	struct pl_db_query query = { sa->role, &sa->tsi, &sa->tsr };
-
-	return pl_db_touch(about->world->db, &query, is_unblocked, NULL, NULL);
-}
-
-static int kin_touches_unblocked(void *ctx, const struct pl_sa *sa)
-{
-	return pl_sa_kin(sa, touches_unblocked, ctx);
-}
-
-/* A block that the guard refused left pins behind. A number that we gave out is named by none of
- * them but its own peer's; an administrator's may be. */
-static bool may_be_pinned_for_others(struct about_sa *about)
-{
-	uint32_t reqid = about->sa->reqid;
-
-	return reqid < PL_REQID_FIRST &&
-	       pl_sad_of_reqid(about->world->sad, reqid, kin_touches_unblocked, about) != 0;
+	if (reqid >= PL_REQID_FIRST)
+		return false;
+	do
+		latch = pl_db_minded(world->db, latch);
+	while (latch != NULL && !latch->is_unsure);
+	return latch != NULL;
 }
 
 enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const struct pl_fact *fact)
@@ -249,7 +235,8 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 		return PL_VERDICT_REFUSE;
 	if (!engine->is_latching)
 		return PL_VERDICT_ACCEPT;
-	if (!world->is_guarding || pl_sad_add(world->sad, fact, &sa) != 0)
+	if (!world->is_guarding || may_be_pinned_for_others(world, fact->u.child.reqid) ||
+	    pl_sad_add(world->sad, fact, &sa) != 0)
 		return PL_VERDICT_REFUSE;
 	/* Whoever took its route away wants it again. */
 	if (fact->conn.serial == engine->unrouting)
@@ -261,7 +248,8 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 	(void)pl_sad_of_reqid(world->sad, sa->reqid, recheck_namesakes, &about);
 	pl_breaks_end(world);
 	pl_births_change(world, sa, true);
-	if (!may_be_pinned_for_others(&about))
+	/* Also what the guard refused just now, because of this SA. */
+	if (!may_be_pinned_for_others(world, sa->reqid))
 		return PL_VERDICT_ACCEPT;
 	sa_gone(world, fact->child);
 	return PL_VERDICT_REFUSE;
