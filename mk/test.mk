@@ -50,7 +50,7 @@ $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 
 .SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c $(CORE_SRC) $(KERNEL_SRC))
 KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missing \
-	%/test_socket_diag %/test_socket_end %/test_xfrm_decode %/test_reroute %/test_steering \
+	%/test_socket_diag %/test_socket_end %/test_socket_ends %/test_xfrm_decode %/test_reroute %/test_steering \
 	%/test_queue_decode,$(UNIT_TESTS))
 $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)

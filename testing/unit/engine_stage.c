@@ -489,8 +489,19 @@ static int fake_is_idle(void *ctx, const struct pl_tuple *tuple, bool *ret)
 	return called("idle");
 }
 
+static int fake_ends(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
+		     struct pl_ends *ret)
+{
+	(void)ctx;
+	assert_int_equal(tuple->proto, PL_TUPLE_SCTP);
+	if (fake.ends.nr_local == 0 || (cookie != 0 && cookie != fake.ends.cookie))
+		return PL_E_NOT_FOUND;
+	*ret = fake.ends;
+	return called("ends");
+}
+
 static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone,
-						 fake_holders, fake_is_idle };
+						 fake_holders, fake_is_idle, fake_ends };
 static const struct pl_route_ops route_ops = { fake_reroute };
 static const struct pl_steer_ops steer_ops = { fake_put, fake_take, fake_sweep };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };

@@ -47,6 +47,7 @@ struct fake_record {
  * @ticket:    of the last SAs that pluto was asked for; @initiate is what it said to that
  * @wanted:    how they were to be
  * @next_id:   no latch in the journal ever had it
+ * @ends:      of an association, if it has any
  * @records:   the journal, if @has_journal; @is_damaged is what it says of itself
  * @sessions:  likewise
  * @reminded:  latches that a resumed session was told of, and their states; @nr_remind is for how
@@ -85,6 +86,7 @@ struct fake {
 	unsigned nr_remind;
 	uint64_t next_id;
 	bool has_journal, is_damaged;
+	struct pl_ends ends;
 };
 
 extern struct fake fake;

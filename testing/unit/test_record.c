@@ -64,6 +64,12 @@ static const struct pl_path full_path = {
 	.is_local_nated = true, .is_remote_nated = true,
 };
 
+static const struct pl_association_view full_association = {
+	.id = UINT64_C(1) << 40, .nr_pairs = 64, .nr_intact = 63, .refused = PL_E_TOO_MANY,
+};
+
+static const struct pl_latch_more full = { &full_path, &full_association };
+
 static struct pl_alert alert_of(const struct pl_latch *latch)
 {
 	return (struct pl_alert) {
@@ -113,13 +119,47 @@ static int add_to_object(void *ctx, const char *key, const struct pl_key_value *
 				   json_integer((json_int_t)value->number));
 }
 
-static json_t *walk_path(const struct pl_path *path)
+static json_t *walk_more(const struct pl_latch_more *more)
 {
 	static const struct pl_latch nobody;
 	json_t *json = json_object();
 
-	assert_int_equal(pl_latch_walk(&nobody, path, add_to_object, json), 0);
+	assert_int_equal(pl_latch_walk(&nobody, more, add_to_object, json), 0);
 	return json;
+}
+
+static json_t *walk_path(const struct pl_path *path)
+{
+	return walk_more(&(struct pl_latch_more) { .path = path });
+}
+
+static void an_association_is_told_with_each_of_its_latches_U11_U18(void **state)
+{
+	static const struct pl_association_view whole = { .id = 5, .nr_pairs = 4, .nr_intact = 4 };
+	struct pl_latch latch = full_latch(NULL);
+	struct pl_alert alert = alert_of(&latch);
+	json_t *json = walk_more(&(struct pl_latch_more) { .association = &full_association });
+
+	(void)state;
+	assert_int_equal(json_integer_value(json_object_get(json, "association")),
+			 UINT64_C(1) << 40);
+	assert_int_equal(json_integer_value(json_object_get(json, "association_pairs")), 64);
+	assert_int_equal(json_integer_value(json_object_get(json, "association_intact")), 63);
+	assert_string_equal(json_string_value(json_object_get(json, "association_refused")),
+			    "TooMany");
+	json_decref(json);
+	json = walk_more(&(struct pl_latch_more) { .association = &whole });
+	assert_non_null(json_object_get(json, "association"));
+	assert_null(json_object_get(json, "association_refused"));
+	json_decref(json);
+	json = change(&alert, &latch, 65536);
+	assert_null(json_object_get(json, "association"));
+	json_decref(json);
+	alert.association = 5;
+	json = change(&alert, &latch, 65536);
+	assert_int_equal(json_integer_value(json_object_get(json, "association")), 5);
+	assert_int_equal(json_integer_value(json_object_get(json, "association_intact")), 0);
+	json_decref(json);
 }
 
 static void the_path_of_the_packets_is_told_as_far_as_it_is_known_K8_K9(void **state)
@@ -161,17 +201,17 @@ static void a_latch_with_everything_has_every_key_of_the_table_K6_K7(void **stat
 	struct pl_identity *who = somebody("CN=b.test, O=latch");
 	struct pl_latch latch = full_latch(who);
 	struct pl_alert alert = alert_of(&latch);
-	json_t *json = change(&alert, &latch, 65536), *path = walk_path(&full_path), *value;
+	json_t *json = change(&alert, &latch, 65536), *path = walk_more(&full), *value;
 	enum pl_key_type type;
 	const char *name;
-	unsigned nr = 0, of_path = 0;
+	unsigned nr = 0, beside = 0;
 
 	(void)state;
 	for (unsigned at = 0; (name = pl_latch_key(at, &type)) != NULL; at++) {
 		value = json_object_get(json, name);
 		/* A record tells of a change of the latch, and these are none. */
 		if (value == NULL && json_object_get(path, name) != NULL) {
-			of_path++;
+			beside++;
 			continue;
 		}
 		nr = at + 1;
@@ -180,7 +220,7 @@ static void a_latch_with_everything_has_every_key_of_the_table_K6_K7(void **stat
 		assert_int_equal(json_is_array(value), type == PL_KEY_TEXTS);
 		assert_int_equal(json_is_boolean(value), type == PL_KEY_BOOL);
 	}
-	assert_int_equal(of_path, 6);
+	assert_int_equal(beside, 10);
 	json_decref(path);
 	/* and type, event, from, to, listener */
 	assert_int_equal(json_object_size(json), nr + 5);
@@ -252,7 +292,7 @@ static void the_estimate_of_a_reply_is_never_too_small(void **state)
 		dbus_message_set_interface(message, "a.b");
 		dbus_message_set_member(message, "c");
 		dbus_message_iter_init_append(message, &at);
-		assert_int_equal(pl_bus_put_latch(&at, &latches[i], &full_path, &bytes_said), 0);
+		assert_int_equal(pl_bus_put_latch(&at, &latches[i], &full, &bytes_said), 0);
 		assert_true(dbus_message_marshal(empty, &bytes, &empty_len));
 		dbus_free(bytes);
 		assert_true(dbus_message_marshal(message, &bytes, &len));
@@ -490,6 +530,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_pool, free_pool)
 	static const struct CMUnitTest tests[] = {
 		TEST(hello_and_lost_are_exactly_as_documented),
+		TEST(an_association_is_told_with_each_of_its_latches_U11_U18),
 		TEST(the_path_of_the_packets_is_told_as_far_as_it_is_known_K8_K9),
 		TEST(a_latch_with_everything_has_every_key_of_the_table_K6_K7),
 		TEST(a_reply_has_the_keys_of_a_record_in_their_order),

@@ -118,15 +118,15 @@ static int put_key(void *ctx, const char *key, const struct pl_key_value *value)
 	return dbus_message_iter_close_container(&filling->dict, &entry) ? 0 : -ENOMEM;
 }
 
-int pl_bus_put_latch(DBusMessageIter *at, const struct pl_latch *latch, const struct pl_path *path,
-		     size_t *ret_bytes)
+int pl_bus_put_latch(DBusMessageIter *at, const struct pl_latch *latch,
+		     const struct pl_latch_more *more, size_t *ret_bytes)
 {
 	struct filling filling = { .bytes = 16 };
 	int r;
 
 	if (!dbus_message_iter_open_container(at, DBUS_TYPE_ARRAY, "{sv}", &filling.dict))
 		return -ENOMEM;
-	r = pl_latch_walk(latch, path, put_key, &filling);
+	r = pl_latch_walk(latch, more, put_key, &filling);
 	if (r != 0) {
 		dbus_message_iter_abandon_container(at, &filling.dict);
 		return r;

@@ -6,7 +6,7 @@
 #include "core/pl_db.h"
 
 struct DBusMessageIter;
-struct pl_path;
+struct pl_latch_more;
 
 /* What one latch takes in a message, at most. */
 #define PL_BUS_LATCH_MAX 24576
@@ -15,13 +15,13 @@ struct pl_path;
  * pl_bus_put_latch() - LATCH as "a{sv}"
  * @at:        where
  * @latch:     the latch
- * @path:      what pl_engine_path() says; NULL leaves its keys out
+ * @more:      as of pl_latch_walk()
  * @ret_bytes: what it takes in the message, rounded up; may be NULL
  *
  * Return: 0 or -ENOMEM: throw the message away
  */
 int pl_bus_put_latch(struct DBusMessageIter *at, const struct pl_latch *latch,
-		     const struct pl_path *path, size_t *ret_bytes) PL_MUST_USE;
+		     const struct pl_latch_more *more, size_t *ret_bytes) PL_MUST_USE;
 
 /**
  * pl_bus_put_variant() - a basic value as "v"

@@ -152,16 +152,24 @@ static struct pl_engine_ask ask_of(const struct pl_caller_id *who,
 	};
 }
 
+static int put_whole(struct pl_bus *bus, const struct pl_latch *latch, DBusMessage *reply)
+{
+	struct pl_association_view association;
+	struct pl_latch_more more = { .path = pl_engine_path(bus->engine, latch) };
+	DBusMessageIter at;
+
+	if (pl_engine_association(bus->engine, latch, &association))
+		more.association = &association;
+	dbus_message_iter_init_append(reply, &at);
+	return pl_bus_put_latch(&at, latch, &more, NULL);
+}
+
 static int put_latch(struct pl_bus *bus, uint64_t id, DBusMessage *reply)
 {
 	const struct pl_latch *latch;
-	DBusMessageIter at;
 	int r = pl_engine_inquire(bus->engine, NULL, id, &latch);
 
-	if (r != 0)
-		return r;
-	dbus_message_iter_init_append(reply, &at);
-	return pl_bus_put_latch(&at, latch, pl_engine_path(bus->engine, latch), NULL);
+	return r != 0 ? r : put_whole(bus, latch, reply);
 }
 
 int pl_reply_latch(struct pl_bus *bus, uint64_t id, DBusMessage *reply)
@@ -252,13 +260,9 @@ int pl_method_inquire(struct pl_bus *bus, const struct pl_caller_id *who, struct
 {
 	const struct pl_latch *latch;
 	struct pl_owner room;
-	DBusMessageIter at;
 	int r = pl_engine_inquire(bus->engine, asker(who, &room), call->request.numbers[0], &latch);
 
-	if (r != 0)
-		return r;
-	dbus_message_iter_init_append(reply, &at);
-	return pl_bus_put_latch(&at, latch, pl_engine_path(bus->engine, latch), NULL);
+	return r != 0 ? r : put_whole(bus, latch, reply);
 }
 
 int pl_method_release(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
@@ -309,6 +313,8 @@ static int fill(struct pl_bus *bus, struct page *page)
 	for (unsigned looked = 0; looked < LOOKED_AT_MAX; looked++) {
 		const struct pl_latch *latch = pl_engine_next(bus->engine, page->who,
 							      page->cursor);
+		struct pl_association_view association;
+		struct pl_latch_more more = { .path = NULL };
 		size_t bytes;
 		int r;
 
@@ -321,7 +327,9 @@ static int fill(struct pl_bus *bus, struct page *page)
 		}
 		if (page->nr == page->max_nr || page->bytes + PL_BUS_LATCH_MAX > page->max_bytes)
 			return 0;
-		r = pl_bus_put_latch(&page->latches, latch, NULL, &bytes);
+		if (pl_engine_association(bus->engine, latch, &association))
+			more.association = &association;
+		r = pl_bus_put_latch(&page->latches, latch, &more, &bytes);
 		if (r != 0)
 			return r;
 		page->bytes += bytes;

@@ -10,6 +10,8 @@
 
 #include "bus/pl_latch_key.h"
 
+#include "core/pl_error.h"
+
 #include <arpa/inet.h>
 #include <sha2.h>
 #include <stdio.h>
@@ -28,6 +30,7 @@ struct slot {
 /* Return: the latch has this key. */
 typedef bool getter(const struct pl_latch *latch, struct slot *ret);
 typedef bool path_getter(const struct pl_path *path, struct slot *ret);
+typedef bool association_getter(const struct pl_association_view *association, struct slot *ret);
 
 static bool put_number(struct slot *ret, uint64_t number)
 {
@@ -399,9 +402,41 @@ static const struct path_key {
 	{ "nat", PL_KEY_TEXTS, get_nat },
 };
 
+static bool get_association(const struct pl_association_view *association, struct slot *ret)
+{
+	return put_number(ret, association->id);
+}
+
+static bool get_pairs(const struct pl_association_view *association, struct slot *ret)
+{
+	return put_number(ret, association->nr_pairs);
+}
+
+static bool get_intact(const struct pl_association_view *association, struct slot *ret)
+{
+	return put_number(ret, association->nr_intact);
+}
+
+static bool get_refused(const struct pl_association_view *association, struct slot *ret)
+{
+	return association->refused != 0 && put_text(ret, pl_error_word(association->refused));
+}
+
+static const struct association_key {
+	const char *name;
+	enum pl_key_type type;
+	association_getter *get;
+} association_keys[] = {
+	{ "association", PL_KEY_U64, get_association },
+	{ "association_pairs", PL_KEY_U32, get_pairs },
+	{ "association_intact", PL_KEY_U32, get_intact },
+	{ "association_refused", PL_KEY_TEXT, get_refused },
+};
+
 enum {
 	NR_KEYS = sizeof(keys) / sizeof(keys[0]),
 	NR_PATH_KEYS = sizeof(path_keys) / sizeof(path_keys[0]),
+	NR_ASSOCIATION_KEYS = sizeof(association_keys) / sizeof(association_keys[0]),
 };
 
 static int visit_key(const char *name, struct slot *slot, pl_key_visit *visit, void *ctx)
@@ -416,8 +451,35 @@ static int visit_key(const char *name, struct slot *slot, pl_key_visit *visit, v
 	return visit(ctx, name, &slot->value);
 }
 
-int pl_latch_walk(const struct pl_latch *latch, const struct pl_path *path, pl_key_visit *visit,
-		  void *ctx)
+static int walk_path(const struct pl_path *path, pl_key_visit *visit, void *ctx)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < NR_PATH_KEYS; i++) {
+		struct slot slot = { .value.type = path_keys[i].type };
+
+		if (path_keys[i].get(path, &slot))
+			r = visit_key(path_keys[i].name, &slot, visit, ctx);
+	}
+	return r;
+}
+
+static int walk_association(const struct pl_association_view *association, pl_key_visit *visit,
+			    void *ctx)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < NR_ASSOCIATION_KEYS; i++) {
+		struct slot slot = { .value.type = association_keys[i].type };
+
+		if (association_keys[i].get(association, &slot))
+			r = visit_key(association_keys[i].name, &slot, visit, ctx);
+	}
+	return r;
+}
+
+int pl_latch_walk(const struct pl_latch *latch, const struct pl_latch_more *more,
+		  pl_key_visit *visit, void *ctx)
 {
 	int r = 0;
 
@@ -427,21 +489,29 @@ int pl_latch_walk(const struct pl_latch *latch, const struct pl_path *path, pl_k
 		if (keys[i].get(latch, &slot))
 			r = visit_key(keys[i].name, &slot, visit, ctx);
 	}
-	for (unsigned i = 0; r == 0 && path != NULL && i < NR_PATH_KEYS; i++) {
-		struct slot slot = { .value.type = path_keys[i].type };
-
-		if (path_keys[i].get(path, &slot))
-			r = visit_key(path_keys[i].name, &slot, visit, ctx);
-	}
+	if (r == 0 && more != NULL && more->path != NULL)
+		r = walk_path(more->path, visit, ctx);
+	if (r == 0 && more != NULL && more->association != NULL)
+		r = walk_association(more->association, visit, ctx);
 	return r;
 }
 
 const char *pl_latch_key(unsigned at, enum pl_key_type *ret_type)
 {
-	if (at >= NR_KEYS + NR_PATH_KEYS)
+	if (at < NR_KEYS) {
+		*ret_type = keys[at].type;
+		return keys[at].name;
+	}
+	at -= NR_KEYS;
+	if (at < NR_PATH_KEYS) {
+		*ret_type = path_keys[at].type;
+		return path_keys[at].name;
+	}
+	at -= NR_PATH_KEYS;
+	if (at >= NR_ASSOCIATION_KEYS)
 		return NULL;
-	*ret_type = at < NR_KEYS ? keys[at].type : path_keys[at - NR_KEYS].type;
-	return at < NR_KEYS ? keys[at].name : path_keys[at - NR_KEYS].name;
+	*ret_type = association_keys[at].type;
+	return association_keys[at].name;
 }
 
 /* Return: bytes of the character at @p, or 0 when none is there. */

@@ -3,6 +3,7 @@
 #ifndef PL_LATCH_KEY_H
 #define PL_LATCH_KEY_H
 
+#include "core/pl_association.h"
 #include "core/pl_db.h"
 #include "core/pl_facts.h"
 
@@ -49,16 +50,26 @@ struct pl_key_value {
 typedef int pl_key_visit(void *ctx, const char *key, const struct pl_key_value *value);
 
 /**
+ * struct pl_latch_more - what is told of a latch beside itself; NULL leaves its keys out
+ * @path:        what pl_engine_path() says
+ * @association: what pl_engine_association() says
+ */
+struct pl_latch_more {
+	const struct pl_path *path;
+	const struct pl_association_view *association;
+};
+
+/**
  * pl_latch_walk() - LATCH of the introspection file: every key that this latch has
  * @latch: a latch; one without an owner has only what an alert says
- * @path:  what pl_engine_path() says; NULL leaves its keys out
+ * @more:  may be NULL
  * @visit: called once for each, in the order of the table
  * @ctx:   for @visit
  *
  * Return: 0, or what @visit returned
  */
-int pl_latch_walk(const struct pl_latch *latch, const struct pl_path *path, pl_key_visit *visit,
-		  void *ctx);
+int pl_latch_walk(const struct pl_latch *latch, const struct pl_latch_more *more,
+		  pl_key_visit *visit, void *ctx);
 
 /**
  * pl_latch_key() - walk the table of keys

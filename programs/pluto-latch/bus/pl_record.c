@@ -117,6 +117,10 @@ static char *change(const char *type, const struct pl_alert *alert, const struct
 		r = put(object, "to", json_string(pl_state_name(pl_state_shown(alert->to))));
 	if (r == 0)
 		r = put(object, "listener", json_integer((json_int_t)alert->listener));
+	if (r == 0 && alert->association != 0)
+		r = put(object, "association", json_integer((json_int_t)alert->association));
+	if (r == 0 && alert->association != 0)
+		r = put(object, "association_intact", json_integer(alert->nr_intact));
 	if (r == 0 && alert->error != 0)
 		r = put(object, "error", json_string(pl_error_word(alert->error)));
 	return text_of(object, r);

@@ -17,6 +17,7 @@
  * pl_engine_inquire(): who is told of a latch may look at it.
  */
 struct pl_engine;
+struct pl_association_view;
 
 /**
  * typedef pl_engine_observer - sees every fact, before it is judged
@@ -447,6 +448,17 @@ int pl_engine_inquire(const struct pl_engine *engine, const struct pl_owner *who
 const struct pl_path *pl_engine_path(const struct pl_engine *engine, const struct pl_latch *latch);
 
 /**
+ * pl_engine_association() - what holds for a latch's association as a whole (U11)
+ * @engine: the engine
+ * @latch:  from pl_engine_inquire()
+ * @ret:    the answer
+ *
+ * Return: false for what is no connection of SCTP
+ */
+bool pl_engine_association(const struct pl_engine *engine, const struct pl_latch *latch,
+			   struct pl_association_view *ret);
+
+/**
  * pl_engine_next() - the next latch that the asker may see, in the order of ids
  * @engine: the engine
  * @who:    asks
@@ -462,6 +474,9 @@ const struct pl_latch *pl_engine_next(const struct pl_engine *engine, const stru
  * @engine: the engine
  * @who:    asks
  * @id:     of the latch
+ *
+ * Of an association of SCTP all latches are released, whichever is named; so are they closed and
+ * unprotected, the latter only when each of them is intact.
  *
  * Return: 0; PL_E_NOT_FOUND; PL_E_WRONG_STATE; what the guard said, and nothing changed
  */

@@ -16,6 +16,7 @@
 #include "core/pl_bypass.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_error.h"
+#include "core/pl_renew.h"
 #include "core/pl_steer.h"
 
 #include <errno.h>
@@ -107,6 +108,14 @@ static void miscarry(struct pl_world *world, struct pl_latch *latch)
 	}
 	pl_usage_give_back(world->usage, latch->owner.uid, pl_step_limit(&latch->owner));
 	pl_db_remove(world->db, latch);
+}
+
+/* Nothing came of it. */
+static void give_back(struct pl_world *world, struct pl_latch *latch)
+{
+	if (latch->is_heir || latch->state != PL_STATE_LARVAL ||
+	    pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0)
+		miscarry(world, latch);
 }
 
 static void take_wishes(struct pl_world *world, struct pl_latch *latch,
@@ -329,9 +338,54 @@ int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
 		*ret_id = latch->id;
 		return 0;
 	}
-	if (latch->is_heir || latch->state != PL_STATE_LARVAL ||
-	    pl_step_take(world, latch, PL_EVENT_RELEASE, NULL) != 0)
-		miscarry(world, latch);
+	give_back(world, latch);
+	return r;
+}
+
+static int judge_pair(struct pl_world *world, struct pl_latch *latch)
+{
+	struct pl_conflict_report report = { .verdict = PL_CONFLICT_NONE };
+	struct pl_why why = { .text = report.text };
+	int r;
+
+	if (pl_step_conflict(world, latch, true, &report) == PL_EVENT_NONE) {
+		if (pl_step_is_proved(world, latch))
+			return pl_step_take(world, latch, PL_EVENT_COMPLETED, NULL);
+		why.text = "no SA with the peer of the association is there for these addresses";
+	}
+	why.diff = report.diff;
+	r = pl_step_take(world, latch, PL_EVENT_CREATED_BROKEN, &why);
+	if (r == 0)
+		pl_renew_look(world, latch);
+	return r;
+}
+
+int pl_birth_pair(struct pl_world *world, const struct pl_latch *first,
+		  const struct pl_tuple *tuple)
+{
+	struct pl_engine_ask ask = {
+		.tuple = *tuple, .owner = first->owner, .cookie = first->cookie,
+		.require = first->require, .disposition = first->disposition,
+		.is_late = first->is_late, .may_unprotect = first->may_unprotect,
+	};
+	struct pl_latch *latch;
+	int r = pl_admit(world->conf, tuple, &ask);
+
+	if (r == 0)
+		r = pl_params_meet(&first->params, &ask.require);
+	if (r == 0)
+		r = conceive(world, tuple, &ask.owner, &latch);
+	if (r != 0)
+		return r;
+	take_wishes(world, latch, &ask);
+	latch->is_narrow = first->is_narrow;
+	r = pl_latch_set_params(latch, &first->params);
+	if (r == 0)
+		r = pl_step_take(world, latch, PL_EVENT_DEFERRED, NULL);
+	if (r == 0)
+		r = judge_pair(world, latch);
+	if (r != 0)
+		give_back(world, latch);
 	return r;
 }
 
@@ -581,7 +635,7 @@ void pl_birth_of_sa(struct pl_world *world, const struct pl_sa *sa)
 	uint64_t id;
 
 	if (pl_tuple_of_selectors(sa->role, &sa->tsi, &sa->tsr, &tuple) != 0 ||
-	    pl_db_find(world->db, &tuple) != NULL)
+	    pl_db_find(world->db, &tuple) != NULL || !pl_pairs_may_begin(world, &tuple))
 		return;
 	listener = pl_db_find_listener(world->db, &tuple);
 	if (listener == NULL)

@@ -7,6 +7,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_association.h"
 #include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
@@ -63,6 +64,12 @@ int pl_engine_inquire(const struct pl_engine *engine, const struct pl_owner *who
 	return r;
 }
 
+bool pl_engine_association(const struct pl_engine *engine, const struct pl_latch *latch,
+			   struct pl_association_view *ret)
+{
+	return pl_association_look(&engine->world, latch, ret);
+}
+
 const struct pl_latch *pl_engine_next(const struct pl_engine *engine, const struct pl_owner *who,
 				      uint64_t cursor)
 {
@@ -74,18 +81,53 @@ const struct pl_latch *pl_engine_next(const struct pl_engine *engine, const stru
 
 /* Letting go */
 
+/* What is let go of, or closed, is the association. What passes nothing now would go on blocking
+ * the others, which are to be set free. */
+static bool may_all(const struct pl_world *world, const struct pl_latch *latch, enum pl_event event)
+{
+	const struct pl_latch *pair = NULL;
+
+	if (event != PL_EVENT_UNPROTECT || !pl_association_is_pair(latch))
+		return true;
+	while ((pair = pl_association_next(world, latch->cookie, pair)) != NULL) {
+		if (pair->state == PL_STATE_BROKEN || pair->state == PL_STATE_DEAD)
+			return false;
+	}
+	return true;
+}
+
+static void step_others(struct pl_world *world, uint64_t cookie, enum pl_event event,
+			const struct pl_why *why)
+{
+	struct pl_latch *pair, *next;
+
+	for (pair = pl_association_next(world, cookie, NULL); pair != NULL; pair = next) {
+		next = pl_association_next(world, cookie, pair);
+		(void)!pl_step_take(world, pair, event, why);
+	}
+}
+
 static int step_by_id(struct pl_engine *engine, const struct pl_owner *who, uint64_t id,
 		      enum pl_event event, const char *text)
 {
 	struct pl_why why = { .text = text };
+	struct pl_world *world = &engine->world;
 	struct pl_latch *latch;
+	uint64_t cookie = 0;
 	int r = look_up(engine, who, id, &latch);
 
 	/* Without it the port would be open: it ends with its rule. */
 	if (r == 0 && pl_step_stays(latch))
 		r = PL_E_FORBIDDEN;
+	if (r == 0 && !may_all(world, latch, event))
+		r = PL_E_WRONG_STATE;
+	/* One path may be broken, and the others live on. */
+	if (r == 0 && pl_association_is_pair(latch) && event != PL_EVENT_ADMIN_BREAK)
+		cookie = latch->cookie;
 	if (r == 0)
-		r = pl_step_take(&engine->world, latch, event, &why);
+		r = pl_step_take(world, latch, event, &why);
+	if (r == 0)
+		step_others(world, cookie, event, &why);
 	if (r == 0)
 		pl_step_wake(&engine->world);
 	return r;
@@ -227,15 +269,43 @@ static void mend(struct pl_world *world, struct pl_latch *latch)
 		pl_db_mind(world->db, latch, latch->is_unsure || pl_step_is_polled(latch));
 }
 
+static bool is_over(const struct pl_world *world, uint64_t id)
+{
+	const struct pl_latch *latch = pl_db_find_id(world->db, id);
+
+	return latch == NULL || latch->state == PL_STATE_CLOSED_GONE;
+}
+
+/* The end of an association is that of all its latches (U16); each looks for itself, to be sure. */
+static void end_pairs(struct pl_world *world, uint64_t id)
+{
+	struct pl_latch *latch = pl_db_find_id(world->db, id), *next;
+	uint64_t cookie;
+
+	if (latch == NULL)
+		return;
+	cookie = pl_association_is_pair(latch) ? latch->cookie : 0;
+	(void)!flow_gone(world, latch);
+	if (cookie == 0 || !is_over(world, id))
+		return;
+	for (latch = pl_association_next(world, cookie, NULL); latch != NULL; latch = next) {
+		next = pl_association_next(world, cookie, latch);
+		if (latch->state != PL_STATE_LARVAL)
+			(void)!flow_gone(world, latch);
+	}
+}
+
 /* Its turn comes again after all others'. */
 static void poll_socket(struct pl_world *world, struct pl_latch *latch)
 {
 	uint64_t id = latch->id;
 
-	if (!pl_step_is_polled(latch) || latch->state == PL_STATE_LARVAL)
-		return;
 	pl_db_mind(world->db, latch, false);
-	(void)!flow_gone(world, latch);
+	if (pl_step_is_polled(latch) && latch->state != PL_STATE_LARVAL &&
+	    pl_pairs_is_asked_for(world, latch)) {
+		pl_pairs_look(world, latch);
+		end_pairs(world, id);
+	}
 	latch = pl_db_find_id(world->db, id);
 	if (latch != NULL)
 		pl_step_mind(world, latch);
@@ -277,11 +347,10 @@ void pl_engine_tick(struct pl_engine *engine)
 	}
 	nr = nr_minded(world);
 	since = clock->now_ns(world->ops.clock_ctx);
-	for (latch = pl_db_minded(world->db, NULL); latch != NULL && nr > 0 &&
-	     clock->now_ns(world->ops.clock_ctx) - since < PATIENCE_NS; latch = next, nr--) {
-		next = pl_db_minded(world->db, latch);
+	/* With one of an association others may go, or come. */
+	for (; nr > 0 && (latch = pl_db_minded(world->db, NULL)) != NULL &&
+	     clock->now_ns(world->ops.clock_ctx) - since < PATIENCE_NS; nr--)
 		poll_socket(world, latch);
-	}
 	pl_steer_settle(world);
 	pl_wait_tick(world);
 	pl_restore_tick(world);

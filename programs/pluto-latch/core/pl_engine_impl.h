@@ -180,6 +180,46 @@ int pl_birth_accept(struct pl_world *world, const struct pl_latch *listener,
 		    uint64_t *ret_id) PL_MUST_USE;
 
 /**
+ * pl_birth_pair() - a latch of two more addresses of an association, that belongs to its owner
+ * @world: the world; guarding
+ * @first: of the association; has parameters and a cookie
+ * @tuple: normal
+ *
+ * It has the parameters of @first. It is BROKEN until SAs of that peer are there for it, and as
+ * long as somebody else's are; pluto is asked for them.
+ *
+ * Return: 0 also for a BROKEN one; PL_E_FORBIDDEN or PL_E_WEAK by latch.conf;
+ * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; -ENOMEM; what guard or store said
+ */
+int pl_birth_pair(struct pl_world *world, const struct pl_latch *first,
+		  const struct pl_tuple *tuple) PL_MUST_USE;
+
+/**
+ * pl_pairs_look() - which addresses does an association have now
+ * @world: the world
+ * @latch: any; it may be freed
+ *
+ * Without an answer nothing changes.
+ */
+void pl_pairs_look(struct pl_world *world, struct pl_latch *latch);
+
+/**
+ * pl_pairs_may_begin() - no association has the ports of this connection, as far as is known
+ * @world: the world
+ * @tuple: normal
+ *
+ * Otherwise an SA of just this connection is no beginning, but of two more addresses of that one.
+ */
+bool pl_pairs_may_begin(const struct pl_world *world, const struct pl_tuple *tuple);
+
+/**
+ * pl_pairs_is_asked_for() - this one is looked at for all latches of its association, or has none
+ * @world: the world
+ * @latch: any
+ */
+bool pl_pairs_is_asked_for(const struct pl_world *world, const struct pl_latch *latch);
+
+/**
  * pl_auto_is_flow() - a connection that was latched without anybody asking, and is nobody's yet
  * @latch: any
  */

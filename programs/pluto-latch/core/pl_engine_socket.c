@@ -141,6 +141,8 @@ int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_eng
 		take_back(engine, id, was_guarded);
 		return r;
 	}
+	if (facts.is_connected)
+		pl_pairs_look(world, pl_db_find_id(world->db, id));
 	*ret_id = id;
 	return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_association.h"
 #include "core/pl_contact.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
@@ -47,6 +48,7 @@ void pl_engine_forget(struct pl_world *world)
 	pl_larvae_free(world);
 	pl_renewals_free(world);
 	pl_resume_free(world);
+	pl_associations_free(world);
 	world->db = pl_db_free(world->db);
 	world->sad = pl_sad_free(world->sad);
 	world->spd = pl_spd_free(world->spd);

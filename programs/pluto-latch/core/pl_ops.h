@@ -201,6 +201,8 @@ enum pl_told {
  * @reason:   text for people; may be NULL; may hold names that peers chose, made printable
  * @generation: of the database, after the change
  * @error:    of PL_EVENT_FAILED: enum pl_error or a negative errno; otherwise 0
+ * @association: of SCTP: the id of its first latch; otherwise 0
+ * @nr_intact: latches of it that are ESTABLISHED now; 0: nothing of it passes (U18)
  */
 struct pl_alert {
 	uint64_t id;
@@ -213,6 +215,8 @@ struct pl_alert {
 	uint64_t mono_ns;
 	uint64_t generation;
 	int error;
+	uint64_t association;
+	unsigned nr_intact;
 	const char *reason;
 };
 
@@ -251,8 +255,9 @@ struct pl_owner_ops {
  * @is_translated: conntrack translates the flow
  * @is_peer_local: the remote address is one of this host's
  * @is_elsewhere: the local address that was asked about is none of this host's
- * @is_many:      of SCTP: a socket of many associations, or one whose program bound it to several
- *                addresses
+ * @is_many:      of SCTP: a socket of many associations
+ * @has_several:  likewise: its program bound it to several addresses, and it has no association;
+ *                @tuple has the one that the way to the other end begins at, or the first
  * @cookie:       SO_COOKIE
  */
 struct pl_socket_facts {
@@ -260,7 +265,7 @@ struct pl_socket_facts {
 	uint64_t cookie;
 	bool is_internet, is_connected, is_listening, is_v6_only, is_here, is_mptcp, has_received,
 		is_source_routed, is_encapsulated, is_virtual, is_translated, is_peer_local,
-		is_elsewhere, is_many;
+		is_elsewhere, is_many, has_several;
 };
 
 /**
@@ -271,6 +276,25 @@ struct pl_socket_facts {
  */
 struct pl_holders {
 	bool has_own, has_mine, has_foreign;
+};
+
+/* Of each end; what an association has beyond that is not latched. */
+#define PL_ENDS_MAX 8
+
+/**
+ * struct pl_ends - the addresses that an association of SCTP has now
+ * @cookie:    of its socket
+ * @local:     of this end
+ * @nr_local:  how many; at least one
+ * @remote:    of the other
+ * @nr_remote: likewise
+ * @is_cut:    there are more of them
+ */
+struct pl_ends {
+	uint64_t cookie;
+	struct pl_address local[PL_ENDS_MAX], remote[PL_ENDS_MAX];
+	unsigned nr_local, nr_remote;
+	bool is_cut;
 };
 
 /**
@@ -292,6 +316,9 @@ struct pl_holders {
  *         @uid. With @is_all, sockets that have a peer count as foreign, too; without, they are not
  *         looked at. What nobody owns, TIME_WAIT say, does not count. A doubt about the listener's
  *         own socket is @has_own; any other one is an error.
+ * @ends:    may be NULL: the addresses of the association that has the ports of this tuple, of the
+ *         socket @cookie; 0 is any, first of all one that has the addresses, too. PL_E_NOT_FOUND
+ *         when there is none; any doubt is another error.
  */
 struct pl_socket_ops {
 	int (*read)(void *ctx, int fd, const struct pl_tuple *to, struct pl_socket_facts *ret);
@@ -301,6 +328,8 @@ struct pl_socket_ops {
 	int (*holders)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
 		       bool is_all, struct pl_holders *ret);
 	int (*is_idle)(void *ctx, const struct pl_tuple *tuple, bool *ret);
+	int (*ends)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
+		    struct pl_ends *ret);
 };
 
 /**

@@ -6,11 +6,15 @@
  * a wider SA may take the packet, so that the kernel is content and the guard drops it. So the
  * engine asks pluto itself, after ever longer waits, as long as the latch is intact.
  *
+ * The same is done for a new pair of addresses of an association (U15) whose SAs are not there yet.
+ *
  * Invariants: what is asked for is never wider, nor of another suite, than the latch. At most
  * ASKED_MAX attempts are under way: a whole IKE SA's children may go at once.
  */
 
 #include "core/pl_renew.h"
+
+#include "core/pl_association.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +41,8 @@ struct pl_renewal {
 
 static bool wants_one(const struct pl_latch *latch)
 {
-	return latch->is_narrow && pl_step_is_pinned(latch->state);
+	return (latch->is_narrow && pl_step_is_pinned(latch->state)) ||
+	       pl_association_is_new(latch);
 }
 
 static int find_own(void *ctx, const struct pl_sa *sa)
@@ -50,6 +55,8 @@ static int find_own(void *ctx, const struct pl_sa *sa)
 /* One that conflicts would have broken it. */
 static bool has_one(const struct pl_world *world, struct pl_latch *latch)
 {
+	if (pl_association_is_new(latch))
+		return pl_step_is_proved(world, latch);
 	return pl_sad_touch(world->sad, &latch->tuple, find_own, latch, NULL) != 0;
 }
 
@@ -129,9 +136,12 @@ void pl_renew_answer(struct pl_world *world, const struct pl_fact *fact)
 static bool ask(struct pl_world *world, struct pl_renewal *renewal, const struct pl_latch *latch)
 {
 	const struct pl_ike_ops *ops = world->ops.ike;
-	struct pl_initiate how = { .is_narrow = true, .suite = latch->params.suites[0] };
-	int r = ops->initiate(world->ops.ike_ctx, renewal->id, &latch->tuple, &how);
+	struct pl_initiate how = { .is_narrow = latch->is_narrow };
+	int r;
 
+	if (latch->is_narrow)
+		how.suite = latch->params.suites[0];
+	r = ops->initiate(world->ops.ike_ctx, renewal->id, &latch->tuple, &how);
 	/* A connection that is configured for it alone has its suites from there. */
 	if (r == PL_E_UNSUPPORTED) {
 		how.suite = (struct pl_suite) { .protocol = 0 };

@@ -38,7 +38,7 @@ int pl_socket_judge(const struct pl_socket_facts *facts, enum pl_socket_use use,
 		return PL_E_NOT_INTERNET;
 	if (facts->is_mptcp)
 		return PL_E_MPTCP;
-	if (facts->is_many)
+	if (facts->is_many || (facts->has_several && use == PL_SOCKET_LISTENER))
 		return PL_E_UNSUPPORTED;
 	r = judge_use(facts, use);
 	if (r != 0)

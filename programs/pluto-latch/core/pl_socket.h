@@ -25,10 +25,10 @@ enum pl_socket_use {
  * @is_late: bytes that were received before do not matter
  *
  * Return: 0; PL_E_OTHER_NETNS; PL_E_NOT_INTERNET; PL_E_MPTCP; PL_E_UNSUPPORTED for a socket of SCTP
- * with many associations or addresses; PL_E_NOT_CONNECTED; PL_E_WRONG_STATE for a socket that is
- * connected already, or listens, when it should not; PL_E_SOURCE_ROUTED; PL_E_ENCAPSULATED;
- * PL_E_VIRTUAL_INTERFACE; PL_E_TRANSLATED; PL_E_BOTH_ENDS_LOCAL; PL_E_WRONG_FLOW;
- * PL_E_ALREADY_USED. The first that applies, in this order.
+ * with many associations, or of several addresses that shall listen; PL_E_NOT_CONNECTED;
+ * PL_E_WRONG_STATE for a socket that is connected already, or listens, when it should not;
+ * PL_E_SOURCE_ROUTED; PL_E_ENCAPSULATED; PL_E_VIRTUAL_INTERFACE; PL_E_TRANSLATED;
+ * PL_E_BOTH_ENDS_LOCAL; PL_E_WRONG_FLOW; PL_E_ALREADY_USED. The first that applies, in this order.
  */
 int pl_socket_judge(const struct pl_socket_facts *facts, enum pl_socket_use use,
 		    bool is_late) PL_MUST_USE;

@@ -12,6 +12,7 @@
 
 #include "core/pl_step.h"
 
+#include "core/pl_association.h"
 #include "core/pl_births.h"
 #include "core/pl_bypass.h"
 #include "core/pl_larva.h"
@@ -360,7 +361,12 @@ static bool tell(struct pl_world *world, const struct pl_latch *latch,
 		.reason = latch->reason,
 	};
 	bool is_told = latch->owner.kind != PL_OWNER_SESSION;
+	struct pl_association_view association;
 
+	if (pl_association_look(world, latch, &association)) {
+		alert.association = association.id;
+		alert.nr_intact = association.nr_intact;
+	}
 	if ((taken->step->effects & PL_DO_ALERT) && !is_told)
 		is_told = world->ops.owner->alert(world->ops.owner_ctx, &latch->owner,
 						  &alert) != PL_TOLD_NOT;
@@ -406,12 +412,15 @@ static int delete_own(void *ctx, const struct pl_sa *sa)
 
 static void drop(struct pl_world *world, struct pl_latch *latch)
 {
+	uint64_t cookie = latch->cookie;
+
 	pl_renew_end(world, latch);
 	if (latch->is_narrow && world->ops.ike != NULL && world->ops.ike->delete_child != NULL)
 		(void)pl_sad_touch(world->sad, &latch->tuple, delete_own, world, NULL);
 	if (!latch->is_inherited)
 		pl_usage_give_back(world->usage, latch->owner.uid, pl_step_limit(&latch->owner));
 	pl_db_remove(world->db, latch);
+	pl_association_end(world, cookie);
 }
 
 int pl_step_record(struct pl_world *world, struct pl_latch *latch, const struct pl_taken *taken)
@@ -508,9 +517,8 @@ static int judge_sa(void *ctx, const struct pl_sa *sa)
 				 &judging->world->rules, judging->report) == PL_CONFLICT_BREAK;
 }
 
-/* Return: PL_EVENT_NONE when there is no conflict. */
-static enum pl_event find_conflict(const struct pl_world *world, const struct pl_latch *latch,
-				   bool is_absent, struct pl_conflict_report *ret)
+enum pl_event pl_step_conflict(const struct pl_world *world, const struct pl_latch *latch,
+			       bool is_absent, struct pl_conflict_report *ret)
 {
 	struct judging judging = { world, latch, ret };
 	struct pl_terms terms = pl_step_terms(latch);
@@ -538,8 +546,8 @@ static enum pl_event find_conflict(const struct pl_world *world, const struct pl
 	}
 }
 
-/* An SA is there whose peer and protection are the latched ones: somebody proved it to us. */
-static bool is_proved_anew(const struct pl_world *world, const struct pl_latch *latch)
+/* Somebody proved it to us. */
+bool pl_step_is_proved(const struct pl_world *world, const struct pl_latch *latch)
 {
 	struct pl_terms terms = pl_step_terms(latch);
 	uint32_t reqids[PL_STEP_REQIDS_MAX];
@@ -554,12 +562,15 @@ static bool is_mendable(const struct pl_world *world, const struct pl_latch *lat
 {
 	switch (latch->cause) {
 	case PL_EVENT_RESTORED:
-		if (!is_proved_anew(world, latch))
+		if (!pl_step_is_proved(world, latch))
+			return false;
+		break;
+	case PL_EVENT_CREATED_BROKEN:
+		if (pl_association_is_new(latch) && !pl_step_is_proved(world, latch))
 			return false;
 		break;
 	case PL_EVENT_CONFLICT_SA:
 	case PL_EVENT_CONFLICT_SPD:
-	case PL_EVENT_CREATED_BROKEN:
 	case PL_EVENT_ACCEPTED_BROKEN:
 		break;
 	default:
@@ -575,7 +586,7 @@ static enum pl_event steer_past(struct pl_world *world, struct pl_latch *latch, 
 {
 	if (!pl_steer_may(world, latch) || pl_steer_on(world, latch) != 0)
 		return PL_EVENT_CONFLICT_SPD;
-	return find_conflict(world, latch, is_absent, ret);
+	return pl_step_conflict(world, latch, is_absent, ret);
 }
 
 void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_absent)
@@ -595,9 +606,10 @@ void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_abs
 		return;
 	}
 	/* What the SPD broke, only the SPD mends. */
-	if (latch->state == PL_STATE_BROKEN && latch->cause == PL_EVENT_CONFLICT_SPD)
+	if ((latch->state == PL_STATE_BROKEN && latch->cause == PL_EVENT_CONFLICT_SPD) ||
+	    pl_association_is_new(latch))
 		is_absent = true;
-	event = find_conflict(world, latch, is_absent, &report);
+	event = pl_step_conflict(world, latch, is_absent, &report);
 	if (event == PL_EVENT_CONFLICT_SPD)
 		event = steer_past(world, latch, is_absent, &report);
 	if (event == PL_EVENT_NONE && latch->is_steered && !pl_steer_look(world, latch)) {

@@ -21,6 +21,10 @@
 /* Why a latch breaks whose guard refused a change. */
 #define PL_STEP_REFUSED "the guard refused a change"
 
+/* Hash chains of associations. */
+#define PL_ASSOCIATION_CHAINS 256
+
+struct pl_association;
 struct pl_contacts;
 struct pl_larva;
 struct pl_renewal;
@@ -56,8 +60,9 @@ struct pl_awaited {
  * @restore_until_ns: latches of the journal wait for their peers; 0: none does
  * @restore_asked: the last of them that pluto was asked for in this round
  * @awaited:     sessions
- * @renewals:    latches whose own SA is gone
+ * @renewals:    latches whose own SA is gone, or was never there
  * @breaks:      of the event that is being carried out
+ * @associations: of SCTP, with several addresses
  * @wake_ns:     pl_engine_tick() was asked for, and has not come yet; 0 is not
  * @is_steering_over: a latch may be steered that need not be
  * @has_rerouted: that was asked for since the last event
@@ -82,6 +87,7 @@ struct pl_world {
 	struct pl_awaited awaited;
 	struct pl_renewal *renewals;
 	struct pl_breaks breaks;
+	struct pl_association *associations[PL_ASSOCIATION_CHAINS];
 	uint64_t wake_ns;
 	bool is_steering_over, has_rerouted, is_guarding, is_blind;
 };
@@ -226,6 +232,25 @@ int pl_step_ask_kernel(const struct pl_world *world, const struct pl_terms *term
  * @is_absent: that no policy is there, is a conflict: the SPD was changed on purpose
  */
 void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_absent);
+
+/**
+ * pl_step_conflict() - what is in the way of a connection whose parameters are known
+ * @world:     the world
+ * @latch:     a connection
+ * @is_absent: as above
+ * @ret:       written with a conflict
+ *
+ * Return: PL_EVENT_NONE, PL_EVENT_CONFLICT_SA or PL_EVENT_CONFLICT_SPD
+ */
+enum pl_event pl_step_conflict(const struct pl_world *world, const struct pl_latch *latch,
+			       bool is_absent, struct pl_conflict_report *ret);
+
+/**
+ * pl_step_is_proved() - an SA is there whose peer and protection are the latched ones
+ * @world: the world
+ * @latch: a connection
+ */
+bool pl_step_is_proved(const struct pl_world *world, const struct pl_latch *latch);
 
 /**
  * pl_step_pin() - a congruent SA is about to be installed: its pin goes first

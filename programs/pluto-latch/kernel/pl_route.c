@@ -78,6 +78,10 @@ int pl_route_parse(const struct nlmsghdr *message, struct pl_route *ret)
 			route.device = mnl_attr_get_u32(attr);
 		} else if (mnl_attr_get_type(attr) == RTA_ENCAP_TYPE) {
 			route.is_encapsulated = true;
+		} else if (mnl_attr_get_type(attr) == RTA_PREFSRC &&
+			   mnl_attr_get_payload_len(attr) <= sizeof(route.source)) {
+			memcpy(route.source, mnl_attr_get_payload(attr),
+			       mnl_attr_get_payload_len(attr));
 		}
 	}
 	*ret = route;
@@ -250,6 +254,7 @@ static int ask_addresses(struct pl_ask *ask, const struct pl_tuple *tuple, bool 
 static int take_route(const struct pl_route *route, struct pl_route_way *way)
 {
 	way->is_encapsulated = route->is_encapsulated;
+	memcpy(way->source, route->source, sizeof(way->source));
 	switch (route->type) {
 	case RTN_UNICAST:
 		return 0;

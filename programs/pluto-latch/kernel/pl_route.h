@@ -30,9 +30,11 @@ struct pl_route_query {
  * @is_virtual:      through an xfrm or vti interface, or a VRF
  * @is_encapsulated: the route wraps the packets
  * @is_peer_local:   the remote address is one of this host's
+ * @source:          as of struct pl_route
  */
 struct pl_route_way {
 	bool is_virtual, is_encapsulated, is_peer_local;
+	uint8_t source[16];
 };
 
 /**
@@ -40,11 +42,13 @@ struct pl_route_way {
  * @device:          out of which; 0 is none
  * @type:            RTN_UNICAST and such
  * @is_encapsulated: it has a lightweight tunnel
+ * @source:          that packets would leave from; zero if it is not said
  */
 struct pl_route {
 	uint32_t device;
 	uint8_t type;
 	bool is_encapsulated;
+	uint8_t source[16];
 };
 
 /**

@@ -12,6 +12,7 @@
 #include "kernel/pl_conntrack.h"
 #include "kernel/pl_route.h"
 #include "kernel/pl_socket_ask.h"
+#include "kernel/pl_socket_ends.h"
 #include "kernel/pl_socket_gone.h"
 #include "kernel/pl_socket_inet.h"
 #include "kernel/pl_socket_read.h"
@@ -156,6 +157,36 @@ static int read_path(struct pl_diag *diag, const struct pl_socket_way *way,
 	return pl_conntrack_is_translated(&diag->conntrack, flow, &facts->is_translated);
 }
 
+/* Which of the addresses of this end packets leave from; the kernel asks the same. Without an
+ * answer it stays as it was read: the guard drops what goes another way. */
+static int choose_local(struct pl_diag *diag, const struct pl_socket_way *way,
+			const struct pl_tuple *to, struct pl_tuple *tuple)
+{
+	struct pl_route_query query = { .device = way->device, .mark = way->mark, .uid = way->uid,
+					.tos = way->tos };
+	uint8_t source[16] = { [10] = 0xff, [11] = 0xff };
+	struct pl_route_way found;
+	int r;
+
+	make_flow(tuple, to, &query.tuple);
+	memset(query.tuple.local, 0, sizeof(query.tuple.local));
+	if (way->nr_local < 2 || query.tuple.remote_port == 0)
+		return 0;
+	r = pl_route_way(&diag->routes, &query, &found);
+	if (r != 0)
+		return r;
+	if (query.tuple.af == tuple->af)
+		memcpy(source, found.source, sizeof(source));
+	else
+		memcpy(source + 12, found.source, 4);
+	for (unsigned i = 0; i < way->nr_local; i++) {
+		if (way->local[i].af == tuple->af &&
+		    memcmp(way->local[i].bytes, source, sizeof(source)) == 0)
+			memcpy(tuple->local, source, sizeof(tuple->local));
+	}
+	return 0;
+}
+
 /* The lists know the TCP socket that carries what was MPTCP once, and its cookie is another. */
 static int find_cookie(struct pl_diag *diag, int fd, const struct pl_tuple *flow, uint64_t *cookie)
 {
@@ -181,6 +212,8 @@ static int op_read(void *ctx, int fd, const struct pl_tuple *to, struct pl_socke
 	struct pl_tuple flow;
 	int r = pl_socket_read(fd, diag->netns, &facts, &way);
 
+	if (r == 0)
+		r = choose_local(diag, &way, facts.is_connected ? NULL : to, &facts.tuple);
 	if (r == 0 && facts.is_here && facts.is_internet && !facts.is_mptcp) {
 		make_flow(&facts.tuple, facts.is_connected ? NULL : to, &flow);
 		r = 0;
@@ -261,11 +294,18 @@ static int op_is_idle(void *ctx, const struct pl_tuple *tuple, bool *ret)
 	return pl_conntrack_is_idle(&diag->conntrack, tuple, ret);
 }
 
+static int op_ends(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, struct pl_ends *ret)
+{
+	struct pl_diag *diag = ctx;
+
+	return pl_ends_find(&diag->sockets, tuple, cookie, ret);
+}
+
 const struct pl_socket_ops *pl_diag_operations(void)
 {
 	static const struct pl_socket_ops ops = {
 		.read = op_read, .dispose = op_dispose, .is_gone = op_is_gone,
-		.holders = op_holders, .is_idle = op_is_idle,
+		.holders = op_holders, .is_idle = op_is_idle, .ends = op_ends,
 	};
 
 	return &ops;

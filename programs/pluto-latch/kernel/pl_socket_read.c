@@ -264,29 +264,39 @@ static int read_sctp_wrap(int fd, struct pl_socket_facts *facts, const union end
 	return 0;
 }
 
-/* Addresses of one end: of an association, or with 0 what the socket is bound to. The first one is
- * written when there is any. */
-static int read_sctp_names(int fd, int option, sctp_assoc_t association, unsigned *ret_nr,
-			   union end *ret)
+static size_t size_of(const union end *end)
+{
+	return end->any.sa_family == AF_INET6 ? sizeof(end->in6) : sizeof(end->in);
+}
+
+/* Addresses of this end: of an association, or with 0 what the socket is bound to. */
+static int read_sctp_names(int fd, sctp_assoc_t association, struct pl_socket_way *way)
 {
 	union {
 		struct sctp_assoc_value which;
 		uint8_t bytes[4096];
 	} names;
-	const size_t head = offsetof(struct sctp_getaddrs, addrs);
+	size_t at = offsetof(struct sctp_getaddrs, addrs);
 	socklen_t len = sizeof(names);
 	uint32_t nr;
 
 	memset(&names, 0, sizeof(names));
 	names.which.assoc_id = association;
-	if (getsockopt(fd, IPPROTO_SCTP, option, &names, &len) < 0) {
-		*ret_nr = errno == ENOMEM ? UINT_MAX : 0;	/* no room for all; not bound */
-		return errno == ENOMEM || errno == EINVAL ? 0 : -errno;
-	}
+	way->nr_local = 0;
+	if (getsockopt(fd, IPPROTO_SCTP, SCTP_GET_LOCAL_ADDRS, &names, &len) < 0)
+		return errno == EINVAL ? 0 : -errno;	/* not bound */
 	memcpy(&nr, names.bytes + offsetof(struct sctp_getaddrs, addr_num), sizeof(nr));
-	*ret_nr = nr;
-	if (nr > 0)
-		memcpy(ret, names.bytes + head, sizeof(ret->in6));
+	while (way->nr_local < nr && way->nr_local < PL_ENDS_MAX &&
+	       at + sizeof(struct sockaddr_in6) <= sizeof(names)) {
+		struct pl_address *address = &way->local[way->nr_local++];
+		union end end;
+		uint16_t port;
+
+		memcpy(&end, names.bytes + at, sizeof(end.in6));
+		at += size_of(&end);
+		address->af = end.any.sa_family == AF_INET ? PL_AF_IP4 : PL_AF_IP6;
+		take_end(&end, address->bytes, &port);
+	}
 	return 0;
 }
 
@@ -299,44 +309,54 @@ static bool is_any_address(const union end *end)
 	return end->any.sa_family == AF_INET && end->in.sin_addr.s_addr == INADDR_ANY;
 }
 
-/* Before there is an association. One that is bound to every address is called by that one name. */
-static int read_sctp_bound(int fd, struct pl_socket_facts *facts)
+static bool is_mapped(const uint8_t address[16])
 {
-	union end name = { .any.sa_family = AF_UNSPEC }, first;
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(address, prefix, sizeof(prefix)) == 0;
+}
+
+/* Before there is an association. One that is bound to every address is called by that one name. */
+static int read_sctp_bound(int fd, struct pl_socket_facts *facts, struct pl_socket_way *way)
+{
+	union end name = { .any.sa_family = AF_UNSPEC };
 	socklen_t len = sizeof(name);
-	unsigned nr = 0;
 	int r;
 
 	if (getsockname(fd, &name.any, &len) < 0)
 		return -errno;
-	r = read_sctp_names(fd, SCTP_GET_LOCAL_ADDRS, 0, &nr, &first);
-	facts->is_many = nr > 1 && !is_any_address(&name);
+	r = is_any_address(&name) ? 0 : read_sctp_names(fd, 0, way);
+	facts->has_several = way->nr_local > 1;
 	return r;
 }
 
-/* An accepted socket has the listener's name, which may be that of every address. */
-static int read_sctp_ends(int fd, sctp_assoc_t association, struct pl_socket_facts *facts)
+/* An accepted socket has the listener's name, which may be that of every address. The other end is
+ * where packets go now: of several addresses the one that the association began with. */
+static int read_sctp_ends(int fd, const struct sctp_status *status, struct pl_socket_facts *facts,
+			  struct pl_socket_way *way)
 {
-	union end local, peer;
-	unsigned nr_local = 0, nr_peer = 0;
-	int r = read_sctp_names(fd, SCTP_GET_LOCAL_ADDRS, association, &nr_local, &local);
+	union end peer;
+	int r = read_sctp_names(fd, status->sstat_assoc_id, way);
 
-	if (r == 0)
-		r = read_sctp_names(fd, SCTP_GET_PEER_ADDRS, association, &nr_peer, &peer);
 	if (r != 0)
 		return r;
-	facts->is_many = nr_local > 1 || nr_peer > 1;
-	facts->is_connected = nr_local > 0 && nr_peer > 0;
+	memcpy(&peer.storage, &status->sstat_primary.spinfo_address, sizeof(peer.storage));
+	facts->is_connected = way->nr_local > 0;
 	if (!facts->is_connected)
 		return 0;
-	facts->tuple.af = local.any.sa_family == AF_INET ? PL_AF_IP4 : PL_AF_IP6;
-	take_end(&local, facts->tuple.local, &facts->tuple.local_port);
+	facts->tuple.af = peer.any.sa_family == AF_INET ? PL_AF_IP4 : PL_AF_IP6;
 	take_end(&peer, facts->tuple.remote, &facts->tuple.remote_port);
+	memset(facts->tuple.local, 0, sizeof(facts->tuple.local));
+	for (unsigned i = way->nr_local; i-- > 0; ) {
+		if (way->local[i].af == facts->tuple.af &&
+		    is_mapped(way->local[i].bytes) == is_mapped(facts->tuple.remote))
+			memcpy(facts->tuple.local, way->local[i].bytes, 16);
+	}
 	return read_sctp_wrap(fd, facts, &peer);
 }
 
 /* Of a socket with many associations none is "the" connection. */
-static int read_sctp(int fd, int type, struct pl_socket_facts *facts)
+static int read_sctp(int fd, int type, struct pl_socket_facts *facts, struct pl_socket_way *way)
 {
 	union end none = { .any.sa_family = AF_UNSPEC };
 	socklen_t len = sizeof(struct sctp_status);
@@ -351,14 +371,15 @@ static int read_sctp(int fd, int type, struct pl_socket_facts *facts)
 		return r;
 	memset(&status, 0, sizeof(status));
 	if (getsockopt(fd, IPPROTO_SCTP, SCTP_STATUS, &status, &len) < 0)
-		return errno == EINVAL || errno == ENOTCONN ? read_sctp_bound(fd, facts) : -errno;
+		return errno == EINVAL || errno == ENOTCONN ? read_sctp_bound(fd, facts, way) :
+							      -errno;
 	if (status.sstat_state < SCTP_ESTABLISHED)
-		return read_sctp_bound(fd, facts);
+		return read_sctp_bound(fd, facts, way);
 	r = get(fd, IPPROTO_SCTP, SCTP_GET_ASSOC_STATS, &stats, sizeof(stats));
 	if (r != 0)
 		return r;
 	facts->has_received = stats.sas_iodchunks != 0 || stats.sas_iuodchunks != 0;
-	return read_sctp_ends(fd, status.sstat_assoc_id, facts);
+	return read_sctp_ends(fd, &status, facts, way);
 }
 
 /* An AF_INET6 socket can send IPv4, and then with the options of IPv4. */
@@ -374,17 +395,9 @@ static int read_options(int fd, int family, bool *ret)
 	return r;
 }
 
-static bool is_mapped(const struct pl_tuple *tuple)
-{
-	struct in6_addr local;
-
-	memcpy(&local, tuple->local, sizeof(local));
-	return tuple->af == PL_AF_IP6 && IN6_IS_ADDR_V4MAPPED(&local);
-}
-
 static int read_way(int fd, const struct pl_tuple *tuple, struct pl_socket_way *way)
 {
-	bool is_ip6 = tuple->af == PL_AF_IP6 && !is_mapped(tuple);
+	bool is_ip6 = tuple->af == PL_AF_IP6 && !is_mapped(tuple->local);
 	struct stat status;
 	uint32_t device;
 	int tos, r = get(fd, SOL_SOCKET, SO_MARK, &way->mark, sizeof(way->mark));
@@ -420,7 +433,7 @@ static int read_rest(int fd, const struct kind *kind, struct pl_socket_facts *fa
 		r = read_udp(fd, facts);
 	} else if (kind->protocol == IPPROTO_SCTP) {
 		facts->tuple.proto = PL_TUPLE_SCTP;
-		r = read_sctp(fd, kind->type, facts);
+		r = read_sctp(fd, kind->type, facts, way);
 	} else {
 		facts->tuple.proto = PL_TUPLE_TCP;
 		r = read_tcp(fd, facts);

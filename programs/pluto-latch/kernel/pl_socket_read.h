@@ -13,10 +13,14 @@
  * @mark:   SO_MARK
  * @uid:    whose it is
  * @tos:    of what it sends
+ * @nr_local: of SCTP: addresses of this end
+ * @local:  as many of them as there is room for
  */
 struct pl_socket_way {
 	uint32_t device, mark, uid;
 	uint8_t tos;
+	unsigned nr_local;
+	struct pl_address local[PL_ENDS_MAX];
 };
 
 /**

@@ -37,7 +37,7 @@ static const char usage[] =
 	"  socket SOCK tcp|udp|mptcp|sctp|unix 4|6 | buffer SOCK BYTES | close SOCK\n"
 	"  seq SOCK (of the next byte of TCP to send)\n"
 	"  bind SOCK ADDRESS PORT | connect SOCK ADDRESS PORT [MS]\n"
-	"  bind-more SOCK ADDRESS PORT (of SCTP)\n"
+	"  bind-more|bind-less SOCK ADDRESS PORT (of SCTP)\n"
 	"  listen SOCK | accept LISTENER SOCK [MS] | rename SOCK NEW\n"
 	"  send SOCK COUNT WORD | recv SOCK MS\n"
 	"  stream SOCK (random bytes both ways from now on, see shared/stream.h)\n"
@@ -320,15 +320,16 @@ static void cmd_bind(char **argv)
 		answer_call(bind(sock->fd, (struct sockaddr *)&to, len));
 }
 
-/* A further address of a socket of SCTP. */
-static void cmd_bind_more(char **argv)
+/* A further address of a socket of SCTP, or one less. */
+static void cmd_bindx(char **argv)
 {
 	struct sock *sock = get(argv[1]);
 	struct sockaddr_storage to;
 	socklen_t len;
 
 	if (sock != NULL && read_address(argv + 2, &to, &len))
-		answer_call(setsockopt(sock->fd, IPPROTO_SCTP, SCTP_SOCKOPT_BINDX_ADD, &to, len));
+		answer_call(setsockopt(sock->fd, IPPROTO_SCTP, strcmp(argv[0], "bind-more") == 0 ?
+				       SCTP_SOCKOPT_BINDX_ADD : SCTP_SOCKOPT_BINDX_REM, &to, len));
 }
 
 static int deadline(const char *word)
@@ -817,7 +818,7 @@ static const struct {
 	{ "quit", cmd_quit, false }, { "socket", cmd_socket, false },
 	{ "buffer", cmd_buffer, false }, { "close", cmd_close, false },
 	{ "rename", cmd_rename, false }, { "seq", cmd_seq, false },
-	{ "bind-more", cmd_bind_more, false },
+	{ "bind-more", cmd_bindx, false }, { "bind-less", cmd_bindx, false },
 	{ "bind", cmd_bind, false }, { "connect", cmd_connect, false },
 	{ "listen", cmd_listen, false }, { "accept", cmd_accept, false },
 	{ "send", cmd_send, false }, { "recv", cmd_recv, false },

@@ -346,7 +346,7 @@ static void print_facts(const char *label, const struct pl_socket_facts *facts)
 		{ facts->has_received, "received" }, { facts->is_source_routed, "options" },
 		{ facts->is_encapsulated, "encapsulated" }, { facts->is_virtual, "virtual" },
 		{ facts->is_translated, "translated" }, { facts->is_peer_local, "local" },
-		{ facts->is_many, "many" },
+		{ facts->is_many, "many" }, { facts->has_several, "several" },
 	};
 	char text[PL_TUPLE_TEXT_MAX];
 
