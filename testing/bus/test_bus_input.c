@@ -22,7 +22,8 @@ static const struct {
 	{ MANAGER, "OpenSession", "d" }, { MANAGER, "Latch", "hd" }, { MANAGER, "Listen", "hd" },
 	{ MANAGER, "Find", "d" }, { MANAGER, "Inquire", "t" }, { MANAGER, "Release", "t" },
 	{ MANAGER, "Unprotect", "t" }, { MANAGER, "List", "dtu" }, { MANAGER, "Break", "ts" },
-	{ MANAGER, "Close", "ts" }, { PROPERTIES, "Get", "ss" }, { PROPERTIES, "GetAll", "s" },
+	{ MANAGER, "Close", "ts" }, { MANAGER, "ForgetUnreadable", "" },
+	{ PROPERTIES, "Get", "ss" }, { PROPERTIES, "GetAll", "s" },
 	{ "org.freedesktop.DBus.Introspectable", "Introspect", "" },
 };
 

@@ -253,6 +253,53 @@ static void who_watches_is_told_that_changes_were_missed(void **state)
 	finish(&play);
 }
 
+static bool may_not_forget(DBusConnection *client)
+{
+	return is_answered(client, call_new("ForgetUnreadable", ""), "NotAuthorized");
+}
+
+/* Return: of the reply that ForgetUnreadable has */
+static unsigned forget(DBusConnection *client, unsigned *ret_flows)
+{
+	DBusMessage *reply = ask(client, call_new("ForgetUnreadable", ""));
+	dbus_uint32_t records, flows;
+
+	assert_string_equal(error_of(reply), "");
+	assert_true(dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &records,
+					  DBUS_TYPE_UINT32, &flows, DBUS_TYPE_INVALID));
+	dbus_message_unref(reply);
+	*ret_flows = flows;
+	return records;
+}
+
+static void damage_closes_every_latch_until_an_administrator_forgets_it_K53(void **state)
+{
+	unsigned flows = 9;
+	char path[96], next[TOKEN];
+	struct play play;
+	FILE *file;
+
+	(void)state;
+	NEEDS_ROOT("damage_closes_every_latch_until_an_administrator_forgets_it_K53");
+	play = begin();
+	/* a record that nothing is written to before the next start */
+	snprintf(path, sizeof(path), "%s/latches", folder);
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 512 * 40, SEEK_SET), 0);
+	assert_int_equal(fputs("damage", file) >= 0, 1);
+	fclose(file);
+	replace_daemon();
+	as_nobody(may_not_forget);
+	close(play.session);
+	play.session = take(ask(play.client, resume_call(play.token)), next);
+	assert_int_equal(expect(play.session, "state", "state", "closed"), play.id);
+	assert_int_equal(forget(play.client, &flows), 1);
+	assert_int_equal(flows, 0);
+	assert_int_equal(forget(play.client, &flows), 0);
+	finish(&play);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_journal, teardown_journal)
@@ -263,6 +310,7 @@ int main(void)
 		TEST(what_is_no_token_is_the_same_error),
 		TEST(a_token_is_worth_nothing_to_another_user),
 		TEST(the_journal_has_no_token),
+		TEST(damage_closes_every_latch_until_an_administrator_forgets_it_K53),
 		TEST(who_watches_is_told_that_changes_were_missed),
 	};
 

@@ -274,7 +274,10 @@ static int fake_store_walk(void *ctx, pl_store_visit *visit, void *visit_ctx,
 	int r = 0;
 
 	(void)ctx;
-	*ret = (struct pl_store_found) { .is_whole = !fake.is_damaged, .next_id = fake.next_id };
+	*ret = (struct pl_store_found) {
+		.is_whole = !fake.is_damaged, .nr_unreadable = fake.is_damaged ? 2 : 0,
+		.next_id = fake.next_id,
+	};
 	for (unsigned i = 0; r == 0 && i < fake.nr_records; i++) {
 		const struct fake_record *record = &fake.records[i];
 
@@ -302,6 +305,15 @@ static int fake_forget_session(void *ctx, uint64_t number)
 			fake.sessions[i--] = fake.sessions[--fake.nr_sessions];
 	}
 	return 0;
+}
+
+static int fake_forget_unreadable(void *ctx)
+{
+	int r = called("forget-unreadable");
+
+	(void)ctx;
+	fake.is_damaged &= r != 0;
+	return r;
 }
 
 static int fake_save_session(void *ctx, const struct pl_kept_session *session)
@@ -478,7 +490,7 @@ static const struct pl_guard_ops guard_ops = {
 static const struct pl_store_ops store_ops = {
 	.walk = fake_store_walk, .save = fake_save, .forget = fake_forget,
 	.walk_sessions = fake_walk_sessions, .save_session = fake_save_session,
-	.forget_session = fake_forget_session,
+	.forget_session = fake_forget_session, .forget_unreadable = fake_forget_unreadable,
 };
 static const struct pl_owner_ops owner_ops = { .alert = fake_alert, .remind = fake_remind };
 static int fake_is_idle(void *ctx, const struct pl_tuple *tuple, bool *ret)

@@ -307,6 +307,67 @@ static void pluto_is_not_asked_for_everything_at_once_D16(void **state)
 	assert_int_equal(asked(), 64);
 }
 
+static unsigned flows(void)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < fake.nr_items; i++)
+		nr += fake.items[i].kind == PL_GUARD_FLOW;
+	return nr;
+}
+
+/* Its record is damage now; one of another latch is readable. */
+static void lose_first_record(void)
+{
+	established(5000);
+	established(5001);
+	pl_identity_unref(fake.records[0].identity);
+	fake.records[0] = fake.records[1];
+	fake.nr_records = 1;
+}
+
+static void what_cannot_be_read_is_blocked_until_an_administrator_has_seen_it_K53(void **state)
+{
+	size_t records = 9, freed = 9;
+
+	(void)state;
+	lose_first_record();
+	fake.is_damaged = true;
+	restart();
+	pl_engine_tick(fake.engine);
+	assert_int_equal(flows(), 2);
+	assert_int_equal(pl_engine_unreadable(fake.engine), 2);
+	/* not while the journal has it */
+	fake.refuses = "forget-unreadable";
+	assert_int_not_equal(pl_engine_forget_unreadable(fake.engine, &records, &freed), 0);
+	assert_int_equal(flows(), 2);
+	assert_int_equal(pl_engine_unreadable(fake.engine), 2);
+	assert_int_equal(records, 9);
+	fake.refuses = NULL;
+	assert_int_equal(pl_engine_forget_unreadable(fake.engine, &records, &freed), 0);
+	assert_int_equal(records, 2);
+	assert_int_equal(freed, 1);
+	/* the latch that was named is closed, and goes on being blocked */
+	assert_int_equal(flows(), 1);
+	assert_int_equal(pl_engine_unreadable(fake.engine), 0);
+	assert_in_force();
+	assert_int_equal(pl_engine_forget_unreadable(fake.engine, &records, &freed), 0);
+	assert_int_equal(records + freed, 0);
+}
+
+static void with_a_whole_journal_nothing_is_set_free_K16(void **state)
+{
+	size_t records = 9, freed = 9;
+
+	(void)state;
+	lose_first_record();
+	restart();
+	assert_int_equal(pl_engine_forget_unreadable(fake.engine, &records, &freed), 0);
+	assert_int_equal(records + freed, 0);
+	assert_int_equal(flows(), 2);
+	assert_in_force();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_journal, teardown)
@@ -326,6 +387,8 @@ int main(void)
 		TEST(an_id_is_not_used_again),
 		TEST(its_owner_is_its_socket_and_his_limit_counts_it_D16_L8),
 		TEST(the_later_of_two_of_one_tuple_is_meant),
+		TEST(what_cannot_be_read_is_blocked_until_an_administrator_has_seen_it_K53),
+		TEST(with_a_whole_journal_nothing_is_set_free_K16),
 		TEST(pluto_is_not_asked_for_everything_at_once_D16),
 	};
 

@@ -39,6 +39,7 @@ static const struct pl_member members[] = {
 	{ MANAGER, "List", "a{sv}tu", "aa{sv}t", PL_DICT_FILTER, pl_method_list },
 	{ MANAGER, "Break", "ts", "", PL_DICT_NONE, pl_method_break },
 	{ MANAGER, "Close", "ts", "", PL_DICT_NONE, pl_method_close },
+	{ MANAGER, "ForgetUnreadable", "", "uu", PL_DICT_NONE, pl_method_forget_unreadable },
 	{ PROPERTIES, "Get", "ss", "v", PL_DICT_NONE, pl_method_get },
 	{ PROPERTIES, "GetAll", "s", "a{sv}", PL_DICT_NONE, pl_method_get_all },
 	{ PROPERTIES, "Set", "ssv", "", PL_DICT_NONE, pl_method_set },

@@ -418,3 +418,24 @@ int pl_method_close(struct pl_bus *bus, const struct pl_caller_id *who, struct p
 	(void)reply;
 	return end_latch(bus, who, call, pl_engine_admin_close);
 }
+
+int pl_method_forget_unreadable(struct pl_bus *bus, const struct pl_caller_id *who,
+				struct pl_call *call, DBusMessage *reply)
+{
+	dbus_uint32_t records, flows;
+	size_t nr_records, nr_flows;
+	int r;
+
+	(void)call;
+	if (!is_admin(who))
+		return PL_E_NOT_AUTHORIZED;
+	r = pl_engine_forget_unreadable(bus->engine, &nr_records, &nr_flows);
+	if (r != 0)
+		return r;
+	pl_bus_say(bus, "uid %u forgets %zu unreadable records of the journal: %zu flows are no "
+		   "more blocked", who->uid, nr_records, nr_flows);
+	records = (dbus_uint32_t)nr_records;
+	flows = (dbus_uint32_t)nr_flows;
+	return dbus_message_append_args(reply, DBUS_TYPE_UINT32, &records, DBUS_TYPE_UINT32,
+					&flows, DBUS_TYPE_INVALID) ? 0 : -ENOMEM;
+}

@@ -68,6 +68,9 @@ static int put_states(struct pl_bus *bus, const struct pl_caller_id *who, DBusMe
 	}
 	r = put_count(dict, "sessions",
 		      pl_sessions_count(bus->sessions, who->uid == 0 ? NULL : &who->uid));
+	if (r == 0 && who->uid == 0)
+		r = put_count(dict, "unreadable",
+			      (dbus_uint32_t)pl_engine_unreadable(bus->engine));
 	for (enum pl_state state = PL_STATE_UNBORN; r == 0 && state < PL_STATE_ROOF; state++) {
 		if (pl_state_shown(state) == state)
 			r = put_count(dict, pl_state_name(state), counts[state]);

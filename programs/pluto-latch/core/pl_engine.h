@@ -515,6 +515,26 @@ int pl_engine_admin_break(struct pl_engine *engine, uint64_t id, const char *tex
 int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *text) PL_MUST_USE;
 
 /**
+ * pl_engine_unreadable() - records of the journal that could not be read, and are there still (K53)
+ * @engine: the engine
+ */
+size_t pl_engine_unreadable(const struct pl_engine *engine);
+
+/**
+ * pl_engine_forget_unreadable() - an administrator saw them: the journal is whole again
+ * @engine:      the engine
+ * @ret_records: how many were forgotten
+ * @ret_flows:   how many flows and listeners were blocked because nothing was known of them, and
+ *               are no more, whatever sockets they have
+ *
+ * With a journal that is whole, nothing is forgotten, and nothing set free.
+ *
+ * Return: 0; what store or guard said: the rest may be tried again
+ */
+int pl_engine_forget_unreadable(struct pl_engine *engine, size_t *ret_records,
+				size_t *ret_flows) PL_MUST_USE;
+
+/**
  * pl_engine_owner_gone() - a session ended: the sockets own its latches
  * @engine:  the engine
  * @session: its number

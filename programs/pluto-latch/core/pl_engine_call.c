@@ -160,6 +160,57 @@ int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *tex
 	return step_by_id(engine, NULL, id, PL_EVENT_ADMIN_CLOSE, text);
 }
 
+/* Damage */
+
+size_t pl_engine_unreadable(const struct pl_engine *engine)
+{
+	return engine->world.nr_unreadable;
+}
+
+/* It was in the guard alone, and its end is all that is waited for. */
+static bool is_unknown(const struct pl_latch *latch)
+{
+	return latch->is_inherited && latch->cookie == 0 && latch->params.nr_suites == 0 &&
+	       (latch->state == PL_STATE_CLOSED || latch->state == PL_STATE_CLOSED_TOLD);
+}
+
+static int free_unknown(struct pl_world *world, size_t *ret_nr)
+{
+	struct pl_latch *latch;
+	size_t nr = 0;
+	int r = 0;
+
+	for (uint64_t at = 0; r == 0 && (latch = pl_db_next(world->db, at)) != NULL; ) {
+		at = latch->id;
+		if (!is_unknown(latch))
+			continue;
+		r = pl_step_take(world, latch, PL_EVENT_FLOW_GONE, NULL);
+		nr += r == 0;
+	}
+	*ret_nr = nr;
+	return r;
+}
+
+int pl_engine_forget_unreadable(struct pl_engine *engine, size_t *ret_records, size_t *ret_flows)
+{
+	struct pl_world *world = &engine->world;
+	const struct pl_store_ops *store = world->ops.store;
+	size_t nr_records = world->nr_unreadable, nr_flows = 0;
+	int r = 0;
+
+	if (engine->is_latching && world->is_damaged && store->forget_unreadable != NULL)
+		r = store->forget_unreadable(world->ops.store_ctx);
+	if (r == 0 && engine->is_latching && world->is_damaged)
+		r = free_unknown(world, &nr_flows);
+	if (r != 0)
+		return r;
+	world->nr_unreadable = 0;
+	world->is_damaged = false;
+	*ret_records = nr_records;
+	*ret_flows = nr_flows;
+	return 0;
+}
+
 void pl_engine_owner_gone(struct pl_engine *engine, uint64_t session)
 {
 	if (engine->is_latching)

@@ -180,6 +180,8 @@ static int begin(struct pl_engine *engine, const struct pl_ops *ops,
 		return r;
 	}
 	world->is_guarding = true;
+	world->nr_unreadable = heritage->found.nr_unreadable;
+	world->is_damaged = !heritage->found.is_whole;
 	engine->is_latching = true;
 	pl_restore_begin(world, heritage);
 	close_inherited(world);

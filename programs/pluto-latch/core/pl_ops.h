@@ -170,6 +170,7 @@ typedef int pl_store_visit_session(void *ctx, const struct pl_kept_session *sess
  *          they are forgotten.
  * @save_session: this session can be resumed, with this token and no other
  * @forget_session: it cannot any more
+ * @forget_unreadable: places with something else in them are free; after an error some may be
  */
 struct pl_store_ops {
 	int (*walk)(void *ctx, pl_store_visit *visit, void *visit_ctx,
@@ -179,6 +180,7 @@ struct pl_store_ops {
 	int (*walk_sessions)(void *ctx, pl_store_visit_session *visit, void *visit_ctx);
 	int (*save_session)(void *ctx, const struct pl_kept_session *session);
 	int (*forget_session)(void *ctx, uint64_t number);
+	int (*forget_unreadable)(void *ctx);
 };
 
 /* What became of an alert (design D2, Told). */

@@ -696,8 +696,13 @@ static int op_forget_session(void *ctx, uint64_t number)
 	return pl_journal_forget_session(ctx, number);
 }
 
+static int op_forget_unreadable(void *ctx)
+{
+	return pl_journal_forget_unreadable(ctx);
+}
+
 const struct pl_store_ops pl_journal_ops = {
 	.walk = op_walk, .save = op_save, .forget = op_forget,
 	.walk_sessions = op_walk_sessions, .save_session = op_save_session,
-	.forget_session = op_forget_session,
+	.forget_session = op_forget_session, .forget_unreadable = op_forget_unreadable,
 };

@@ -96,10 +96,10 @@ int pl_journal_save_session(struct pl_journal *journal,
 int pl_journal_forget_session(struct pl_journal *journal, uint64_t number) PL_MUST_USE;
 
 /**
- * pl_journal_forget_unreadable() - an administrator saw it
+ * pl_journal_forget_unreadable() - an administrator saw it; struct pl_store_ops
  * @journal: the journal
  *
- * Return: 0, or what the file system said
+ * Return: 0, or what the file system said: some may be forgotten then
  */
 int pl_journal_forget_unreadable(struct pl_journal *journal) PL_MUST_USE;
 
