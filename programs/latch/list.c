@@ -76,6 +76,8 @@ static void add_row(struct table *table, const json_t *latch)
 		text_add(&text, text.len == 0 ? "" : " ");
 		text_add_user(&text, json_integer_value(uid));
 	}
+	if (json_is_true(json_object_get(latch, "forwarded")))
+		text_add(&text, ", forwarded");
 	put_cell(table, row, COL_OWNER, &text);
 }
 

@@ -121,6 +121,7 @@ static const struct line {
 	{ "its pairs", "association_pairs", NULL, add_member },
 	{ "of them intact", "association_intact", NULL, add_member },
 	{ "not latched", "association_refused", NULL, add_member },
+	{ "forwarded", "forwarded", NULL, add_member },
 	{ NULL, "Peer", NULL, NULL },
 	{ "name", "peer_id", NULL, add_member },
 	{ "kind of name", "peer_id_type", NULL, add_member },

@@ -34,7 +34,7 @@ struct fake_record {
  * @is_sticky: and all after it
  * @refuses:   what fails each time: the beginning of an effect's name; NULL is nothing
  * @is_gone:   what the socket ops say, after @gone_ns; and @gone_asked, how often
- * @is_idle:   what they say of a flow of UDP that nobody asked for
+ * @is_idle:   what they say of a flow of UDP that nobody asked for, and of one that is forwarded
  * @has_mine:  other sockets of the owner are on a listener's port
  * @has_foreign: and sockets of others
  * @told:      what the owner ops say

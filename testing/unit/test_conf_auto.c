@@ -101,6 +101,91 @@ static void what_can_be_carried_out_is_taken_K12(void **state)
 	}
 }
 
+static void which_end_of_what_is_forwarded_is_the_inner_one_is_sure_L21(void **state)
+{
+	static const struct {
+		const char *keys, *what;	/* NULL: it is taken */
+	} t[] = {
+		{ "local = 10.1.0.0/24\nremote = 10.2.0.0/24\n", NULL },
+		{ "local = 10.1.0.0/25\nremote = 10.1.0.128/25\n", NULL },
+		{ "local = 2001:db8::/64\nremote = 2001:db8:0:1::/64\nremote-port = 80\n", NULL },
+		{ "local = 10.1.0.0/24\nremote = 10.2.0.0/24\nlocal-port = 1000-2000\n", NULL },
+		{ "local = 10.1.0.0/24\nremote = 10.2.0.0/24\nmode = tunnel\n", NULL },
+		{ "local = 10.1.0.0/24\n", "a local and a remote" },
+		{ "remote = 10.1.0.0/24\nremote-port = 80\n", "a local and a remote" },
+		{ "local = 10.1.0.0/24\nremote = 2001:db8::1\n", "two families" },
+		{ "local = 10.1.0.0/16\nremote = 10.1.255.255\n", "both local and remote" },
+		{ "local = 10.1.0.0\nremote = 10.0.0.0/8\n", "both local and remote" },
+		{ "local = 10.1.0.0/24\nremote = 10.2.0.0/24\nnarrow = yes\n", "narrow" },
+		{ "local = 10.1.0.0/24\nremote = 10.2.0.0/24\nmode = transport\n", "tunnel" },
+		{ "local = 10.1.0.0/24\nremote = 10.2.0.0/24\nuid = 5\n", "no uid" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct pl_conf_error err = { .line = 0 };
+		struct pl_conf conf;
+		char text[300];
+		int r;
+
+		snprintf(text, sizeof(text), "[flow a]\nauto = yes\nprotocol = tcp\n"
+			 "forward = yes\n%s", t[i].keys);
+		r = load(text, &conf, &err);
+		if (r != (t[i].what == NULL ? 0 : PL_E_BAD_CONFIG) ||
+		    (r != 0 && strstr(err.text, t[i].what) == NULL))
+			fail_msg("%s: %d %u [%s] %s: %s", text, r, err.line, err.section, err.key,
+				 err.text);
+		if (r != 0)
+			continue;
+		assert_true(pl_conf_auto_is_any(&conf) && pl_conf_auto_forwards(&conf));
+		assert_false(pl_conf_auto_listens(&conf.rules[0]));
+		pl_conf_clear(&conf);
+	}
+}
+
+static void rules_for_what_is_forwarded_hold_for_either_direction_and_no_other_L21(
+	void **state)
+{
+	struct pl_conf c = good("[flow 0]\nforward = yes\nuid = 5\n"
+				"[flow 1]\nprotocol = tcp\nremote-port = 80\n"
+				"[flow 2]\nforward = yes\nremote-port = 22\n"
+				"[flow 3]\nforward = yes\nprotocol = tcp\nlocal = 10.1.0.0/24\n"
+				"remote = 10.2.0.0/24\nauto = yes\n"
+				"[flow 4]\nprotocol = tcp\nremote-port = 99\nauto = yes\n");
+	struct pl_tuple t = {
+		.af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = 1000, .remote_port = 80,
+		.local = { 10, 1, 0, 2 }, .remote = { 10, 2, 0, 2 },
+	}, back = t, got;
+	enum pl_direction way = PL_DIR_NONE;
+
+	(void)state;
+	back.local_port = 80;
+	back.remote_port = 1000;
+	memcpy(back.local, t.remote, 4);
+	memcpy(back.remote, t.local, 4);
+	assert_ptr_equal(pl_conf_auto_forward(&c, &t, &got, &way), &c.rules[3]);
+	assert_int_equal(way, PL_DIR_OUT);
+	assert_memory_equal(&got, &t, sizeof(t));
+	assert_ptr_equal(pl_conf_auto_forward(&c, &back, &got, &way), &c.rules[3]);
+	assert_int_equal(way, PL_DIR_IN);
+	assert_memory_equal(&got, &t, sizeof(t));
+	/* they are not this host's */
+	assert_null(pl_conf_auto_match(&c, &t));
+	assert_ptr_equal(pl_conf_match(&c, 5, NULL, 0, &t), &c.rules[1]);
+	t.remote_port = 22;
+	assert_null(pl_conf_auto_forward(&c, &t, &got, &way));
+	assert_ptr_equal(pl_conf_match(&c, 5, NULL, 0, &t), &c.other);
+	t.remote_port = 99;
+	t.local[0] = 11;
+	assert_null(pl_conf_auto_forward(&c, &t, &got, &way));
+	assert_ptr_equal(pl_conf_auto_match(&c, &t), &c.rules[4]);
+	pl_conf_clear(&c);
+	c = good("[flow a]\nprotocol = tcp\nremote-port = 80\nauto = yes\n"
+		 "[flow b]\nforward = yes\n");
+	assert_false(pl_conf_auto_forwards(&c));
+	pl_conf_clear(&c);
+}
+
 static void nothing_is_automatic_unless_a_rule_says_so_K13(void **state)
 {
 	const struct pl_tuple tuple = { .af = PL_AF_IP4, .proto = PL_TUPLE_TCP, .local_port = 80,
@@ -153,6 +238,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_packet_does_not_show_is_refused_by_name_K12),
 		cmocka_unit_test(what_can_be_carried_out_is_taken_K12),
+		cmocka_unit_test(which_end_of_what_is_forwarded_is_the_inner_one_is_sure_L21),
+		cmocka_unit_test(
+			rules_for_what_is_forwarded_hold_for_either_direction_and_no_other_L21),
 		cmocka_unit_test(nothing_is_automatic_unless_a_rule_says_so_K13),
 		cmocka_unit_test(the_first_rule_for_everybody_holds_K12),
 	};

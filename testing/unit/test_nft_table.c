@@ -399,6 +399,61 @@ static void automatic_rules_hold_packets_in_their_order_K12(void **state)
 	free(c);
 }
 
+/* From and to the inner end; what is pinned passes, what is latched and what begins nothing drops,
+ * and the rest is held. Errors about it go their way. */
+static void what_is_forwarded_is_held_where_it_begins_L21(void **state)
+{
+	static const char text[] =
+		"[flow not]\nforward = yes\nremote-port = 22\n"
+		"[flow lan]\nforward = yes\nprotocol = tcp\nlocal = 10.1.0.0/24\n"
+		"remote = 10.2.0.0/24\nauto = yes\n"
+		"[flow own]\nprotocol = tcp\nremote-port = 80\nauto = yes\n";
+	static const char *const want[] = {
+		"rule forward4 may be latched\nrule forward4 latched\nrule forward4 latched\n",
+		"rule auto_forward4 not\nrule auto_forward4 not\nrule auto_forward4 lan\n"
+		"rule auto_forward4 lan\n",
+		"rule auto_forward_in4 pinned\nrule auto_forward_in4 latched\n"
+		"rule auto_forward_in4 no SYN\nrule auto_forward_in4 the rest\nqueue 5660\n",
+		"rule auto_forward_out4 pinned\nrule auto_forward_out4 latched\n"
+		"rule auto_forward_out4 no SYN\nrule auto_forward_out4 the rest\nqueue 5660\n",
+		"rule rewritten4 no latch had the port\nrule rewritten4 to the inner end\n"
+		"rule rewritten4 rewritten\n",
+		"rule icmp_quote_forward4 pinned\nrule icmp_quote_forward4 latched\n",
+		"rule icmp_quote_out4 to the inner end\n",
+		"rule auto_errors4 lan\n", "rule auto_errors_out4 lan\n",
+		"rule auto_forward6 not\nrule auto_forward6 not\n",
+		"rule auto_out4 own\n",
+	};
+	struct contents *c = malloc(sizeof(*c));
+	struct pl_conf_error err;
+	struct pl_conf conf;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(pl_conf_load(text, strlen(text), &conf, &err), 0);
+	build_with(PL_NFT_PART_ALL, &conf, c);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		if (strstr(c->text, want[i]) == NULL)
+			fail_msg("missing: %s", want[i]);
+	}
+	/* what is this host's own is not asked by them, nor the other way round */
+	assert_null(strstr(c->text, "rule auto_in4 lan"));
+	assert_null(strstr(c->text, "rule auto_out4 lan"));
+	assert_null(strstr(c->text, "rule auto_out4 not"));
+	assert_null(strstr(c->text, "rule auto_forward4 own\n"));
+	assert_null(strstr(c->text, "rule auto_forward6 lan"));
+	pl_conf_clear(&conf);
+	/* a gateway's rules cost nobody else anything */
+	assert_int_equal(pl_conf_load("[flow own]\nprotocol = tcp\nremote-port = 80\nauto = yes\n",
+				      54, &conf, &err), 0);
+	build_with(PL_NFT_PART_ALL, &conf, c);
+	assert_null(strstr(c->text, "auto_forward"));
+	assert_null(strstr(c->text, "auto_errors"));
+	assert_null(strstr(c->text, "to the inner end"));
+	pl_conf_clear(&conf);
+	free(c);
+}
+
 static void without_automatic_rules_nothing_holds_packets_K13(void **state)
 {
 	static const char text[] = "[flow a]\nprotocol = tcp\nremote-port = 80\n";
@@ -587,6 +642,7 @@ int main(void)
 		cmocka_unit_test(the_batch_has_every_rule_of_the_guard),
 		cmocka_unit_test(a_part_left_out_takes_its_rules_along),
 		cmocka_unit_test(automatic_rules_hold_packets_in_their_order_K12),
+		cmocka_unit_test(what_is_forwarded_is_held_where_it_begins_L21),
 		cmocka_unit_test(without_automatic_rules_nothing_holds_packets_K13),
 		cmocka_unit_test(a_batch_that_grew_is_used_again),
 		cmocka_unit_test(elements_of_one_set_share_messages_of_bounded_length),

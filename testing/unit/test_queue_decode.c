@@ -209,15 +209,33 @@ static void a_held_packet_has_id_way_ends_and_user_K12(void **state)
 	assert_int_equal(queued.way, PL_DIR_IN);
 	assert_int_equal(queued.uid, 0);
 	assert_int_equal(queued.tuple.remote_port, 4000);
+	assert_false(queued.is_forwarded);
 	for (size_t len = 0; len < m.header->nlmsg_len; len++)
 		assert_int_equal(read_message(&m, len, &queued), PL_E_MALFORMED);
+}
+
+static void what_is_forwarded_is_seen_from_its_sender_L21(void **state)
+{
+	struct pl_queued queued;
+	struct message m;
+
+	(void)state;
+	begin(&m, NFQNL_MSG_PACKET);
+	put_header(&m, 5, NF_INET_FORWARD);
+	mnl_attr_put(m.header, NFQA_PAYLOAD, sizeof(syn4), syn4);
+	assert_int_equal(read_message(&m, m.header->nlmsg_len, &queued), 0);
+	assert_int_equal(queued.error, 0);
+	assert_true(queued.is_forwarded);
+	assert_int_equal(queued.way, PL_DIR_OUT);
+	assert_memory_equal(queued.tuple.local, syn4 + 12, 4);
+	assert_int_equal(queued.tuple.local_port, 4000);
+	assert_int_equal(queued.uid, 0);
 }
 
 /* Its id is what drops it. */
 static void one_that_cannot_be_read_has_its_id_and_an_error(void **state)
 {
-	static const uint8_t hooks[] = { NF_INET_PRE_ROUTING, NF_INET_FORWARD,
-					 NF_INET_POST_ROUTING };
+	static const uint8_t hooks[] = { NF_INET_PRE_ROUTING, NF_INET_POST_ROUTING };
 	struct pl_queued queued;
 	struct message m;
 
@@ -279,6 +297,7 @@ int main(void)
 		cmocka_unit_test(headers_of_ipv6_are_passed_over_or_named),
 		cmocka_unit_test(a_later_fragment_of_ipv6_has_no_ports),
 		cmocka_unit_test(a_held_packet_has_id_way_ends_and_user_K12),
+		cmocka_unit_test(what_is_forwarded_is_seen_from_its_sender_L21),
 		cmocka_unit_test(one_that_cannot_be_read_has_its_id_and_an_error),
 		cmocka_unit_test(a_length_that_is_no_length_is_malformed),
 		cmocka_unit_test(other_messages_are_not_held_packets),

@@ -24,8 +24,8 @@ static const struct pl_kept whole = {
 	.owner = { PL_OWNER_SESSION, 1000, 77 },
 	.state = PL_STATE_ESTABLISHED, .cause = PL_EVENT_CREATED,
 	.disposition = PL_DISPOSITION_WAIT,
-	.is_late = true, .is_narrow = true, .is_tagged = true, .has_identity = true,
-	.cookie = 0x8877665544332211,
+	.is_late = true, .is_narrow = true, .is_tagged = true,
+	.is_forwarded = true, .has_identity = true, .cookie = 0x8877665544332211,
 	.require = { PL_PROTECT_CONFIDENTIALITY, 128, 96, PL_MODE_TRANSPORT },
 	.params = {
 		.peer = { .is_id_fixed = true },
@@ -65,6 +65,7 @@ static void assert_same(const struct pl_kept *a, const struct pl_kept *b)
 	assert_int_equal(a->is_early, b->is_early);
 	assert_int_equal(a->is_optional, b->is_optional);
 	assert_int_equal(a->is_tagged, b->is_tagged);
+	assert_int_equal(a->is_forwarded, b->is_forwarded);
 	assert_int_equal(a->has_identity, b->has_identity);
 	assert_int_equal(a->cookie, b->cookie);
 	assert_int_equal(a->require.min_key_bits, b->require.min_key_bits);
@@ -93,7 +94,8 @@ static void a_latch_is_written_without_its_identity_and_lineage(void **state)
 	struct pl_latch latch = {
 		.id = whole.id, .tuple = whole.tuple, .owner = whole.owner,
 		.state = whole.state, .cause = whole.cause, .disposition = whole.disposition,
-		.is_late = true, .is_narrow = true, .is_tagged = true, .cookie = whole.cookie,
+		.is_late = true, .is_narrow = true, .is_tagged = true,
+		.is_forwarded = true, .cookie = whole.cookie,
 		.require = whole.require, .params = whole.params,
 	};
 	struct pl_kept slot, got;

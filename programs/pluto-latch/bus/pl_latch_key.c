@@ -130,6 +130,11 @@ static bool get_late(const struct pl_latch *latch, struct slot *ret)
 	return is_known(latch) && put_number(ret, latch->is_late);
 }
 
+static bool get_forwarded(const struct pl_latch *latch, struct slot *ret)
+{
+	return is_connection(latch) && put_number(ret, latch->is_forwarded);
+}
+
 static bool get_for_good(const struct pl_latch *latch, struct slot *ret)
 {
 	return put_number(ret, latch->state == PL_STATE_DEAD);
@@ -328,6 +333,7 @@ static const struct key {
 	{ "owner", PL_KEY_TEXT, get_owner },
 	{ "uid", PL_KEY_U32, get_uid },
 	{ "late", PL_KEY_BOOL, get_late },
+	{ "forwarded", PL_KEY_BOOL, get_forwarded },
 	{ "for_good", PL_KEY_BOOL, get_for_good },
 	{ "disposition", PL_KEY_TEXT, get_disposition },
 	{ "generation", PL_KEY_U64, get_generation },

@@ -262,6 +262,8 @@ static const struct key keys[] = {
 	  "Whether these flows may be latched." },
 	{ FLOW, "auto", set_word, IN_RULE(is_auto), "no|yes", "no",
 	  "Whether these flows are latched without anybody asking." },
+	{ FLOW, "forward", set_word, IN_RULE(is_forward), "no|yes", "no",
+	  "Whether the rule is for flows that this host forwards, with local as their inner end." },
 	{ FLOW, "narrow", set_word, IN_RULE(is_narrow), "no|yes", "no",
 	  "Whether each of these flows gets an SA of its own." },
 	{ FLOW, "protection", set_protection, IN_RULE(require.protection),
@@ -678,8 +680,8 @@ const struct pl_conf_rule *pl_conf_match(const struct pl_conf *conf, uint32_t ui
 	for (unsigned i = 0; i < conf->nr_rules; i++) {
 		const struct pl_conf_rule *rule = &conf->rules[i];
 
-		if (is_in_range(&rule->uids, uid) && has_group(&rule->gids, gids, nr_gids) &&
-		    pl_conf_holds(rule, tuple))
+		if (!rule->is_forward && is_in_range(&rule->uids, uid) &&
+		    has_group(&rule->gids, gids, nr_gids) && pl_conf_holds(rule, tuple))
 			return rule;
 	}
 	return &conf->other;

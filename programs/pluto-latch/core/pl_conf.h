@@ -34,6 +34,7 @@ struct pl_conf_range {
  * @require:     least protection, whatever is asked for (K11)
  * @is_allowed:  flows of this rule may be latched
  * @is_auto:     they are, without anybody asking (K12, K13)
+ * @is_forward:  of flows that this host forwards (L21), and of no others: @local is their inner end
  * @is_narrow:   each gets an SA of its own (K20)
  * @may_bypass:  their owner may ask for protection to end (unprotect)
  * @disposition: enum pl_disposition, when the owner did not choose
@@ -45,7 +46,7 @@ struct pl_conf_rule {
 	uint8_t proto;
 	struct pl_conf_range local_ports, remote_ports;
 	struct pl_require require;
-	uint8_t is_allowed, is_auto, is_narrow, may_bypass, disposition;
+	uint8_t is_allowed, is_auto, is_forward, is_narrow, may_bypass, disposition;
 };
 
 /**
@@ -139,7 +140,7 @@ int pl_conf_load(const char *text, size_t len, struct pl_conf *ret,
 void pl_conf_clear(struct pl_conf *conf);
 
 /**
- * pl_conf_holds() - the conditions of a rule that are about the flow
+ * pl_conf_holds() - the conditions of a rule that are about the flow, forwarded or not
  * @rule:  of a configuration
  * @tuple: as for pl_conf_match()
  */
@@ -152,7 +153,7 @@ bool pl_conf_holds(const struct pl_conf_rule *rule, const struct pl_tuple *tuple
  * @gids:    of whoever asks
  * @nr_gids: how many
  * @tuple:   of the flow; a listener matches by its local end, and a wildcard listener only rules
- *           for any local address
+ *           for any local address; rules for forwarded flows match nothing that is asked for
  *
  * Return: the first rule that matches, or @conf->other
  */

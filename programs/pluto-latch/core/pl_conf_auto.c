@@ -10,6 +10,8 @@
 
 #include "core/pl_conf_auto.h"
 
+#include <string.h>
+
 const uint16_t pl_conf_ike_ports[PL_CONF_IKE_PORTS] = { 500, 4500 };
 
 static bool is_any(const struct pl_conf_range *range, uint32_t most)
@@ -57,6 +59,29 @@ static const char *listener_wrong(const struct pl_conf_rule *rule)
 	return NULL;
 }
 
+static bool do_meet(const struct pl_ts *a, const struct pl_ts *b)
+{
+	size_t size = pl_ts_size(a->af);
+
+	return memcmp(a->lo, b->hi, size) <= 0 && memcmp(b->lo, a->hi, size) <= 0;
+}
+
+/* Which end of a packet is the inner one is told by its addresses. */
+static const char *forward_wrong(const struct pl_conf_rule *rule)
+{
+	if (rule->local.af == PL_AF_NONE || rule->remote.af == PL_AF_NONE)
+		return "with forward = yes it needs a local and a remote";
+	if (rule->local.af != rule->remote.af)
+		return "local and remote are of two families";
+	if (do_meet(&rule->local, &rule->remote))
+		return "with forward = yes, no address is both local and remote";
+	if (rule->is_narrow)
+		return "forwarded flows get no SA of their own yet (narrow = yes)";
+	if (rule->require.mode == PL_MODE_TRANSPORT)
+		return "what is forwarded goes in tunnel mode (mode = transport)";
+	return NULL;
+}
+
 const char *pl_conf_auto_wrong(const struct pl_conf_rule *rule)
 {
 	if (!rule->is_allowed)
@@ -65,6 +90,8 @@ const char *pl_conf_auto_wrong(const struct pl_conf_rule *rule)
 		return "packets do not show users: no uid, no gid";
 	if (rule->proto != PL_TUPLE_TCP && rule->proto != PL_TUPLE_UDP)
 		return "it needs protocol = tcp or protocol = udp";
+	if (rule->is_forward)
+		return forward_wrong(rule);
 	if (pl_conf_auto_listens(rule))
 		return listener_wrong(rule);
 	if (rule->remote.af == PL_AF_NONE && is_any_port(&rule->remote_ports))
@@ -79,7 +106,7 @@ bool pl_conf_auto_counts(const struct pl_conf_rule *rule)
 
 bool pl_conf_auto_listens(const struct pl_conf_rule *rule)
 {
-	return rule->is_auto && !is_any_port(&rule->local_ports);
+	return rule->is_auto && !rule->is_forward && !is_any_port(&rule->local_ports);
 }
 
 bool pl_conf_auto_is_any(const struct pl_conf *conf)
@@ -91,13 +118,54 @@ bool pl_conf_auto_is_any(const struct pl_conf *conf)
 	return false;
 }
 
+bool pl_conf_auto_forwards(const struct pl_conf *conf)
+{
+	for (unsigned i = 0; i < conf->nr_rules; i++) {
+		if (conf->rules[i].is_auto && conf->rules[i].is_forward)
+			return true;
+	}
+	return false;
+}
+
+static struct pl_tuple from_the_other_end(const struct pl_tuple *tuple)
+{
+	struct pl_tuple ret = *tuple;
+
+	ret.local_port = tuple->remote_port;
+	ret.remote_port = tuple->local_port;
+	memcpy(ret.local, tuple->remote, sizeof(ret.local));
+	memcpy(ret.remote, tuple->local, sizeof(ret.remote));
+	return ret;
+}
+
+const struct pl_conf_rule *pl_conf_auto_forward(const struct pl_conf *conf,
+						const struct pl_tuple *sent, struct pl_tuple *ret,
+						enum pl_direction *ret_way)
+{
+	const struct pl_tuple ends[] = { *sent, from_the_other_end(sent) };
+
+	for (unsigned i = 0; i < 2 * conf->nr_rules; i++) {
+		const struct pl_conf_rule *rule = &conf->rules[i / 2];
+
+		if (!rule->is_forward || !pl_conf_auto_counts(rule) ||
+		    !pl_conf_holds(rule, &ends[i % 2]))
+			continue;
+		if (!rule->is_auto)
+			return NULL;
+		*ret = ends[i % 2];
+		*ret_way = i % 2 == 0 ? PL_DIR_OUT : PL_DIR_IN;
+		return rule;
+	}
+	return NULL;
+}
+
 const struct pl_conf_rule *pl_conf_auto_match(const struct pl_conf *conf,
 					      const struct pl_tuple *tuple)
 {
 	for (unsigned i = 0; i < conf->nr_rules; i++) {
 		const struct pl_conf_rule *rule = &conf->rules[i];
 
-		if (pl_conf_auto_counts(rule) && pl_conf_holds(rule, tuple))
+		if (!rule->is_forward && pl_conf_auto_counts(rule) && pl_conf_holds(rule, tuple))
 			return rule->is_auto ? rule : NULL;
 	}
 	return NULL;

@@ -31,6 +31,12 @@ const char *pl_conf_auto_wrong(const struct pl_conf_rule *rule);
 bool pl_conf_auto_counts(const struct pl_conf_rule *rule);
 
 /**
+ * pl_conf_auto_forwards() - flows that this host forwards may be latched without anybody asking
+ * @conf: a configuration
+ */
+bool pl_conf_auto_forwards(const struct pl_conf *conf);
+
+/**
  * pl_conf_auto_listens() - connections that come to ports of this host begin at a latch
  * @rule: of a configuration
  */
@@ -43,7 +49,20 @@ bool pl_conf_auto_listens(const struct pl_conf_rule *rule);
 bool pl_conf_auto_is_any(const struct pl_conf *conf);
 
 /**
- * pl_conf_auto_match() - the rule that holds for a flow that nobody asks for
+ * pl_conf_auto_forward() - the rule that holds for a packet that this host forwards
+ * @conf: a configuration
+ * @sent: its ends, local is the sender's; normal
+ * @ret:  likewise, local is the inner end; written unless NULL is returned
+ * @ret_way: PL_DIR_OUT when the inner end sent it, PL_DIR_IN when the other one did
+ *
+ * Return: the first that counts and matches, if it is automatic; else NULL
+ */
+const struct pl_conf_rule *pl_conf_auto_forward(const struct pl_conf *conf,
+						const struct pl_tuple *sent, struct pl_tuple *ret,
+						enum pl_direction *ret_way);
+
+/**
+ * pl_conf_auto_match() - the rule that holds for a flow of this host that nobody asks for
  * @conf:  a configuration
  * @tuple: a connection, normal
  *

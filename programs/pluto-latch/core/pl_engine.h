@@ -242,6 +242,7 @@ struct pl_engine_ask {
 	struct pl_suite suite;
 	bool is_wanted;
 	bool is_bypass;
+	bool is_forwarded;
 	uint32_t setup_ms;
 	enum pl_tag tag;
 };
@@ -410,6 +411,17 @@ int pl_engine_auto_begin(struct pl_engine *engine) PL_MUST_USE;
  */
 enum pl_auto_verdict pl_engine_auto(struct pl_engine *engine, const struct pl_tuple *tuple,
 				    enum pl_direction way, uint32_t uid, int *ret_error);
+
+/**
+ * pl_engine_auto_forward() - the same for a packet that this host forwards (L21)
+ * @engine:    the engine
+ * @sent:      of it, local is the sender's end
+ * @ret_error: why it is dropped; 0 otherwise
+ *
+ * SAs are set up for what the inner end begins only.
+ */
+enum pl_auto_verdict pl_engine_auto_forward(struct pl_engine *engine, const struct pl_tuple *sent,
+					    int *ret_error);
 
 /**
  * pl_engine_find() - FIND_LATCH

@@ -12,6 +12,11 @@
  *   One that goes out waits in PL_STATE_LARVAL for its SAs, which pluto is asked for.
  * - A listener of a rule stays as long as the daemon runs: nobody's release opens its port.
  *
+ * - Of a flow that is forwarded (L21, RFC 5660 section 2.5) neither end is here: no socket tells
+ *   whose it is or when it ends, no birth is recorded, and nothing resets it. Whoever began it,
+ *   the packet that is held passes only if its own SA is pinned by then. It is over when conntrack
+ *   knows nothing of it any more; what comes then without beginning a connection is dropped.
+ *
  * They belong to the administrator (PL_OWNER_ADMIN), and count against their own limit. A program
  * that latches its connection after all takes it over.
  */
@@ -29,10 +34,21 @@ bool pl_auto_is_flow(const struct pl_latch *latch)
 	return latch->owner.kind == PL_OWNER_ADMIN && !pl_tuple_is_listener(&latch->tuple);
 }
 
+/* What is in the guard alone may be of a socket, or none. */
+static bool may_be_forwarded(const struct pl_world *world, const struct pl_latch *latch)
+{
+	enum pl_direction way;
+	struct pl_tuple tuple;
+
+	return latch->is_forwarded ||
+	       (latch->is_inherited && !pl_tuple_is_listener(&latch->tuple) &&
+		pl_conf_auto_forward(world->conf, &latch->tuple, &tuple, &way) != NULL);
+}
+
 bool pl_auto_ends(const struct pl_world *world, const struct pl_latch *latch)
 {
 	/* What a predecessor left may have been one, and would be one again. */
-	return pl_auto_is_flow(latch) ||
+	return pl_auto_is_flow(latch) || may_be_forwarded(world, latch) ||
 	       (latch->is_inherited && !pl_tuple_is_listener(&latch->tuple) &&
 		pl_conf_auto_match(world->conf, &latch->tuple) != NULL);
 }
@@ -49,12 +65,19 @@ static bool is_young(const struct pl_world *world, const struct pl_latch *latch)
 int pl_auto_is_gone(struct pl_world *world, const struct pl_latch *latch, bool *ret)
 {
 	const struct pl_socket_ops *ops = world->ops.socket;
+	bool is_gone = true;
+	int r = 0;
 
 	*ret = false;
 	if (is_young(world, latch))
 		return 0;
-	if (latch->tuple.proto != PL_TUPLE_UDP)
-		return ops->is_gone(world->ops.socket_ctx, &latch->tuple, latch->cookie, ret);
+	if (latch->tuple.proto != PL_TUPLE_UDP) {
+		r = ops->is_gone(world->ops.socket_ctx, &latch->tuple, latch->cookie, &is_gone);
+		if (r != 0 || !is_gone || !may_be_forwarded(world, latch)) {
+			*ret = r == 0 && is_gone;
+			return r;
+		}
+	}
 	return ops->is_idle == NULL ? PL_E_UNSUPPORTED :
 				      ops->is_idle(world->ops.socket_ctx, &latch->tuple, ret);
 }
@@ -236,4 +259,34 @@ enum pl_auto_verdict pl_engine_auto(struct pl_engine *engine, const struct pl_tu
 		return PL_AUTO_AGAIN;
 	return way == PL_DIR_IN ? came_in(world, &tuple, ret_error) :
 				  goes_out(world, &tuple, uid, ret_error);
+}
+
+enum pl_auto_verdict pl_engine_auto_forward(struct pl_engine *engine, const struct pl_tuple *sent,
+					    int *ret_error)
+{
+	struct pl_world *world = &engine->world;
+	const struct pl_conf_rule *rule;
+	const struct pl_latch *latch;
+	struct pl_tuple tuple, inner;
+	struct pl_lesson lesson;
+	struct pl_engine_ask ask;
+	enum pl_direction way;
+	uint64_t id;
+
+	*ret_error = !engine->is_latching || !world->is_guarding ? PL_E_UNAVAILABLE :
+		     pl_tuple_connection(sent, &tuple);
+	if (*ret_error != 0)
+		return PL_AUTO_DROP;
+	rule = pl_conf_auto_forward(world->conf, &tuple, &inner, &way);
+	*ret_error = rule == NULL ? PL_E_NOT_FOUND : pl_tuple_connection(&inner, &tuple);
+	if (*ret_error != 0)
+		return PL_AUTO_DROP;
+	latch = pl_db_find(world->db, &tuple);
+	if (latch != NULL && latch->state != PL_STATE_CLOSED_GONE)
+		return PL_AUTO_AGAIN;
+	ask = ask_of(rule, 0);
+	ask.is_forwarded = true;
+	ask.setup_ms = way == PL_DIR_OUT ? world->limits.each[PL_LIMIT_WAIT_MS] : 0;
+	*ret_error = pl_birth_take(world, &tuple, &ask, &id, &lesson);
+	return *ret_error == 0 ? PL_AUTO_AGAIN : PL_AUTO_DROP;
 }

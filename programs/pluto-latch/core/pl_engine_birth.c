@@ -279,7 +279,7 @@ static void bury(struct pl_world *world, const struct pl_tuple *tuple)
 
 	stop_waiting(world, tuple);
 	old = pl_db_find(world->db, tuple);
-	if (old != NULL && pl_birth_is_replaceable(old) &&
+	if (old != NULL && pl_birth_is_replaceable(old) && !old->is_forwarded &&
 	    world->ops.socket->is_gone(world->ops.socket_ctx, &old->tuple, old->cookie,
 				       &is_gone) == 0 && is_gone)
 		(void)!pl_step_take(world, old, PL_EVENT_FLOW_GONE, NULL);
@@ -320,6 +320,10 @@ int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
 	bool gives_way = was_guarded && pl_birth_is_replaceable(old);
 	int r;
 
+	/* Whose ends are here, and whose are not, is never one latch's after the other. */
+	if (was_guarded && old->state != PL_STATE_CLOSED_GONE &&
+	    old->is_forwarded != ask->is_forwarded)
+		return PL_E_ALREADY_LATCHED;
 	if (was_guarded && pl_auto_is_flow(old) && !gives_way)
 		return ask->is_bypass ? PL_E_ALREADY_LATCHED :
 					take_over(world, old, ask, ret_id);
@@ -333,6 +337,7 @@ int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
 	take_wishes(world, latch, ask);
 	latch->is_narrow = is_narrow(ask);
 	latch->is_bypass = ask->is_bypass;
+	latch->is_forwarded = ask->is_forwarded;
 	r = give_birth(world, latch, &wish, ask, may_wait, ret);
 	if (r == 0) {
 		*ret_id = latch->id;
@@ -696,7 +701,8 @@ static int adopt(struct pl_world *world, struct pl_latch *latch, const struct pl
 
 static bool is_orphan(const struct pl_latch *latch)
 {
-	return latch != NULL && (latch->is_early || pl_auto_is_flow(latch)) &&
+	return latch != NULL && !latch->is_forwarded &&
+	       (latch->is_early || pl_auto_is_flow(latch)) &&
 	       (latch->state == PL_STATE_ESTABLISHED || latch->state == PL_STATE_BROKEN ||
 		latch->state == PL_STATE_DEAD);
 }

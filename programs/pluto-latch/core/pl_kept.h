@@ -25,6 +25,7 @@ enum { PL_KEPT_DIGEST_BYTES = 32 };
  * @is_early:      likewise
  * @is_optional:   likewise
  * @is_tagged:     likewise
+ * @is_forwarded:  likewise
  * @cookie:        likewise
  * @require:       likewise
  * @params:        likewise; .peer.identity is NULL, .peer.lineage 0: both end with the daemon
@@ -41,7 +42,7 @@ struct pl_kept {
 	enum pl_event cause;
 	enum pl_disposition disposition;
 	bool is_late, may_unprotect, is_inherited, is_narrow, is_early, is_optional, is_tagged,
-		has_identity;
+		is_forwarded, has_identity;
 	uint64_t cookie;
 	struct pl_require require;
 	struct pl_params params;

@@ -112,6 +112,7 @@ static int fill(struct pl_world *world, struct pl_latch *latch, const struct pl_
 	latch->is_narrow = kept->is_narrow;
 	latch->is_optional = kept->is_optional;
 	latch->is_tagged = kept->is_tagged;
+	latch->is_forwarded = kept->is_forwarded;
 	latch->require = kept->require;
 	/* It may have ended while nobody listened for that. */
 	latch->is_leaving = latch->owner.kind == PL_OWNER_SESSION;

@@ -117,7 +117,9 @@ int pl_steer_off(struct pl_world *world, struct pl_latch *latch)
 
 bool pl_steer_may(const struct pl_world *world, const struct pl_latch *latch)
 {
-	return (latch->is_optional || world->conf->spd_change == PL_CONF_SPD_PROTECT) &&
+	/* Policies for what is forwarded are not made. */
+	return !latch->is_forwarded &&
+	       (latch->is_optional || world->conf->spd_change == PL_CONF_SPD_PROTECT) &&
 	       pl_step_is_pinned(latch->state) &&
 	       pl_spd_may_steer(world->spd, &latch->tuple, NULL, 0, true);
 }

@@ -326,8 +326,9 @@ static enum pl_disposition disposition_of(const struct pl_latch *latch,
 					  const struct pl_step *step)
 {
 	/* The kernel would not close a UDP socket but disconnect it, and its program would hear
-	 * anybody from then on. */
-	if (pl_tuple_is_listener(&latch->tuple) || latch->tuple.proto == PL_TUPLE_UDP)
+	 * anybody from then on. What is forwarded has no socket here. */
+	if (latch->is_forwarded || pl_tuple_is_listener(&latch->tuple) ||
+	    latch->tuple.proto == PL_TUPLE_UDP)
 		return PL_DISPOSITION_WAIT;
 	if (step->effects & PL_DO_RESET)
 		return PL_DISPOSITION_RESET;

@@ -72,10 +72,15 @@ static void tell(struct pl_automatic *automatic, const struct pl_tuple *tuple, i
 static enum pl_queue_verdict judge(void *ctx, const struct pl_queued *queued)
 {
 	struct pl_automatic *automatic = ctx;
+	enum pl_auto_verdict verdict;
 	int error = 0;
 
-	switch (pl_engine_auto(automatic->engine, &queued->tuple, queued->way, queued->uid,
-			       &error)) {
+	if (queued->is_forwarded)
+		verdict = pl_engine_auto_forward(automatic->engine, &queued->tuple, &error);
+	else
+		verdict = pl_engine_auto(automatic->engine, &queued->tuple, queued->way,
+					 queued->uid, &error);
+	switch (verdict) {
 	case PL_AUTO_AGAIN:
 		return PL_QUEUE_AGAIN;
 	case PL_AUTO_PASS:

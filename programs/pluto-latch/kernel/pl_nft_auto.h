@@ -14,11 +14,21 @@ enum { PL_NFT_QUEUE = 5660 };
 #define PL_NFT_AUTO_IN "auto_in"
 #define PL_NFT_AUTO_OUT "auto_out"
 
+/* The same, there with rules for what is forwarded: where every such packet goes, and errors about
+ * such packets, on their way through this host and from it. */
+#define PL_NFT_AUTO_FORWARD "auto_forward"
+#define PL_NFT_AUTO_FORWARD_IN "auto_forward_in"
+#define PL_NFT_AUTO_FORWARD_OUT "auto_forward_out"
+#define PL_NFT_AUTO_ERRORS "auto_errors"
+#define PL_NFT_AUTO_ERRORS_OUT "auto_errors_out"
+
 /**
  * pl_nft_auto_build() - the rules of both chains
  * @batch: begun; has the chains
  * @af:    whose chains
  * @conf:  with automatic rules
+ *
+ * What is forwarded and matches no rule returns, and so do errors that no pin allows.
  *
  * What PL_NFT_AUTO_IN does not hold it accepts; what PL_NFT_AUTO_OUT does not hold returns.
  */

@@ -23,7 +23,10 @@
  *   began it, and holds it to that SA until it is latched. It leads from the connection to one
  *   reqid, so that one question by its key is enough, however many births there are; `same` holds
  *   reqids that were seen, each beside itself, for the comparison.
- * - A latched flow ends on this host: nothing forwards it.
+ * - A latched flow ends on this host: nothing forwards it. But latch.conf may have flows latched
+ *   that are forwarded (pl_nft_auto.c): their key names the inner end as the local one. What is on
+ *   its way to the inner end is in no flow by that view, but its conntrack entry may have begun as
+ *   one: that is no rewriting.
  * - What latch.conf wants latched without anybody asking is held where it begins (pl_nft_auto.c).
  * - A flow whose latch bypasses IPsec has pins of reqid 0, for packets that have no SA. Its
  *   fragments and the errors about it have none: they drop as those of others.
@@ -125,6 +128,7 @@ struct table {
 	struct pl_nft_batch *batch;
 	unsigned parts;
 	const struct pl_conf *conf;	/* NULL without automatic rules */
+	bool forwards;			/* some of them are for what is forwarded */
 	uint8_t af;
 };
 
@@ -205,6 +209,14 @@ static void drop_in(const struct table *t, const char *chain, const char *name,
 	begin(t, &rule, chain, name);
 	pl_nft_rule_in_set(&rule, set, view);
 	drop(t, &rule, counter);
+}
+
+static void jump(const struct table *t, const char *chain, const char *name, const char *target)
+{
+	struct pl_nft_rule rule;
+
+	begin(t, &rule, chain, name);
+	finish(t, &rule, NFT_JUMP, target);
 }
 
 /* A latched flow drops, and between whatever addresses, what has the ports of an association. */
@@ -383,6 +395,8 @@ static void icmp_chains(const struct table *t)
 		accept_in(t, "icmp_pair_in", "pinned", PL_NFT_PAIR_PINS, &pair);
 		drop_in(t, "icmp_pair_in", "latched", PL_NFT_PAIRS, &pair, PL_NFT_IN_ICMP);
 	}
+	if (t->parts & PL_NFT_PART_ICMP_OUT && t->forwards)
+		jump(t, "icmp_quote_out", "to the inner end", PL_NFT_AUTO_ERRORS_OUT);
 	if (t->parts & PL_NFT_PART_ICMP_OUT) {
 		/* Most errors quote what came in, but none leaves that quotes what went out. A
 		 * pair has no pins outbound: those errors do not leave at all. */
@@ -398,6 +412,8 @@ static void icmp_chains(const struct table *t)
 	}
 	if (t->parts & PL_NFT_PART_FORWARD) {
 		icmp_sort(t, "icmp_forward", "icmp_quote_forward", "icmp_pair_forward");
+		if (t->forwards)
+			jump(t, "icmp_quote_forward", "pinned", PL_NFT_AUTO_ERRORS);
 		drop_both(t, "icmp_quote_forward", "latched", PL_NFT_FLOWS, quote,
 			  PL_NFT_FORWARD_ICMP);
 		drop_both(t, "icmp_pair_forward", "latched", PL_NFT_PAIRS, pair,
@@ -539,6 +555,8 @@ static void rewritten_chain(const struct table *t)
 	begin(t, &rule, "rewritten", "no latch had the port");
 	pl_nft_rule_no_port(&rule, &original);
 	finish(t, &rule, NFT_RETURN, NULL);
+	if (t->forwards)
+		accept_in(t, "rewritten", "to the inner end", PL_NFT_FLOWS, &view_in);
 	begin(t, &rule, "rewritten", "rewritten");
 	pl_nft_rule_proto(&rule, NFT_CMP_NEQ, t->af == PL_AF_IP4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &original);
@@ -573,13 +591,9 @@ static void output_untracked(const struct table *t)
 
 static void output_chain(const struct table *t)
 {
-	struct pl_nft_rule rule;
-
 	output_untracked(t);
-	if (t->conf != NULL) {
-		begin(t, &rule, "output", "may be latched");
-		finish(t, &rule, NFT_JUMP, PL_NFT_AUTO_OUT);
-	}
+	if (t->conf != NULL)
+		jump(t, "output", "may be latched", PL_NFT_AUTO_OUT);
 }
 
 static void end_rewritten(const struct table *t, const char *chain)
@@ -636,6 +650,8 @@ static void forward_chain(const struct table *t)
 		return;
 	icmp_types(t, "portless_forward", "icmp_forward");
 	go_portless(t, "forward", "portless_forward");
+	if (t->forwards)
+		jump(t, "forward", "may be latched", PL_NFT_AUTO_FORWARD);
 	drop_both(t, "forward", "latched", PL_NFT_FLOWS, view_in, PL_NFT_FORWARD_UNPINNED);
 }
 
@@ -733,6 +749,12 @@ static void add_chain(struct pl_nft_batch *batch, const char *name, int base)
 
 static void add_chains(struct table *t)
 {
+	static const char *const automatic[] = {
+		PL_NFT_AUTO_IN, PL_NFT_AUTO_OUT, PL_NFT_AUTO_FORWARD, PL_NFT_AUTO_FORWARD_IN,
+		PL_NFT_AUTO_FORWARD_OUT, PL_NFT_AUTO_ERRORS, PL_NFT_AUTO_ERRORS_OUT,
+	};
+	size_t nr = t->conf == NULL ? 0 : !t->forwards ? 2 :
+		    sizeof(automatic) / sizeof(automatic[0]);
 	char name[CHAIN_NAME_MAX];
 
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
@@ -741,10 +763,8 @@ static void add_chains(struct table *t)
 		t->af = i == 0 ? PL_AF_IP4 : PL_AF_IP6;
 		for (size_t j = 0; j < sizeof(chains) / sizeof(chains[0]); j++)
 			add_chain(t->batch, named(t, chains[j], name), -1);
-		if (t->conf != NULL) {
-			add_chain(t->batch, named(t, PL_NFT_AUTO_IN, name), -1);
-			add_chain(t->batch, named(t, PL_NFT_AUTO_OUT, name), -1);
-		}
+		for (size_t j = 0; j < nr; j++)
+			add_chain(t->batch, named(t, automatic[j], name), -1);
 	}
 }
 
@@ -770,6 +790,7 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 
 	if (conf != NULL && pl_conf_auto_is_any(conf))
 		t.conf = conf;
+	t.forwards = t.conf != NULL && pl_conf_auto_forwards(conf);
 
 	/* Adding first makes sure that there is one to remove. */
 	add_table(batch, NFT_MSG_NEWTABLE);

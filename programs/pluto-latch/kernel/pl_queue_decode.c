@@ -153,7 +153,7 @@ static void read_attributes(const struct nlmsghdr *message,
 
 static int way_of(uint8_t hook, enum pl_direction *ret)
 {
-	if (hook != NF_INET_LOCAL_IN && hook != NF_INET_LOCAL_OUT)
+	if (hook != NF_INET_LOCAL_IN && hook != NF_INET_LOCAL_OUT && hook != NF_INET_FORWARD)
 		return PL_E_UNSUPPORTED;
 	*ret = hook == NF_INET_LOCAL_IN ? PL_DIR_IN : PL_DIR_OUT;
 	return 0;
@@ -186,6 +186,7 @@ int pl_queue_decode(const void *bytes, size_t len, struct pl_queued *ret)
 	payload = attrs[NFQA_PAYLOAD];
 	if (payload != NULL)
 		queued.error = way_of(packet.hook, &queued.way);
+	queued.is_forwarded = packet.hook == NF_INET_FORWARD;
 	if (queued.error == 0)
 		queued.error = pl_queue_decode_packet(mnl_attr_get_payload(payload),
 						      mnl_attr_get_payload_len(payload),

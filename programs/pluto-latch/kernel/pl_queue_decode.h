@@ -6,6 +6,7 @@
 #include "core/pl_facts.h"
 #include "core/pl_tuple.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,8 @@
  * struct pl_queued - a packet that the guard holds
  * @id:    in its queue
  * @error: why nothing below is known: PL_E_MALFORMED, PL_E_UNSUPPORTED; otherwise 0
- * @way:   PL_DIR_IN or PL_DIR_OUT
+ * @way:   PL_DIR_IN or PL_DIR_OUT; of what is forwarded PL_DIR_OUT, seen from its sender
+ * @is_forwarded: neither end is here
  * @tuple: seen from this host; not normalised
  * @uid:   whose socket sent it; 0 when nobody's is known
  */
@@ -21,6 +23,7 @@ struct pl_queued {
 	uint32_t id;
 	int error;
 	enum pl_direction way;
+	bool is_forwarded;
 	struct pl_tuple tuple;
 	uint32_t uid;
 };

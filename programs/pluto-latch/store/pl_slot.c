@@ -30,6 +30,7 @@ enum flag {
 	FLAG_ID_FIXED = 1 << 6,
 	FLAG_OPTIONAL = 1 << 7,
 	FLAG_TAGGED = 1 << 8,
+	FLAG_FORWARDED = 1 << 9,
 };
 
 #define WALK(cursor, field, size) \
@@ -90,6 +91,7 @@ static unsigned flags_of(const struct pl_kept *kept)
 	       (kept->is_early ? FLAG_EARLY : 0u) |
 	       (kept->is_optional ? FLAG_OPTIONAL : 0u) |
 	       (kept->is_tagged ? FLAG_TAGGED : 0u) |
+	       (kept->is_forwarded ? FLAG_FORWARDED : 0u) |
 	       (kept->has_identity ? FLAG_IDENTITY : 0u) |
 	       (kept->params.peer.is_id_fixed ? FLAG_ID_FIXED : 0u);
 }
@@ -103,6 +105,7 @@ static void set_flags(struct pl_kept *kept, unsigned flags)
 	kept->is_early = flags & FLAG_EARLY;
 	kept->is_optional = flags & FLAG_OPTIONAL;
 	kept->is_tagged = flags & FLAG_TAGGED;
+	kept->is_forwarded = flags & FLAG_FORWARDED;
 	kept->has_identity = flags & FLAG_IDENTITY;
 	kept->params.peer.is_id_fixed = flags & FLAG_ID_FIXED;
 }
