@@ -58,6 +58,29 @@ static void a_latch_waits_for_its_peer_and_nothing_passes_until_he_is_there_K16(
 	assert_int_equal(fake.disposition, PL_DISPOSITION_DEFAULT);
 }
 
+static void whom_the_guard_refuses_at_the_start_is_closed_and_ends_K16_T14(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	id = established(5000);
+	fake.refuses = "guard";
+	restart();
+	assert_int_equal(pl_state_shown(state_of(id)), PL_STATE_CLOSED);
+	assert_int_equal(pins(), 0);
+	/* its peer does not bring it back */
+	fake.refuses = NULL;
+	assert_int_equal(install(child(7, who_b, REQID_C)), PL_VERDICT_ACCEPT);
+	pl_engine_tick(fake.engine);
+	assert_int_equal(pl_state_shown(state_of(id)), PL_STATE_CLOSED);
+	assert_int_equal(pins(), 0);
+	assert_in_force();
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_null(pl_engine_next(fake.engine, NULL, 0));
+	assert_int_equal(fake.nr_items, 0);
+}
+
 static void no_conflict_is_not_enough_somebody_must_prove_himself_K16(void **state)
 {
 	uint64_t id;
@@ -373,6 +396,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_journal, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_latch_waits_for_its_peer_and_nothing_passes_until_he_is_there_K16),
+		TEST(whom_the_guard_refuses_at_the_start_is_closed_and_ends_K16_T14),
 		TEST(no_conflict_is_not_enough_somebody_must_prove_himself_K16),
 		TEST(another_peer_does_not_bring_it_back_K16),
 		TEST(other_protection_does_not_bring_it_back_K14_K16),

@@ -112,6 +112,15 @@ static int add_heritage(struct legacy *legacy, const struct pl_heritage *heritag
 	return r;
 }
 
+/* The guard refuses even to hold what it holds: nobody will do more for this one than keep it
+ * blocked, and forget it when no socket has its tuple. */
+static void entomb(struct pl_world *world, struct pl_latch *latch)
+{
+	latch->state = PL_STATE_CLOSED_TOLD;
+	latch->is_unsure = true;
+	pl_step_mind(world, latch);
+}
+
 static void close_inherited(struct pl_world *world)
 {
 	static const struct pl_why why = { .text = "the daemon was restarted" };
@@ -119,8 +128,9 @@ static void close_inherited(struct pl_world *world)
 
 	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
 		at = latch->id;
-		if (latch->state == PL_STATE_UNBORN)
-			(void)!pl_step_take(world, latch, PL_EVENT_LOST, &why);
+		if (latch->state == PL_STATE_UNBORN &&
+		    pl_step_take(world, latch, PL_EVENT_LOST, &why) != 0)
+			entomb(world, latch);
 	}
 	if (pl_db_count(world->db) > 0)
 		pl_step_wake(world);
