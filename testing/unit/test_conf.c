@@ -80,6 +80,7 @@ static void every_key_is_documented_and_its_initial_value_is_the_default(void **
 	assert_int_equal(none.other.may_bypass, 0);	/* L23 */
 	assert_int_equal(none.limits.each[PL_LIMIT_SESSIONS], 64);
 	assert_int_equal(none.restart_wait, 30);
+	assert_int_equal(none.stop, PL_CONF_STOP_KEEP);
 	assert_int_equal(none.resume_wait, 30);
 }
 
@@ -88,7 +89,7 @@ static void every_key_has_its_effect(void **state)
 	struct pl_conf c = good("; a comment\n# another\n\n"
 		"[latch]\npeer-match = id\nsame-peer-qop=pin\nconflict = break ; the latch\n"
 		"spd-change = protect\ngro = warn\ndelete-sas = no\nrestart-wait = 77\n"
-		"resume-wait = 5\nauto = no\n"
+		"stop = close\nresume-wait = 5\nauto = no\n"
 		"may-bypass = yes\n"
 		"[limits]\nlatches = 7\nlatches-total = 99\nlist-page = 50\n"
 		"[flow web]\nuid = 1000\ngid = 5-6\nlocal = 192.0.2.0/24\nremote = 2001:db8::1\n"
@@ -107,6 +108,7 @@ static void every_key_has_its_effect(void **state)
 	assert_int_equal(c.gro, PL_CONF_GRO_WARN);
 	assert_int_equal(c.deletes_sas, 0);
 	assert_int_equal(c.restart_wait, 77);
+	assert_int_equal(c.stop, PL_CONF_STOP_CLOSE);
 	assert_int_equal(c.resume_wait, 5);
 	assert_int_equal(c.other.is_auto, 0);
 	assert_int_equal(c.other.may_bypass, 1);

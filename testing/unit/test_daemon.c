@@ -31,7 +31,7 @@
 
 /* @dispatch: what the guard finds when it is woken, and @is_restored; @rebuild: what it says when
  * the engine wants it anew; @reroute: what the kernel says when it shall forget routes; @queue:
- * when somebody wants to hear of held packets */
+ * when somebody wants to hear of held packets; @removed: guard and journal were, in this order */
 static struct {
 	struct event_base *base;
 	struct pl_engine *engine;
@@ -41,6 +41,7 @@ static struct {
 	int guard[2], watch[2], dispatch, rebuild, reroute, queue;
 	bool is_restored;
 	unsigned nr_rebuilds;
+	char removed[32];
 	char log[2048];
 } stage;
 
@@ -68,6 +69,13 @@ struct pl_guard *pl_guard_close(struct pl_guard *guard)
 {
 	(void)guard;
 	return NULL;
+}
+
+int pl_guard_remove(struct pl_guard *guard)
+{
+	assert_ptr_equal(guard, &stage);
+	strcat(stage.removed, "guard ");
+	return 0;
 }
 
 void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx)
@@ -148,6 +156,13 @@ struct pl_journal *pl_journal_close(struct pl_journal *journal)
 {
 	assert_ptr_equal(journal, &stage);
 	return NULL;
+}
+
+int pl_journal_remove(struct pl_journal *journal)
+{
+	assert_ptr_equal(journal, &stage);
+	strcat(stage.removed, "journal ");
+	return 0;
 }
 
 /* Sockets, offload, bus */
@@ -584,6 +599,40 @@ static void a_listener_that_cannot_be_latched_is_no_start_K12(void **state)
 	assert_non_null(strstr(error, "a listener of an automatic rule cannot be latched"));
 }
 
+/* stop = */
+
+static void stop_with(const char *conf, bool is_told)
+{
+	struct pl_fact fact = { .kind = PL_FACT_STOPPING };
+	char path[] = "/tmp/latch.conf.XXXXXX", error[PL_DAEMON_ERROR_MAX] = "";
+	struct pl_engine *engine = pl_engine_new(NULL, NULL);
+	struct pl_daemon *daemon = NULL;
+	int fd = mkstemp(path);
+
+	assert_int_equal(write(fd, conf, strlen(conf)), (ssize_t)strlen(conf));
+	assert_int_equal(setenv("PLUTO_LATCH_CONF", path, 1), 0);
+	stage.removed[0] = '\0';
+	assert_int_equal(pl_daemon_start(engine, NULL, NULL, note, &daemon, error), 0);
+	if (is_told)
+		pl_engine_note(engine, &fact);
+	pl_daemon_free(daemon);
+	pl_engine_free(engine);
+	close(fd);
+	unlink(path);
+}
+
+static void guard_and_journal_go_with_an_orderly_end_that_closes_and_leaves_nothing(void **state)
+{
+	(void)state;
+	stop_with("[latch]\nstop = close\n", true);
+	assert_string_equal(stage.removed, "journal guard ");
+	/* not when it ends for another reason */
+	stop_with("[latch]\nstop = close\n", false);
+	assert_string_equal(stage.removed, "");
+	stop_with("[latch]\nstop = keep\n", true);
+	assert_string_equal(stage.removed, "");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -595,6 +644,7 @@ int main(void)
 		TEST(routes_that_the_kernel_does_not_forget_are_logged_T9),
 		TEST(nobody_hears_of_held_packets_without_a_rule_K13),
 		TEST(a_listener_that_cannot_be_latched_is_no_start_K12),
+		TEST(guard_and_journal_go_with_an_orderly_end_that_closes_and_leaves_nothing),
 	};
 #undef TEST
 

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <nss.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -319,6 +320,25 @@ static void a_session_that_finds_no_room_changes_nothing_D16(void **state)
 	assert_sessions("1:1, ");
 }
 
+static void a_journal_is_removed_when_no_latch_is_in_it(void **state)
+{
+	char path[PATH_MAX];
+	struct pl_journal *journal;
+	struct seen seen;
+
+	(void)state;
+	write_sample();
+	snprintf(path, sizeof(path), "%s/latches", folder);
+	journal = read_again(&seen);
+	assert_int_equal(pl_journal_remove(journal), PL_E_WRONG_STATE);
+	assert_int_equal(access(path, F_OK), 0);
+	for (uint64_t id = 1; id <= 64; id++)
+		(void)!pl_journal_forget(journal, id);
+	assert_int_equal(pl_journal_remove(journal), 0);
+	assert_int_not_equal(access(path, F_OK), 0);
+	pl_journal_close(journal);
+}
+
 static void two_daemons_do_not_share_a_journal(void **state)
 {
 	struct pl_journal *journal = begin(), *other;
@@ -537,6 +557,7 @@ int main(void)
 		TEST(what_a_dead_daemon_left_of_identities_goes),
 		TEST(sessions_are_there_with_their_last_token_until_they_are_forgotten),
 		TEST(a_session_that_finds_no_room_changes_nothing_D16),
+		TEST(a_journal_is_removed_when_no_latch_is_in_it),
 		TEST(two_daemons_do_not_share_a_journal),
 		TEST(a_journal_holds_no_more_than_it_may),
 		TEST(a_journal_cut_anywhere_is_not_whole_K53),

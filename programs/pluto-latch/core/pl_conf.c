@@ -238,6 +238,8 @@ static const struct key keys[] = {
 	  "Whether SAs of a released latch are deleted." },
 	{ LATCH, "restart-wait", set_number, IN_CONF(restart_wait), NULL, "30",
 	  "Seconds that a latch waits for its peer after a restart before it is closed." },
+	{ LATCH, "stop", set_word, IN_CONF(stop), "keep|close", "keep",
+	  "Whether latches wait, blocked, for the next daemon when this one is stopped." },
 	{ LATCH, "resume-wait", set_number, IN_CONF(resume_wait), NULL, "30",
 	  "Seconds after a restart in which a program can have its session back." },
 	{ LATCH, "auto", set_word, IN_CONF(other.is_auto), "no|yes", "no",

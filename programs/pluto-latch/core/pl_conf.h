@@ -13,6 +13,7 @@
 enum pl_conf_conflict { PL_CONF_CONFLICT_BREAK = 0, PL_CONF_CONFLICT_REFUSE };
 enum pl_conf_spd { PL_CONF_SPD_BREAK = 0, PL_CONF_SPD_PROTECT };
 enum pl_conf_gro { PL_CONF_GRO_OFF = 0, PL_CONF_GRO_WARN };
+enum pl_conf_stop { PL_CONF_STOP_KEEP = 0, PL_CONF_STOP_CLOSE };
 
 #define PL_CONF_NAME_MAX 40
 
@@ -56,6 +57,7 @@ struct pl_conf_rule {
  * @conflict:      enum pl_conf_conflict
  * @spd_change:    enum pl_conf_spd
  * @gro:           enum pl_conf_gro
+ * @stop:          enum pl_conf_stop
  * @deletes_sas:   on release (K27)
  * @restart_wait:  seconds that a latch of the journal may wait for its peer (design D11)
  * @resume_wait:   seconds after a restart in which a session can be resumed
@@ -65,7 +67,7 @@ struct pl_conf_rule {
  * @nr_rules:      how many
  */
 struct pl_conf {
-	uint8_t peer_match, may_differ_in_qop, conflict, spd_change, gro, deletes_sas;
+	uint8_t peer_match, may_differ_in_qop, conflict, spd_change, gro, stop, deletes_sas;
 	uint32_t restart_wait, resume_wait;
 	struct pl_limits limits;
 	struct pl_conf_rule other;

@@ -181,7 +181,7 @@ uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact)
 	return world->last_reqid;
 }
 
-static void sa_gone(struct pl_world *world, uint64_t child)
+void pl_engine_sa_gone(struct pl_world *world, uint64_t child)
 {
 	struct pl_sa *sa = pl_sad_find(world->sad, child);
 	struct about_sa about = { world, sa };
@@ -235,7 +235,8 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 		return PL_VERDICT_REFUSE;
 	if (!engine->is_latching)
 		return PL_VERDICT_ACCEPT;
-	if (!world->is_guarding || may_be_pinned_for_others(world, fact->u.child.reqid) ||
+	if (!world->is_guarding || world->is_stopping ||
+	    may_be_pinned_for_others(world, fact->u.child.reqid) ||
 	    pl_sad_add(world->sad, fact, &sa) != 0)
 		return PL_VERDICT_REFUSE;
 	/* Whoever took its route away wants it again. */
@@ -251,7 +252,7 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 	/* Also what the guard refused just now, because of this SA. */
 	if (!may_be_pinned_for_others(world, sa->reqid))
 		return PL_VERDICT_ACCEPT;
-	sa_gone(world, fact->child);
+	pl_engine_sa_gone(world, fact->child);
 	return PL_VERDICT_REFUSE;
 }
 
@@ -466,7 +467,7 @@ static void ike_up(struct pl_world *world, const struct pl_fact *fact)
 static void child_down(struct pl_engine *engine, const struct pl_fact *fact)
 {
 	ike_ends(engine, fact, fact->u.child_end.ike_cause);
-	sa_gone(&engine->world, fact->child);
+	pl_engine_sa_gone(&engine->world, fact->child);
 }
 
 static void ike_down(struct pl_engine *engine, const struct pl_fact *fact)
@@ -515,11 +516,14 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 	if (!see(engine, fact) || !engine->is_latching)
 		return;
 	switch (fact->kind) {
+	case PL_FACT_STOPPING:
+		pl_engine_stop(engine);
+		break;
 	case PL_FACT_CHILD_UP:
 		sa_up(world, fact->child);
 		break;
 	case PL_FACT_CHILD_FAILED:
-		sa_gone(world, fact->child);
+		pl_engine_sa_gone(world, fact->child);
 		break;
 	case PL_FACT_CHILD_DOWN:
 		child_down(engine, fact);

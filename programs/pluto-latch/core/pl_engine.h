@@ -650,6 +650,14 @@ int pl_engine_guard_lost(struct pl_engine *engine) PL_MUST_USE;
 bool pl_engine_is_guarding(const struct pl_engine *engine);
 
 /**
+ * pl_engine_is_over() - after PL_FACT_STOPPING, with stop = close: no latch is left
+ * @engine: the engine
+ *
+ * Guard and journal are of no use any more.
+ */
+bool pl_engine_is_over(const struct pl_engine *engine);
+
+/**
  * pl_engine_compare() - is in the kernel's guard what the database says
  * @engine:      the engine
  * @ret_missing: elements that are not in force

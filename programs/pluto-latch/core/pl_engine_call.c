@@ -403,10 +403,13 @@ void pl_engine_tick(struct pl_engine *engine)
 	     clock->now_ns(world->ops.clock_ctx) - since < PATIENCE_NS; nr--)
 		poll_socket(world, latch);
 	pl_steer_settle(world);
-	pl_wait_tick(world);
-	pl_restore_tick(world);
-	pl_resume_tick(world);
-	pl_renew_tick(world);
+	/* What waits for SAs or sessions waits for the next daemon. */
+	if (!world->is_stopping) {
+		pl_wait_tick(world);
+		pl_restore_tick(world);
+		pl_resume_tick(world);
+		pl_renew_tick(world);
+	}
 	if (pl_db_minded(world->db, NULL) != NULL)
 		pl_step_wake(world);
 }

@@ -310,4 +310,17 @@ void pl_engine_recheck_sa(struct pl_world *world, const struct pl_sa *sa);
  */
 void pl_engine_recheck_all(struct pl_world *world, bool is_absent);
 
+/**
+ * pl_engine_sa_gone() - a child SA is gone, or about to go; with the last of its reqid go its pins
+ * @world: the world
+ * @child: its serial; may be unknown
+ */
+void pl_engine_sa_gone(struct pl_world *world, uint64_t child);
+
+/**
+ * pl_engine_stop() - the daemon is about to end (PL_FACT_STOPPING)
+ * @engine: that latches
+ */
+void pl_engine_stop(struct pl_engine *engine);
+
 #endif

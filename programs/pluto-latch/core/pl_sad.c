@@ -128,6 +128,13 @@ struct pl_sad *pl_sad_free(struct pl_sad *sad)
 	return NULL;
 }
 
+const struct pl_sa *pl_sad_first(const struct pl_sad *sad)
+{
+	struct sa_node *node = RB_MIN(by_child, (struct by_child *)&sad->sas);
+
+	return node == NULL ? NULL : &node->sa;
+}
+
 void pl_sad_clear(struct pl_sad *sad)
 {
 	struct sa_node *node;

@@ -112,6 +112,14 @@ int pl_sad_params(const struct pl_sad *sad, const struct pl_fact *fact,
 struct pl_sa *pl_sad_find(const struct pl_sad *sad, uint64_t child);
 
 /**
+ * pl_sad_first() - the oldest
+ * @sad: the mirror
+ *
+ * Return: NULL if there is none
+ */
+const struct pl_sa *pl_sad_first(const struct pl_sad *sad);
+
+/**
  * pl_sad_take() - out of the mirror; the caller holds it now
  * @sad: the mirror
  * @sa:  of it

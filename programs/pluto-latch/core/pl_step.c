@@ -483,7 +483,7 @@ int pl_step_take(struct pl_world *world, struct pl_latch *latch, enum pl_event e
 	r = pl_fsm_step(latch->state, event, &step);
 	if (r != 0)
 		return r;
-	if (is_up(&step) && !world->is_guarding)
+	if (is_up(&step) && (!world->is_guarding || world->is_stopping))
 		return PL_E_UNAVAILABLE;
 	if (is_down(&step) && pl_breaks_put(world, latch, event, &step, taken.why))
 		return 0;
@@ -596,7 +596,7 @@ void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_abs
 	struct pl_why why = { .text = report.text };
 	enum pl_event event;
 
-	if (pl_tuple_is_listener(&latch->tuple) ||
+	if (world->is_stopping || pl_tuple_is_listener(&latch->tuple) ||
 	    (!pl_step_is_pinned(latch->state) && latch->state != PL_STATE_BROKEN))
 		return;
 	/* Nobody knows yet what it is to be mended from. */

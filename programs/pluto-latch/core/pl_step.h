@@ -69,6 +69,7 @@ struct pl_awaited {
  * @is_steering_over: a latch may be steered that need not be
  * @has_rerouted: that was asked for since the last event
  * @is_guarding: the guard is in force; nothing comes up while it is not
+ * @is_stopping: the daemon ends: what goes away goes with it, and nothing comes up any more
  * @is_blind:    what the kernel has could not be read: nothing is known to be protected
  */
 struct pl_world {
@@ -93,7 +94,7 @@ struct pl_world {
 	struct pl_breaks breaks;
 	struct pl_association *associations[PL_ASSOCIATION_CHAINS];
 	uint64_t wake_ns;
-	bool is_steering_over, has_rerouted, is_guarding, is_blind;
+	bool is_steering_over, has_rerouted, is_guarding, is_stopping, is_blind;
 };
 
 /**
@@ -234,6 +235,8 @@ int pl_step_ask_kernel(const struct pl_world *world, const struct pl_terms *term
  * @world:     the world
  * @latch:     a connection, in any state; never freed here
  * @is_absent: that no policy is there, is a conflict: the SPD was changed on purpose
+ *
+ * Nothing is judged any more when the daemon ends.
  */
 void pl_step_recheck(struct pl_world *world, struct pl_latch *latch, bool is_absent);
 

@@ -562,12 +562,28 @@ static void report(struct pl_daemon *daemon)
 		say(daemon, "latch: the guard is as the database says");
 }
 
+/* stop = close: nobody needs them any more. With a latch left they are what blocks it. */
+static void leave_nothing(struct pl_daemon *daemon)
+{
+	int r;
+
+	if (!pl_engine_is_over(daemon->engine))
+		return;
+	r = pl_journal_remove(daemon->journal);
+	if (r == 0)
+		r = pl_guard_remove(daemon->guard);
+	say(daemon, "latch: no latch is left: guard and journal %s%s",
+	    r == 0 ? "are removed" : "cannot be removed: ",
+	    r == 0 ? "" : r < 0 ? strerror(-r) : pl_strerror(r));
+}
+
 struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 {
 	if (daemon == NULL)
 		return NULL;
 	if (daemon->base != NULL)
 		report(daemon);
+	leave_nothing(daemon);
 	/* What is latched is guarded beyond our end; nobody minds its policies (K39). */
 	if (daemon->is_started && steering_sweep(daemon) != 0)
 		say(daemon, "latch: policies of latches are left in the SPD");

@@ -221,6 +221,18 @@ int pl_guard_restore(struct pl_guard *guard)
 	return guard->missing != NULL ? PL_E_UNAVAILABLE : r;
 }
 
+int pl_guard_remove(struct pl_guard *guard)
+{
+	int r;
+
+	start(guard);
+	pl_nft_table_remove(&guard->batch);
+	r = commit(guard);
+	if (r == 0)
+		guard->is_in_force = false;
+	return r;
+}
+
 const char *pl_guard_missing(const struct pl_guard *guard)
 {
 	return guard->missing;

@@ -99,6 +99,14 @@ int pl_guard_adopt(struct pl_guard *guard) PL_MUST_USE;
 int pl_guard_restore(struct pl_guard *guard) PL_MUST_USE;
 
 /**
+ * pl_guard_remove() - the table is gone; nothing is blocked or guarded any more
+ * @guard: close it after that
+ *
+ * Return: 0 or a negative errno; it is there as it was then
+ */
+int pl_guard_remove(struct pl_guard *guard) PL_MUST_USE;
+
+/**
  * pl_guard_missing() - what the kernel lacks
  * @guard: one whose @rebuild or pl_guard_restore() returned PL_E_UNAVAILABLE
  *

@@ -783,6 +783,13 @@ static void base_rules(const struct table *t)
 	}
 }
 
+/* Adding first makes sure that there is one to remove. */
+void pl_nft_table_remove(struct pl_nft_batch *batch)
+{
+	add_table(batch, NFT_MSG_NEWTABLE);
+	add_table(batch, NFT_MSG_DELTABLE);
+}
+
 void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
 			const struct pl_conf *conf)
 {
@@ -792,9 +799,7 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 		t.conf = conf;
 	t.forwards = t.conf != NULL && pl_conf_auto_forwards(conf);
 
-	/* Adding first makes sure that there is one to remove. */
-	add_table(batch, NFT_MSG_NEWTABLE);
-	add_table(batch, NFT_MSG_DELTABLE);
+	pl_nft_table_remove(batch);
 	add_table(batch, NFT_MSG_NEWTABLE);
 	for (int counter = 1; counter < PL_NFT_COUNTER_ROOF; counter++)
 		add_counter(batch, counter_names[counter]);

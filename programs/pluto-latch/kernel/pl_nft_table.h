@@ -61,6 +61,12 @@ enum pl_nft_part {
 unsigned pl_nft_part_find(const char *name);
 
 /**
+ * pl_nft_table_remove() - the table is gone, if there was one
+ * @batch: gets the messages
+ */
+void pl_nft_table_remove(struct pl_nft_batch *batch);
+
+/**
  * pl_nft_table_build() - replace whatever table there is by ours, without elements
  * @batch: begun; elements may follow in it
  * @parts: set of enum pl_nft_part; anything but PL_NFT_PART_ALL is for tests

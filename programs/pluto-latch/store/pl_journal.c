@@ -288,6 +288,13 @@ int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **re
 	return r;
 }
 
+int pl_journal_remove(struct pl_journal *journal)
+{
+	if (journal->places != NULL || journal->unreadable.nr != 0)
+		return PL_E_WRONG_STATE;
+	return unlinkat(journal->folder, file_name, 0) == 0 ? 0 : -errno;
+}
+
 struct pl_journal *pl_journal_close(struct pl_journal *journal)
 {
 	if (journal == NULL)

@@ -24,6 +24,14 @@ struct pl_journal;
 int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **ret) PL_MUST_USE;
 
 /**
+ * pl_journal_remove() - its file is gone, and with it every session in it
+ * @journal: close it after that
+ *
+ * Return: 0; PL_E_WRONG_STATE while a latch, or something unreadable, is in it; a negative errno
+ */
+int pl_journal_remove(struct pl_journal *journal) PL_MUST_USE;
+
+/**
  * pl_journal_close() - the files stay
  * @journal: NULL is fine
  *
