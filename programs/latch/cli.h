@@ -56,7 +56,7 @@ enum {
  * @waits:   --wait
  * @wait_ms: of --wait; -1 is as long as it takes
  * @states:  set of 1 << enum latch_state that --state asks for; 0 is all
- * @peer:    substring of --peer, or NULL
+ * @peer:    of --peer, or NULL: of list a substring
  * @port:    of --port, or 0
  * @run:     COMMAND and its arguments, NULL at the end; or NULL
  */

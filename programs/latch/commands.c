@@ -173,7 +173,7 @@ static bool set_state(struct cli *cli, const char *value)
 
 static bool set_peer(struct cli *cli, const char *value)
 {
-	cli->peer = value;
+	cli->peer = cli->request.peer = value;
 	return *value != '\0';
 }
 
@@ -286,8 +286,8 @@ static bool set_table(struct cli *cli, const char *value)
 const struct cli_option cli_options[] = {
 	{ "state", "STATE[,STATE]", false, "larval listener established broken closed", CLI_LIST,
 	  set_state, "only latches in one of these states" },
-	{ "peer", "TEXT", false, NULL, CLI_LIST,
-	  set_peer, "only latches whose peer's name contains TEXT, in any case" },
+	{ "peer", "NAME", false, NULL, CLI_LIST | CLI_CREATE,
+	  set_peer, "list: whose name contains NAME, in any case; create: NAME and nobody else" },
 	{ "port", "PORT", false, NULL, CLI_LIST,
 	  set_port, "only latches with this port at either end" },
 	{ "listen", NULL, false, NULL, CLI_CREATE,

@@ -431,6 +431,8 @@ int cli_create(struct cli *cli, int argc, char **argv)
 			    cli->request.narrow || cli->request.suite != NULL))
 		return cli_usage(cli, "--listen does not go with --prefer, --setup-time, "
 				      "--narrow and --suite");
+	if (cli->request.prefer && cli->request.peer != NULL)
+		return cli_usage(cli, "--peer and --prefer do not go together");
 	if (!cli->listen && argc < 2)
 		return cli_usage(cli, "create needs HOST PORT");
 	if (!cli_number(argv[argc - 1], UINT16_MAX, &port) || port == 0)

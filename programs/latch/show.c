@@ -123,6 +123,7 @@ static const struct line {
 	{ "not latched", "association_refused", NULL, add_member },
 	{ "forwarded", "forwarded", NULL, add_member },
 	{ NULL, "Peer", NULL, NULL },
+	{ "nobody but", "peer", NULL, add_member },
 	{ "name", "peer_id", NULL, add_member },
 	{ "kind of name", "peer_id_type", NULL, add_member },
 	{ "proved by", "peer_auth", NULL, add_member },

@@ -429,9 +429,11 @@ static const char *initiated(const char *word, const char *reason)
 
 static struct pl_identity *identity_of(const char *name)
 {
+	const char *fqdn = name + (name[0] == '@');
 	struct pl_identity_data data = {
 		.peer = {
 			.id = name, .id_type = 2, .auth = PL_AUTH_SIGNATURE,
+			.id_wire = { (const uint8_t *)fqdn, strlen(fqdn) },
 			.anchor = { (const uint8_t *)"anchor", 6 },
 			.spki = { (const uint8_t *)name, strlen(name) },
 		},

@@ -104,9 +104,14 @@ static void keys_of_one_member_are_not_keys_of_another(void **state)
 	client_free(client);
 }
 
+#define TEN "xxxxxxxxxx"
+#define FIFTY TEN TEN TEN TEN TEN
+
 static void values_of_another_type_or_out_of_range_are_refused(void **state)
 {
-	static const struct {
+	/* 256 bytes */
+	static const char too_long[] = "@" FIFTY FIFTY FIFTY FIFTY FIFTY "xxxxx";
+	const struct {
 		const char *member, *error;
 		struct entry entry;
 	} rows[] = {
@@ -138,6 +143,14 @@ static void values_of_another_type_or_out_of_range_are_refused(void **state)
 		{ "Listen", "Unsupported", E_S("suite", "esp aes_gcm_16-256") },
 		{ "Listen", "Unsupported", E_B("narrow", 1) },
 		{ "Listen", "Unsupported", E_S("mode", "transport ") },
+		{ "Latch", "Malformed", E_S("peer", "") },
+		{ "Latch", "Malformed", E_S("peer", "%any") },
+		{ "Latch", "Malformed", E_S("peer", "C=CA, CN=") },
+		{ "Latch", "Malformed", E_S("peer", "@\xc3\xb6st") },
+		{ "Latch", "Malformed", E_Q("peer", 1) },
+		{ "Latch", "LimitExceeded", E_S("peer", too_long) },
+		{ "Listen", "Malformed", E_S("peer", "east") },
+		{ "Listen", "LimitExceeded", E_S("peer", too_long) },
 		{ "Find", "Malformed", E_S("protocol", "tcp") },
 		{ "Find", "Unsupported", E_S("protocol", "icmp") },
 		{ "Find", "Malformed", E_Q("protocol", 6) },

@@ -186,6 +186,31 @@ static void latch_says_who_is_in_conflict(void **state)
 	client_free(client);
 }
 
+static void latch_is_for_the_peer_that_was_named_or_there_is_none(void **state)
+{
+	const struct entry other[] = { E_S("peer", "@c.test"), E_END };
+	const struct entry wanted[] = { E_S("peer", "@b.test"), E_END };
+	DBusConnection *client = client_new();
+	int session = open_session(client, false), pair[2];
+	DBusMessage *reply;
+
+	(void)state;
+	tell("sa add 1 @b.test 101");
+	tcp_pair(pair);
+	expect_error(client, call_new("Latch", "hd", pair[0], other), "WrongPeer");
+	tell("compare");
+	assert_string_equal(stage.line, "ok 0 0");
+	reply = ask(client, call_new("Latch", "hd", pair[0], wanted));
+	assert_string_equal(entry_of(reply, 1, "state"), "established");
+	assert_string_equal(entry_of(reply, 1, "peer"), "@b.test");
+	assert_string_equal(entry_of(reply, 1, "peer_id"), "@b.test");
+	dbus_message_unref(reply);
+	close(pair[0]);
+	close(pair[1]);
+	close(session);
+	client_free(client);
+}
+
 static void a_latch_may_be_born_broken_and_the_alert_comes_first_T3(void **state)
 {
 	const struct entry request[] = { E_B("may_be_broken", 1), E_END };
@@ -493,6 +518,7 @@ int main(void)
 		TEST(latch_refuses_sockets_that_are_not_connected_or_no_sockets),
 		TEST(latch_needs_a_session),
 		TEST(latch_says_who_is_in_conflict),
+		TEST(latch_is_for_the_peer_that_was_named_or_there_is_none),
 		TEST(a_latch_may_be_born_broken_and_the_alert_comes_first_T3),
 		TEST(what_is_required_is_looked_at_K10),
 		TEST(a_late_latch_is_made_on_request_and_says_so),

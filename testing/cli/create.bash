@@ -246,6 +246,9 @@ request_is_handed_on() {
 	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-33 ends 4 "$fake" create --prefer 127.0.0.1 9
 	grep -q ' wait 0 prefer 1$' "$tmp/state"
 	says err '^latch.fake: 127\.0\.0\.1:9: .*weaker'
+	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-34 ends 4 "$fake" --peer=@b.test create 127.0.0.1 9
+	grep -q ' wait 0 prefer 0 peer @b\.test$' "$tmp/state"
+	says err '^latch.fake: 127\.0\.0\.1:9: .*not the one that was asked for'
 	ends 1 "$fake" create no-such-host.invalid 9
 	says err '^latch.fake: no-such-host.invalid port 9: .'
 }

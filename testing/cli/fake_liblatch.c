@@ -262,9 +262,10 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 
 	latch->error = r;
 	snprintf(text, sizeof(text), "protection %u key %u integ %u mode %d disposition %d "
-		 "wait %u prefer %d", request->protection, request->min_key_bits,
+		 "wait %u prefer %d%s%s", request->protection, request->min_key_bits,
 		 request->min_integ_bits, (int)request->mode, (int)request->disposition,
-		 request->wait_ms, request->prefer);
+		 request->wait_ms, request->prefer, request->peer == NULL ? "" : " peer ",
+		 request->peer == NULL ? "" : request->peer);
 	note("connect", 1, text);
 	if (r != LATCH_OK && !is_unlatched)
 		return r;
@@ -280,13 +281,12 @@ int latch_listen(struct latch *latch, int fd, int backlog, const struct latch_re
 	int r = fault("listen");
 
 	latch->error = r;
-	(void)request;
 	if (r != LATCH_OK)
 		return r;
 	ret_ids[0] = 2;
 	ret_ids[1] = 0;
 	r = listen(fd, backlog) == 0 ? LATCH_OK : LATCH_ERR_SYSTEM;
-	note("listen", 2, "");
+	note("listen", 2, request->peer == NULL ? "" : request->peer);
 	return r;
 }
 

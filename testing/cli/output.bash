@@ -10,7 +10,7 @@ cat >"$tmp/latches" <<'JSON'
 "late":false,"for_good":false,"disposition":"default","generation":5,"mono_ns":1000000000,
 "cause":"created","diff":[],"protection":["integrity","confidentiality"],"mode":"tunnel",
 "suites":["esp aes_gcm_16-256"],"indeterminate":false,"replay_window":128,
-"peer_id":"CN=a.test, O=latch","peer_id_type":"dn","peer_auth":"signature",
+"peer":"CN=a.test, O=latch","peer_id":"CN=a.test, O=latch","peer_id_type":"dn","peer_auth":"signature",
 "peer_key_sha256":"0011223344","trust_anchor_sha256":"5566","local_id":"CN=b.test, O=latch",
 "local_auth":"signature","outer_local_address":"10.0.0.2","outer_remote_address":"2001:db8::9",
 "encapsulation":"udp","outer_local_port":4500,"outer_remote_port":61000,"nat":["local","remote"],
@@ -93,6 +93,9 @@ usage_errors() {
 		create --listen --setup-time=1 9
 		create --listen --narrow 9
 		create --suite= host 1
+		create --peer= host 1
+		create --peer=@b --prefer host 1
+		show --peer=@b 1
 		list --prefer
 		list --setup-time=1
 		release
@@ -309,7 +312,7 @@ json_is_json() {
 		ends 0 "$fake" list "$form" --state=broken
 		"$json_check" '#=1' 0.uid=4294967290 <"$tmp/out"
 		ends 0 "$fake" show 1 "$form"
-		"$json_check" id=1 '#=36' 'of_tomorrow=[1,"x\u001B"]' <"$tmp/out"
+		"$json_check" id=1 '#=37' 'peer="CN=a.test, O=latch"' 'of_tomorrow=[1,"x\u001B"]' <"$tmp/out"
 	done
 	ends 0 "$fake" list --json=short
 	same 1 "$(wc -l <"$tmp/out")"
@@ -324,6 +327,7 @@ show_groups() {
 	says out '^Latch 1$'
 	says out '^  remote +192\.0\.2\.1:32800$'
 	says out '^  name +CN=a\.test, O=latch$'
+	says out '^  nobody but +CN=a\.test, O=latch$'
 	says out '^  suites +esp aes_gcm_16-256$'
 	says out '^  replay window +128 packets$'
 	says out '^  since +[0-9]{4}-[0-9-]{5} [0-9:]{8}, [0-9]+ (s|min|h) ago$'

@@ -526,6 +526,39 @@ static void a_request_that_no_SA_could_meet_is_refused_by_name(void **state)
 	close(server);
 }
 
+static void a_peer_that_is_named_is_met_or_the_connection_is_not_made_K41_K42(void **state)
+{
+	static const struct { const char *peer; int error; } t[] = {
+		{ "@other.test", LATCH_ERR_WRONG_PEER },
+		{ "@Named.test", LATCH_ERR_WRONG_PEER },
+		{ "", LATCH_ERR_MALFORMED },
+		{ "named.test", LATCH_ERR_MALFORMED },
+		{ "@named\xc3\xa4", LATCH_ERR_ARGUMENT },
+		{ "@named.test", 0 },
+	};
+	struct latch_request request = { .size = sizeof(request) };
+	struct latch_info *info;
+	struct sockaddr_in to;
+	int server = serve(SOCK_STREAM, &to), fd;
+	uint64_t id = 99;
+
+	(void)state;
+	assert_true(stage_tell("sa del 1"));
+	assert_true(stage_tell("sa add 1 @named.test 16384"));
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		print_message("%s\n", t[i].peer);
+		request.peer = t[i].peer;
+		assert_int_equal(connect_to(&to, SOCK_STREAM, &request, &fd, &id), t[i].error);
+		assert_int_equal(id == 99, t[i].error != 0);
+		assert_int_equal(has_arrived(server), t[i].error == 0);
+	}
+	assert_int_equal(latch_inquire(latch, id, &info), 0);
+	expect_text(info, "peer", "@named.test");
+	latch_info_free(info);
+	close(fd);
+	close(server);
+}
+
 static void a_request_is_met_or_refused_K41(void **state)
 {
 	struct latch_request request = {
@@ -753,6 +786,7 @@ int main(void)
 		TEST(who_does_not_wait_is_told_by_the_session),
 		TEST(every_refusal_has_its_name_and_leaves_no_latch_K42),
 		TEST(a_request_that_no_SA_could_meet_is_refused_by_name),
+		TEST(a_peer_that_is_named_is_met_or_the_connection_is_not_made_K41_K42),
 		TEST(a_request_is_met_or_refused_K41),
 		TEST(a_used_socket_is_latched_late_or_not_at_all),
 		TEST(letting_go_knows_whose_latch_it_is_and_in_which_state),

@@ -291,9 +291,10 @@ static void a_full_request_asks_for_everything_K10(void **state)
 		.size = sizeof(request), .protection = LATCH_INTEGRITY | LATCH_CONFIDENTIALITY,
 		.min_key_bits = 256, .min_integ_bits = 128, .mode = LATCH_MODE_TRANSPORT,
 		.disposition = LATCH_DISPOSITION_WAIT, .late = true, .may_be_broken = true,
-		.wait_ms = 1500, .narrow = true, .suite = "esp aes_gcm_16-256", .bypass = true,
+		.wait_ms = 1500, .narrow = true, .suite = "esp aes_gcm_16-256",
+		.peer = "C=CA, CN=b",
 	};
-	struct latch_request prefer = request;
+	struct latch_request prefer = request, bypass = request;
 	struct latch_entry entries[LATCH_REQUEST_ENTRIES];
 	DBusMessage *message = dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_RETURN);
 	struct latch_request got;
@@ -304,11 +305,19 @@ static void a_full_request_asks_for_everything_K10(void **state)
 	(void)state;
 	prefer.prefer = true;
 	assert_int_equal(latch_request_check(&prefer, &got), LATCH_ERR_ARGUMENT);
-	prefer.bypass = false;
+	prefer.peer = NULL;
 	assert_int_equal(latch_request_check(&prefer, &got), 0);
+	prefer.bypass = true;
+	assert_int_equal(latch_request_check(&prefer, &got), LATCH_ERR_ARGUMENT);
+	bypass.bypass = true;
+	assert_int_equal(latch_request_check(&bypass, &got), LATCH_ERR_ARGUMENT);
+	bypass.peer = NULL;
+	assert_int_equal(latch_request_check(&bypass, &got), 0);
+	nr = latch_request_entries(&got, entries);
+	assert_string_equal(entries[nr - 1].key, "bypass");
 	assert_int_equal(latch_request_check(&request, &got), 0);
 	nr = latch_request_entries(&got, entries);
-	assert_int_equal(nr, LATCH_REQUEST_ENTRIES - 4);
+	assert_int_equal(nr, LATCH_REQUEST_ENTRIES - 5);
 	assert_true(latch_bus_add_dict(message, entries, nr));
 	assert_true(dbus_message_iter_init(message, &iter));
 	assert_int_equal(latch_info_from_dict(&iter, &info), 0);
@@ -317,7 +326,8 @@ static void a_full_request_asks_for_everything_K10(void **state)
 			    "\"min_key_bits\":256,\"min_integ_bits\":128,\"mode\":\"transport\","
 			    "\"disposition\":\"wait\",\"late\":true,\"may_be_broken\":true,"
 			    "\"wait\":1500,\"narrow\":true,"
-			    "\"suite\":\"esp aes_gcm_16-256\",\"bypass\":true}");
+			    "\"suite\":\"esp aes_gcm_16-256\","
+			    "\"peer\":\"C=CA, CN=b\"}");
 	latch_info_free(info);
 	dbus_message_unref(message);
 }
@@ -345,7 +355,7 @@ static void every_value_of_a_request_has_its_word(void **state)
 	}
 }
 
-static void a_suite_is_ascii(void **state)
+static void a_suite_and_a_peer_are_ascii(void **state)
 {
 	static const char *const bad[] = { "esp \xff", "esp\taes", "\xc3\xa9sp" };
 	struct latch_request request = { .size = sizeof(request) }, got;
@@ -354,7 +364,12 @@ static void a_suite_is_ascii(void **state)
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		request.suite = bad[i];
 		assert_int_equal(latch_request_check(&request, &got), LATCH_ERR_ARGUMENT);
+		request.suite = NULL;
+		request.peer = bad[i];
+		assert_int_equal(latch_request_check(&request, &got), LATCH_ERR_ARGUMENT);
+		request.peer = NULL;
 	}
+	assert_int_equal(latch_request_check(&request, &got), 0);
 }
 
 /* K25, K26 */
@@ -432,7 +447,7 @@ int main(void)
 		cmocka_unit_test(no_request_is_all_zero_and_asks_for_nothing),
 		cmocka_unit_test(a_full_request_asks_for_everything_K10),
 		cmocka_unit_test(every_value_of_a_request_has_its_word),
-		cmocka_unit_test(a_suite_is_ascii),
+		cmocka_unit_test(a_suite_and_a_peer_are_ascii),
 		cmocka_unit_test(a_wait_is_the_daemons_none_or_so_many_milliseconds),
 		cmocka_unit_test(a_request_that_makes_no_sense_is_an_argument_error),
 		cmocka_unit_test(what_a_later_caller_asks_for_is_never_dropped),

@@ -229,9 +229,10 @@ static int op_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 
 /* Journal, owners, sockets, IKE, time */
 
-static int op_save(void *ctx, const struct pl_latch *latch)
+static int op_save(void *ctx, const struct pl_latch *latch, const char *peer)
 {
 	(void)latch;
+	(void)peer;
 	return may_fail(ctx) ? -EIO : 0;
 }
 

@@ -238,7 +238,7 @@ static void drop_record(uint64_t id)
 }
 
 /* A journal in memory, for those who look at it. */
-static int fake_save(void *ctx, const struct pl_latch *latch)
+static int fake_save(void *ctx, const struct pl_latch *latch, const char *peer)
 {
 	static const uint8_t name[PL_KEPT_DIGEST_BYTES] = { 1 };
 	struct pl_identity *identity = latch->params.peer.identity;
@@ -253,7 +253,7 @@ static int fake_save(void *ctx, const struct pl_latch *latch)
 	if (latch->id >= fake.next_id)
 		fake.next_id = latch->id + 1;
 	record = &fake.records[fake.nr_records++];
-	pl_kept_of_latch(latch, identity == NULL ? NULL : name, &record->kept);
+	pl_kept_of_latch(latch, identity == NULL ? NULL : name, peer, &record->kept);
 	record->identity = pl_identity_ref(identity);
 	return 0;
 }

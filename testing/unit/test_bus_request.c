@@ -133,6 +133,12 @@ static void every_key_says_what_it_means(void **state)
 	assert_int_equal(read_one(PL_DICT_LATCH, "disposition",
 				  (struct value) { "s", "unreachable", 0 }, &r), 0);
 	assert_int_equal(r.disposition, PL_DISPOSITION_UNREACHABLE);
+	assert_string_equal(r.peer, "");
+	assert_int_equal(read_one(PL_DICT_LISTEN, "peer", (struct value) { "s", "C=CA,CN=b", 0 },
+				  &r), 0);
+	assert_string_equal(r.peer, "C=CA, CN=b");
+	assert_int_equal(read_one(PL_DICT_LATCH, "peer", (struct value) { "s", "%any", 0 }, &r),
+			 PL_E_MALFORMED);
 	assert_int_equal(read_one(PL_DICT_LATCH, "late", (struct value) { "b", NULL, 1 }, &r), 0);
 	assert_true(r.is_late);
 	assert_false(r.may_be_broken);

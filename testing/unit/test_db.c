@@ -633,6 +633,29 @@ static void a_socket_has_latches_and_they_are_found_by_its_cookie_K43(void **sta
 	assert_null(pl_db_free(db));
 }
 
+static void whom_a_latch_is_for_is_forgotten_with_it(void **state)
+{
+	struct pl_db *db = pl_db_new(key, 1);
+	struct pl_latch *latch = insert(db, flow(1, 4000, 2, 5000)), *heir;
+	struct pl_latch gone = { .id = latch->id }, never;
+
+	(void)state;
+	assert_int_equal(pl_db_set_peer(db, latch, "@b"), 0);
+	assert_int_equal(pl_db_name_heir(db, latch, &bob, &heir), 0);
+	assert_null(pl_db_peer(db, heir));
+	assert_int_equal(pl_db_set_peer(db, heir, "@c"), 0);
+	never = (struct pl_latch) { .id = heir->id };
+	pl_db_drop_heir(db);
+	assert_null(pl_db_peer(db, &never));
+	assert_string_equal(pl_db_peer(db, latch), "@b");
+	assert_int_equal(pl_db_name_heir(db, latch, &bob, &heir), 0);
+	assert_int_equal(pl_db_set_peer(db, heir, "@c"), 0);
+	assert_null(pl_db_remove(db, latch));
+	assert_null(pl_db_peer(db, &gone));
+	assert_string_equal(pl_db_peer(db, heir), "@c");
+	assert_null(pl_db_free(db));
+}
+
 static void a_latch_takes_few_hundred_bytes_D17_G11(void **state)
 {
 	/* as malloc() has it: eight bytes more, in steps of sixteen; and the table's at worst */
@@ -659,6 +682,7 @@ int main(void)
 		cmocka_unit_test(a_search_ends_at_the_largest_values),
 		cmocka_unit_test(a_full_list_of_selectors_is_looked_at_one_by_one),
 		cmocka_unit_test(a_socket_has_latches_and_they_are_found_by_its_cookie_K43),
+		cmocka_unit_test(whom_a_latch_is_for_is_forgotten_with_it),
 		cmocka_unit_test(a_latch_takes_few_hundred_bytes_D17_G11),
 	};
 

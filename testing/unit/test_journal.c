@@ -138,7 +138,7 @@ static void save(struct pl_journal *journal, uint64_t id, struct pl_identity *pe
 {
 	struct pl_latch latch = latch_of(id, peer);
 
-	assert_int_equal(pl_journal_save(journal, &latch), 0);
+	assert_int_equal(pl_journal_save(journal, &latch, NULL), 0);
 }
 
 static unsigned count_files(void)
@@ -200,7 +200,7 @@ static void what_is_saved_is_read_by_the_next_daemon(void **state)
 	latch = latch_of(1, bob);
 	latch.state = PL_STATE_BROKEN;
 	latch.cause = PL_EVENT_CONFLICT_SA;
-	assert_int_equal(pl_journal_save(journal, &latch), 0);
+	assert_int_equal(pl_journal_save(journal, &latch, NULL), 0);
 	pl_journal_close(journal);
 	journal = read_again(&seen);
 	assert_string_equal(seen.text, "3 bob established, 1 bob broken, ");
@@ -360,11 +360,11 @@ static void a_journal_holds_no_more_than_it_may(void **state)
 		save(journal, id, alice);
 	path_of("latches", path);
 	assert_int_equal(stat(path, &stat1), 0);
-	assert_int_equal(pl_journal_save(journal, &latch), PL_E_LIMIT_EXCEEDED);
+	assert_int_equal(pl_journal_save(journal, &latch, NULL), PL_E_LIMIT_EXCEEDED);
 	/* what is there may change, and make room */
 	save(journal, 5, bob);
 	assert_int_equal(pl_journal_forget(journal, 9), 0);
-	assert_int_equal(pl_journal_save(journal, &latch), 0);
+	assert_int_equal(pl_journal_save(journal, &latch, NULL), 0);
 	assert_int_equal(stat(path, &stat2), 0);
 	assert_int_equal(stat1.st_size, stat2.st_size);
 	assert_int_equal(stat1.st_size, (SLOTS + 1) * PL_SLOT_BYTES);
@@ -531,12 +531,12 @@ static void without_room_nothing_is_lost_D16(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	small.rlim_max = before.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(pl_journal_save(journal, &latch), -EFBIG);
-	assert_int_equal(pl_journal_save(journal, &latch), -EFBIG);
+	assert_int_equal(pl_journal_save(journal, &latch, NULL), -EFBIG);
+	assert_int_equal(pl_journal_save(journal, &latch, NULL), -EFBIG);
 	/* those that are there change as ever: their room is theirs */
 	latch = latch_of(64, alice);
 	latch.state = PL_STATE_DEAD;
-	assert_int_equal(pl_journal_save(journal, &latch), 0);
+	assert_int_equal(pl_journal_save(journal, &latch, NULL), 0);
 	assert_int_equal(pl_journal_forget(journal, 1), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	save(journal, 65, alice);

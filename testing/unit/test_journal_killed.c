@@ -91,7 +91,7 @@ static int make(struct pl_journal *journal, const struct change *change)
 	if (change->peer == 0)
 		return pl_journal_forget(journal, change->id);
 	latch.params.peer.identity = peers[change->peer - 1];
-	return pl_journal_save(journal, &latch);
+	return pl_journal_save(journal, &latch, NULL);
 }
 
 static int see(void *ctx, const struct pl_kept *slot, const struct pl_identity_data *identity)

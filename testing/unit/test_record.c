@@ -68,7 +68,7 @@ static const struct pl_association_view full_association = {
 	.id = UINT64_C(1) << 40, .nr_pairs = 64, .nr_intact = 63, .refused = PL_E_TOO_MANY,
 };
 
-static const struct pl_latch_more full = { &full_path, &full_association };
+static const struct pl_latch_more full = { &full_path, &full_association, "@east" };
 
 static struct pl_alert alert_of(const struct pl_latch *latch)
 {
@@ -220,7 +220,7 @@ static void a_latch_with_everything_has_every_key_of_the_table_K6_K7(void **stat
 		assert_int_equal(json_is_array(value), type == PL_KEY_TEXTS);
 		assert_int_equal(json_is_boolean(value), type == PL_KEY_BOOL);
 	}
-	assert_int_equal(beside, 10);
+	assert_int_equal(beside, 11);
 	json_decref(path);
 	/* and type, event, from, to, listener */
 	assert_int_equal(json_object_size(json), nr + 5);

@@ -36,6 +36,7 @@ static const struct pl_kept whole = {
 		},
 	},
 	.identity = { 1, 2, 3 },
+	.peer = "C=CA, CN=east",
 };
 
 static int pass(const struct pl_kept *slot, struct pl_kept *ret)
@@ -73,6 +74,7 @@ static void assert_same(const struct pl_kept *a, const struct pl_kept *b)
 	assert_int_equal(a->params.nr_suites, b->params.nr_suites);
 	assert_memory_equal(a->params.suites, b->params.suites, sizeof(a->params.suites));
 	assert_int_equal(a->params.peer.is_id_fixed, b->params.peer.is_id_fixed);
+	assert_memory_equal(a->peer, b->peer, sizeof(a->peer));
 	/* and whatever this list forgot */
 	pl_slot_encode(a, x);
 	pl_slot_encode(b, y);
@@ -103,7 +105,7 @@ static void a_latch_is_written_without_its_identity_and_lineage(void **state)
 	(void)state;
 	latch.params.peer.lineage = 5;
 	latch.params.peer.identity = (void *)&latch;
-	pl_kept_of_latch(&latch, whole.identity, &slot);
+	pl_kept_of_latch(&latch, whole.identity, whole.peer, &slot);
 	assert_null(slot.params.peer.identity);
 	assert_int_equal(slot.params.peer.lineage, 0);
 	assert_int_equal(pass(&slot, &got), 0);
@@ -163,6 +165,9 @@ static void what_cannot_be_is_refused_though_its_sum_is_right_K53(void **state)
 		{ "a protocol that is none", AT(params.suites[0].protocol), 77 },
 		{ "one suite more than said", AT(params.suites[2].encrypt), 1 },
 		{ "an identity that nobody has", AT(has_identity), 0 },
+		{ "a peer that is none", AT(peer[0]), ' ' },
+		{ "a peer that is written in another way", AT(peer[5]), ',' },
+		{ "more behind a peer", AT(peer[PL_PEER_ID_MAX]), 1 },
 #undef AT
 	};
 	(void)state;

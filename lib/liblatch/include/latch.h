@@ -141,6 +141,11 @@ enum latch_mode { LATCH_MODE_ANY = 0, LATCH_MODE_TUNNEL, LATCH_MODE_TRANSPORT };
  * @bypass:         not of a listener, and not with any wish for protection or prefer: in clear,
  *                  though the host's policy protects. Of uid 0 alone (LATCH_ERR_NOT_AUTHORIZED),
  *                  and where latch.conf says may-bypass (LATCH_ERR_FORBIDDEN)
+ * @peer:           whom it is for, and nobody else: an ID as LATCH has it in "peer_id" ("@east",
+ *                  "192.0.2.1", "C=CA, CN=east"); another peer is LATCH_ERR_WRONG_PEER, and at a
+ *                  listener nothing of it arrives. What is no such ID is LATCH_ERR_MALFORMED, a
+ *                  longer one than 255 bytes LATCH_ERR_LIMIT_EXCEEDED; one with prefer, bypass or
+ *                  characters that are not printable ASCII LATCH_ERR_ARGUMENT. NULL: anybody
  */
 struct latch_request {
 	size_t size;
@@ -156,6 +161,7 @@ struct latch_request {
 	bool narrow;
 	const char *suite;
 	bool bypass;
+	const char *peer;
 };
 
 /**

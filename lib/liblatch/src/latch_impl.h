@@ -598,7 +598,7 @@ int latch_route_parse(const void *answer, size_t len, size_t size, uint8_t ret_a
 /* request */
 
 /* A request has at most these many entries, a flow's ends included. */
-enum { LATCH_REQUEST_ENTRIES = 15 };
+enum { LATCH_REQUEST_ENTRIES = 16 };
 
 /**
  * latch_request_check() - does it make sense

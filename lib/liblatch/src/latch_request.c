@@ -56,7 +56,9 @@ int latch_request_check(const struct latch_request *request, struct latch_reques
 	if (request->protection >= PROTECTIONS || (unsigned)request->mode >= MODES ||
 	    (unsigned)request->disposition >= DISPOSITIONS ||
 	    (request->suite != NULL && !is_ascii(request->suite)) ||
-	    (request->bypass && request->prefer))
+	    (request->peer != NULL && !is_ascii(request->peer)) ||
+	    (request->bypass && (request->prefer || request->peer != NULL)) ||
+	    (request->prefer && request->peer != NULL))
 		return LATCH_ERR_ARGUMENT;
 	*ret = *request;
 	return 0;
@@ -108,6 +110,7 @@ size_t latch_request_entries(const struct latch_request *request,
 	add_flag(ret, &nr, "narrow", request->narrow);
 	add_string(ret, &nr, "suite", request->suite);
 	add_flag(ret, &nr, "bypass", request->bypass);
+	add_string(ret, &nr, "peer", request->peer);
 	return nr;
 }
 

@@ -149,13 +149,17 @@ static struct pl_engine_ask ask_of(const struct pl_caller_id *who,
 		.disposition = request->disposition, .is_late = request->is_late,
 		.may_be_broken = request->may_be_broken, .is_narrow = request->is_narrow,
 		.suite = request->suite, .tag = request->tag, .is_bypass = request->is_bypass,
+		.peer = request->peer[0] == '\0' ? NULL : request->peer,
 	};
 }
 
 static int put_whole(struct pl_bus *bus, const struct pl_latch *latch, DBusMessage *reply)
 {
 	struct pl_association_view association;
-	struct pl_latch_more more = { .path = pl_engine_path(bus->engine, latch) };
+	struct pl_latch_more more = {
+		.path = pl_engine_path(bus->engine, latch),
+		.peer = pl_engine_peer(bus->engine, latch),
+	};
 	DBusMessageIter at;
 
 	if (pl_engine_association(bus->engine, latch, &association))
@@ -329,6 +333,7 @@ static int fill(struct pl_bus *bus, struct page *page)
 			return 0;
 		if (pl_engine_association(bus->engine, latch, &association))
 			more.association = &association;
+		more.peer = pl_engine_peer(bus->engine, latch);
 		r = pl_bus_put_latch(&page->latches, latch, &more, &bytes);
 		if (r != 0)
 			return r;

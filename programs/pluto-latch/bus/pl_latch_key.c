@@ -358,6 +358,9 @@ static const struct key {
 	{ "local_auth", PL_KEY_TEXT, get_local_auth },
 };
 
+/* As it was asked for; between @keys and @path_keys. */
+static const char peer_key[] = "peer";
+
 static bool get_outer_local(const struct pl_path *path, struct slot *ret)
 {
 	return path->local.af != PL_AF_NONE && put_address(ret, path->local.af, path->local.bytes);
@@ -457,6 +460,13 @@ static int visit_key(const char *name, struct slot *slot, pl_key_visit *visit, v
 	return visit(ctx, name, &slot->value);
 }
 
+static int walk_peer(const char *peer, pl_key_visit *visit, void *ctx)
+{
+	struct slot slot = { .value.type = PL_KEY_TEXT };
+
+	return put_text(&slot, peer) ? visit_key(peer_key, &slot, visit, ctx) : 0;
+}
+
 static int walk_path(const struct pl_path *path, pl_key_visit *visit, void *ctx)
 {
 	int r = 0;
@@ -495,6 +505,8 @@ int pl_latch_walk(const struct pl_latch *latch, const struct pl_latch_more *more
 		if (keys[i].get(latch, &slot))
 			r = visit_key(keys[i].name, &slot, visit, ctx);
 	}
+	if (r == 0 && more != NULL)
+		r = walk_peer(more->peer, visit, ctx);
 	if (r == 0 && more != NULL && more->path != NULL)
 		r = walk_path(more->path, visit, ctx);
 	if (r == 0 && more != NULL && more->association != NULL)
@@ -508,7 +520,11 @@ const char *pl_latch_key(unsigned at, enum pl_key_type *ret_type)
 		*ret_type = keys[at].type;
 		return keys[at].name;
 	}
-	at -= NR_KEYS;
+	if (at == NR_KEYS) {
+		*ret_type = PL_KEY_TEXT;
+		return peer_key;
+	}
+	at -= NR_KEYS + 1;
 	if (at < NR_PATH_KEYS) {
 		*ret_type = path_keys[at].type;
 		return path_keys[at].name;

@@ -53,10 +53,12 @@ typedef int pl_key_visit(void *ctx, const char *key, const struct pl_key_value *
  * struct pl_latch_more - what is told of a latch beside itself; NULL leaves its keys out
  * @path:        what pl_engine_path() says
  * @association: what pl_engine_association() says
+ * @peer:        what pl_engine_peer() says
  */
 struct pl_latch_more {
 	const struct pl_path *path;
 	const struct pl_association_view *association;
+	const char *peer;
 };
 
 /**

@@ -203,6 +203,14 @@ static int read_suite(struct reading *reading, DBusMessageIter *value)
 	return r == 0 ? pl_suite_parse(text, &reading->to->suite) : r;
 }
 
+static int read_peer(struct reading *reading, DBusMessageIter *value)
+{
+	const char *text;
+	int r = get_text(reading, value, &text);
+
+	return r == 0 ? pl_peer_id_read(text, reading->to->peer) : r;
+}
+
 static int read_wait(struct reading *reading, DBusMessageIter *value)
 {
 	dbus_uint32_t wait_ms;
@@ -292,7 +300,8 @@ static int read_kind(struct reading *reading, DBusMessageIter *value)
 	{ "min_key_bits", "q", read_min_key_bits }, \
 	{ "min_integ_bits", "q", read_min_integ_bits }, \
 	{ "mode", "s", read_mode }, \
-	{ "disposition", "s", read_disposition }
+	{ "disposition", "s", read_disposition }, \
+	{ "peer", "s", read_peer }
 
 #define DICT_KEYS_MAX 16
 

@@ -4,6 +4,7 @@
 #define PL_REQUEST_H
 
 #include "core/pl_engine.h"
+#include "core/pl_peer_id.h"
 
 struct DBusMessage;
 
@@ -43,6 +44,7 @@ enum pl_dict {
  * @tuple:       flow; of a request the remote end: .remote_port is 0 when none was given; and with
  *               @tag perhaps the local address
  * @tag:         request
+ * @peer:        request; empty is anybody
  * @state:       filter: as people see it; PL_STATE_NONE is every one
  * @kind:        filter: 'c'onnection, 'l'istener, or 0 for both
  */
@@ -59,6 +61,7 @@ struct pl_request {
 	bool is_narrow;
 	bool is_bypass;
 	struct pl_suite suite;
+	char peer[PL_PEER_ID_MAX + 1];
 	bool has_wait;
 	uint32_t wait_ms;
 	struct pl_tuple tuple;

@@ -12,6 +12,8 @@
 
 #include "core/pl_births.h"
 
+#include "core/pl_peer_id.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,9 +23,11 @@ bool pl_births_are_taken(const struct pl_latch *latch)
 	       (latch->state == PL_STATE_LISTENER || latch->state == PL_STATE_LINGERING);
 }
 
-static bool satisfies(const struct pl_sa *sa, const struct pl_latch *listener)
+/* @peer: whom the listener is for */
+static bool satisfies(const struct pl_sa *sa, const struct pl_latch *listener, const char *peer)
 {
-	return sa->is_known && pl_params_meet(&sa->params, &listener->require) == 0;
+	return sa->is_known && pl_params_meet(&sa->params, &listener->require) == 0 &&
+	       pl_peer_id_admits(peer, &sa->params.peer);
 }
 
 /* Its packets may come by an SA that nobody knows. */
@@ -35,6 +39,7 @@ static bool is_foreign(const struct pl_world *world, uint32_t reqid)
 struct pins {
 	const struct pl_world *world;
 	const struct pl_latch *listener;
+	const char *peer;
 	struct pl_pin *list;
 	unsigned nr, room;
 	uint32_t last;		/* reqid that was looked at */
@@ -44,7 +49,7 @@ static int find_weak(void *ctx, const struct pl_sa *sa)
 {
 	const struct pins *pins = ctx;
 
-	return satisfies(sa, pins->listener) ? 0 : PL_E_SHARED_REQID;
+	return satisfies(sa, pins->listener, pins->peer) ? 0 : PL_E_SHARED_REQID;
 }
 
 static int add_pin(void *ctx, const struct pl_sa *sa)
@@ -74,7 +79,9 @@ int pl_births_pins(const struct pl_world *world, const struct pl_latch *listener
 		   struct pl_pin **ret, unsigned *ret_nr)
 {
 	/* reqid 0 counts as seen: it is nobody's */
-	struct pins pins = { .world = world, .listener = listener };
+	struct pins pins = {
+		.world = world, .listener = listener, .peer = pl_db_peer(world->db, listener),
+	};
 	int r = pl_sad_of_listener(world->sad, &listener->tuple, add_pin, &pins);
 
 	if (r != 0) {
@@ -117,6 +124,7 @@ struct change {
 	bool is_new;
 	/* of the listener that is looked at; the SA itself left out */
 	const struct pl_latch *listener;
+	const char *peer;
 	bool is_reached, is_weak;
 };
 
@@ -126,10 +134,10 @@ static int look_at_sa(void *ctx, const struct pl_sa *sa)
 
 	if (sa == change->sa)
 		return 0;
-	change->is_weak = !satisfies(sa, change->listener);
+	change->is_weak = !satisfies(sa, change->listener, change->peer);
 	if (!change->is_reached)
 		change->is_reached = pl_sa_reaches(sa, &change->listener->tuple);
-	/* As to strength, all kin are alike. */
+	/* As to strength and peer, all kin are alike. */
 	return change->is_weak || change->is_reached;
 }
 
@@ -145,6 +153,7 @@ static int look_at_kin(void *ctx, const struct pl_sa *sa)
 static bool look(struct change *change, const struct pl_latch *listener)
 {
 	change->listener = listener;
+	change->peer = pl_db_peer(change->world->db, listener);
 	change->is_reached = change->is_weak = false;
 	(void)pl_sad_of_reqid(change->world->sad, change->reqid, look_at_kin, change);
 	return change->is_reached && !change->is_weak;
@@ -178,7 +187,7 @@ static int follow(void *ctx, struct pl_latch *listener)
 		return 0;
 	without = look(change, listener);
 	with = (without || pl_sa_reaches(sa, &listener->tuple)) && !change->is_weak &&
-	       satisfies(sa, listener);
+	       satisfies(sa, listener, change->peer);
 	if (with != without)
 		set_pin(change->world, listener, sa->reqid, with == change->is_new);
 	return 0;

@@ -20,8 +20,8 @@ static int judge_wishes(const struct pl_engine_ask *ask)
 	if (require->protection != 0 || require->min_key_bits != 0 ||
 	    require->min_integ_bits != 0 || require->mode != PL_MODE_NONE)
 		return PL_E_WEAK;
-	return ask->is_narrow || ask->suite.protocol != 0 || ask->tag != PL_TAG_NONE ?
-	       PL_E_UNSUPPORTED : 0;
+	return ask->is_narrow || ask->suite.protocol != 0 || ask->tag != PL_TAG_NONE ||
+	       ask->peer != NULL ? PL_E_UNSUPPORTED : 0;
 }
 
 static bool can_bypass(const struct pl_world *world)

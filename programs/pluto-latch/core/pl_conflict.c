@@ -11,6 +11,8 @@
 
 #include "core/pl_conflict.h"
 
+#include "core/pl_peer_id.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -121,6 +123,8 @@ int pl_conflict_birth(const struct pl_tuple *tuple, const struct pl_wish *wish,
 
 	if (sa == NULL)
 		return PL_E_NO_SA;
+	if (!pl_peer_id_admits(wish->peer, &sa->params->peer))
+		return PL_E_WRONG_PEER;
 	params = *sa->params;
 	if (!wish->is_narrow)
 		allow(&params, sa, &wish->require);

@@ -92,12 +92,14 @@ enum pl_conflict pl_conflict_judge(const struct pl_tuple *tuple, const struct pl
  * @is_narrow:  by an SA of just this connection (K20)
  * @suite:      of that SA (K21); all zero is any
  * @is_wanted:  protection was asked for: also where the SPD lets packets by (K55)
+ * @peer:       of pl_peer_id_read(); NULL is anybody
  */
 struct pl_wish {
 	struct pl_require require;
 	bool is_narrow;
 	struct pl_suite suite;
 	bool is_wanted;
+	const char *peer;
 };
 
 /**
@@ -110,8 +112,8 @@ struct pl_wish {
  * @ret:    the parameters to latch; borrows the identity
  * @report: written with PL_E_CONFLICT
  *
- * Return: 0; PL_E_NO_SA when none carries the whole flow under known parameters; PL_E_CONFLICT;
- * PL_E_WEAK
+ * Return: 0; PL_E_NO_SA when none carries the whole flow under known parameters; PL_E_WRONG_PEER
+ * when the one that does is of another peer than is wanted; PL_E_CONFLICT; PL_E_WEAK
  */
 int pl_conflict_birth(const struct pl_tuple *tuple, const struct pl_wish *wish,
 		      const struct pl_sa_view *sas, unsigned nr_sas,

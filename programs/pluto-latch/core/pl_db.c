@@ -12,7 +12,7 @@
  * - by place: in the order of pl_tuple_compare() (pl_order), connections and listeners apart, for
  *   "which latches does this SA touch". A search walks the box that the selectors span, and jumps
  *   over what lies outside of it, so it looks at the hits and at one latch per gap (design D17).
- * A list has those that need care without anything happening.
+ * A list has those that need care without anything happening, and a table whom a latch is for.
  *
  * Invariants: a latch is in all of them or in none; no two latches have one tuple (K29); an id is
  * given out once. Nothing here decides anything, and nothing is kept over a restart (L12, K18).
@@ -20,6 +20,7 @@
 
 #include "core/pl_db.h"
 
+#include "core/pl_demand.h"
 #include "core/pl_order.h"
 #include "core/pl_table.h"
 
@@ -82,6 +83,7 @@ struct pl_db {
 	struct by_uid by_uid;
 	struct pl_order *connections;
 	struct pl_order *listeners;
+	struct pl_demands *demands;
 	TAILQ_HEAD(, node) minded;
 	uint64_t next_id;
 	struct node *chains[CHAINS];
@@ -127,7 +129,9 @@ struct pl_db *pl_db_new(const uint8_t key[static 16], uint64_t first_id)
 	db->table = pl_table_new(key);
 	db->connections = pl_order_new();
 	db->listeners = pl_order_new();
-	if (db->table == NULL || db->connections == NULL || db->listeners == NULL)
+	db->demands = pl_demands_new();
+	if (db->table == NULL || db->connections == NULL || db->listeners == NULL ||
+	    db->demands == NULL)
 		return pl_db_free(db);
 	return db;
 }
@@ -144,6 +148,7 @@ struct pl_db *pl_db_free(struct pl_db *db)
 	pl_table_free(db->table);
 	pl_order_free(db->connections);
 	pl_order_free(db->listeners);
+	pl_demands_free(db->demands);
 	free(db);
 	return NULL;
 }
@@ -227,8 +232,20 @@ int pl_db_name_heir(struct pl_db *db, struct pl_latch *old, const struct pl_owne
 
 void pl_db_drop_heir(struct pl_db *db)
 {
+	if (db->heir != NULL)
+		pl_demands_drop(db->demands, db->heir->latch.id);
 	free(db->heir);
 	db->heir = db->giving_way = NULL;
+}
+
+int pl_db_set_peer(struct pl_db *db, const struct pl_latch *latch, const char *peer)
+{
+	return pl_demands_set(db->demands, latch->id, peer);
+}
+
+const char *pl_db_peer(const struct pl_db *db, const struct pl_latch *latch)
+{
+	return pl_demands_find(db->demands, latch->id);
 }
 
 static struct node **chain_of(const struct pl_db *db, uint64_t cookie)
@@ -299,6 +316,7 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 		pl_order_take(place_of(db, &latch->tuple), &latch->tuple);
 		(void)pl_table_take(db->table, &latch->tuple);
 	}
+	pl_demands_drop(db->demands, latch->id);
 	pl_identity_unref(latch->params.peer.identity);
 	free(latch->reason);
 	free(node);

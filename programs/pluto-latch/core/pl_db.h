@@ -211,6 +211,25 @@ void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner 
 void pl_db_set_cookie(struct pl_db *db, struct pl_latch *latch, uint64_t cookie);
 
 /**
+ * pl_db_set_peer() - it is for this peer, and no other
+ * @db:    the database
+ * @latch: of it; also the heir
+ * @peer:  of pl_peer_id_read(); copied; NULL: anybody
+ *
+ * Return: 0; -ENOMEM, and nothing changed
+ */
+int pl_db_set_peer(struct pl_db *db, const struct pl_latch *latch, const char *peer) PL_MUST_USE;
+
+/**
+ * pl_db_peer() - whom it is for
+ * @db:    the database
+ * @latch: of it
+ *
+ * Return: NULL for anybody; else valid until it is set, or the latch is gone
+ */
+const char *pl_db_peer(const struct pl_db *db, const struct pl_latch *latch);
+
+/**
  * pl_db_next_of_cookie() - the next latch of a socket: of UDP there may be many, one by one
  * @db:     the database
  * @cookie: of the socket; that of nobody if 0

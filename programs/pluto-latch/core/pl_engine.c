@@ -306,6 +306,11 @@ const struct pl_path *pl_engine_path(const struct pl_engine *engine, const struc
 	return search.newest == NULL ? NULL : &search.newest->path;
 }
 
+const char *pl_engine_peer(const struct pl_engine *engine, const struct pl_latch *latch)
+{
+	return engine->is_latching ? pl_db_peer(engine->world.db, latch) : NULL;
+}
+
 /* The gate of last resort */
 
 static bool is_approved_sa(const struct pl_world *world, const struct pl_fact *fact)

@@ -225,6 +225,8 @@ enum pl_tag {
  * @setup_ms:    how long SAs may take that have to be set up first (K25, K26); 0: only those that
  *               are there
  * @tag:         of pl_engine_tag_socket()
+ * @peer:        of pl_peer_id_read(): whom it is for, and nobody else; of a listener, each of its
+ *               connections; NULL is anybody
  */
 struct pl_engine_ask {
 	struct pl_tuple tuple;
@@ -245,6 +247,7 @@ struct pl_engine_ask {
 	bool is_forwarded;
 	uint32_t setup_ms;
 	enum pl_tag tag;
+	const char *peer;
 };
 
 /**
@@ -263,7 +266,8 @@ struct pl_engine_ask {
  * told when it is ESTABLISHED (PL_EVENT_COMPLETED), BROKEN, or came to nothing (PL_EVENT_FAILED).
  *
  * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_connection(); PL_E_FORBIDDEN by latch.conf;
- * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; PL_E_NO_SA; PL_E_NOT_PROTECTED when SAs are there and
+ * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; PL_E_NO_SA; PL_E_WRONG_PEER when the SAs that are
+ * there, or the first that are set up, are not of .peer; PL_E_NOT_PROTECTED when SAs are there and
  * no policy; PL_E_CONFLICT; PL_E_WEAK; PL_E_SHARED_REQID; PL_E_TOO_MANY; -ENOMEM; what guard or
  * store said; of .is_bypass errors of pl_bypass_admit()
  */
@@ -336,7 +340,8 @@ int pl_engine_listen_socket(struct pl_engine *engine, int fd, const struct pl_en
  * @ret:    ids: one, or two of a dual-stack listener
  * @ret_nr: how many
  *
- * From then on connections to it begin under SAs that meet .require, and no others (K40); which
+ * From then on connections to it begin under SAs that meet .require and are .peer's, and no others
+ * (K40); which
  * those are may change at any time. One that the guard does not take now is tried again by
  * pl_engine_tick().
  *
@@ -375,7 +380,8 @@ int pl_engine_accept(struct pl_engine *engine, const struct pl_tuple *tuple, uin
  * The listener's owner is told as above. With .tag, a connection that no packet began has no latch:
  * PL_E_NOT_FOUND.
  *
- * Return: as above; PL_E_FORBIDDEN by latch.conf
+ * Return: as above; PL_E_FORBIDDEN by latch.conf; PL_E_WRONG_PEER for another .peer than the
+ * listener or its connection has
  */
 int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *ask,
 		      uint64_t *ret_id) PL_MUST_USE;
@@ -446,6 +452,15 @@ int pl_engine_find(const struct pl_engine *engine, const struct pl_owner *who,
  */
 int pl_engine_inquire(const struct pl_engine *engine, const struct pl_owner *who, uint64_t id,
 		      const struct pl_latch **ret) PL_MUST_USE;
+
+/**
+ * pl_engine_peer() - whom a latch is for, as it was asked for
+ * @engine: the engine
+ * @latch:  of it
+ *
+ * Return: NULL is anybody; else valid until the engine is called again
+ */
+const char *pl_engine_peer(const struct pl_engine *engine, const struct pl_latch *latch);
 
 /**
  * pl_engine_path() - between which addresses a connection's packets go now (K8, K9)

@@ -16,6 +16,7 @@
 #include "core/pl_bypass.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_error.h"
+#include "core/pl_peer_id.h"
 #include "core/pl_renew.h"
 #include "core/pl_steer.h"
 
@@ -35,7 +36,7 @@ bool pl_birth_is_replaceable(const struct pl_latch *latch)
  * the old one could not get rid of would let packets in while the SAs of the new one are looked at.
  */
 static int supersede(struct pl_world *world, struct pl_latch *old, const struct pl_owner *owner,
-		     struct pl_latch **ret)
+		     const char *peer, struct pl_latch **ret)
 {
 	int r = 0;
 
@@ -47,7 +48,9 @@ static int supersede(struct pl_world *world, struct pl_latch *old, const struct 
 		return r;
 	(*ret)->is_heir = true;
 	(*ret)->is_steered = old->is_steered;
-	r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
+	r = pl_db_set_peer(world->db, *ret, peer);
+	if (r == 0)
+		r = pl_step_take(world, old, PL_EVENT_SUPERSEDED, NULL);
 	if (r != 0)
 		pl_db_drop_heir(world->db);
 	return r;
@@ -63,9 +66,25 @@ static void stop_waiting(struct pl_world *world, const struct pl_tuple *tuple)
 		(void)!pl_step_take(world, old, PL_EVENT_TOLD, NULL);
 }
 
+static int insert(struct pl_world *world, const struct pl_tuple *tuple,
+		  const struct pl_owner *owner, const char *peer, struct pl_latch **ret)
+{
+	struct pl_latch *latch;
+	int r = pl_db_insert(world->db, tuple, owner, &latch);
+
+	if (r != 0)
+		return r;
+	r = pl_db_set_peer(world->db, latch, peer);
+	if (r == 0)
+		*ret = latch;
+	else
+		pl_db_remove(world->db, latch);
+	return r;
+}
+
 /* An object in PL_STATE_UNBORN; what was there before gives way, its flow still guarded. */
 static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
-		    const struct pl_owner *owner, struct pl_latch **ret)
+		    const struct pl_owner *owner, const char *peer, struct pl_latch **ret)
 {
 	struct pl_latch *old;
 	int r;
@@ -77,8 +96,8 @@ static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
 	r = pl_usage_take(world->usage, &world->limits, owner->uid, pl_step_limit(owner));
 	if (r != 0)
 		return r;
-	r = old != NULL ? supersede(world, old, owner, ret) :
-			  pl_db_insert(world->db, tuple, owner, ret);
+	r = old != NULL ? supersede(world, old, owner, peer, ret) :
+			  insert(world, tuple, owner, peer, ret);
 	if (r != 0)
 		pl_usage_give_back(world->usage, owner->uid, pl_step_limit(owner));
 	return r;
@@ -285,6 +304,38 @@ static void bury(struct pl_world *world, const struct pl_tuple *tuple)
 		(void)!pl_step_take(world, old, PL_EVENT_FLOW_GONE, NULL);
 }
 
+int pl_birth_judge_peer(const struct pl_world *world, const struct pl_latch *latch,
+			const char *peer)
+{
+	const char *had = pl_db_peer(world->db, latch);
+
+	if (peer == NULL)
+		return 0;
+	if (had != NULL && strcmp(had, peer) != 0)
+		return PL_E_WRONG_PEER;
+	return latch->params.peer.identity == NULL ||
+	       pl_peer_id_admits(peer, &latch->params.peer) ? 0 : PL_E_WRONG_PEER;
+}
+
+/* What is there becomes what was asked for, and his who asked. */
+static int hand_over(struct pl_world *world, struct pl_latch *latch,
+		     const struct pl_engine_ask *ask)
+{
+	bool is_named = pl_db_peer(world->db, latch) != NULL;
+	int r = pl_birth_judge_peer(world, latch, ask->peer);
+
+	if (r == 0 && !is_named)
+		r = pl_db_set_peer(world->db, latch, ask->peer);
+	if (r != 0)
+		return r;
+	r = pl_auto_give(world, latch, &ask->owner);
+	if (r == 0)
+		take_wishes(world, latch, ask);
+	else if (!is_named)
+		(void)!pl_db_set_peer(world->db, latch, NULL);
+	return r;
+}
+
 /* A program that asks for what its connection has already holds it from now on. */
 static int take_over(struct pl_world *world, struct pl_latch *latch,
 		     const struct pl_engine_ask *ask, uint64_t *ret_id)
@@ -297,12 +348,10 @@ static int take_over(struct pl_world *world, struct pl_latch *latch,
 		return PL_E_ALREADY_LATCHED;
 	if (pl_params_meet(&latch->params, &ask->require) != 0)
 		return PL_E_WEAK;
-	r = pl_auto_give(world, latch, &ask->owner);
-	if (r != 0)
-		return r;
-	take_wishes(world, latch, ask);
-	*ret_id = latch->id;
-	return 0;
+	r = hand_over(world, latch, ask);
+	if (r == 0)
+		*ret_id = latch->id;
+	return r;
 }
 
 int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
@@ -311,6 +360,7 @@ int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
 	struct pl_wish wish = {
 		.require = ask->require,
 		.is_narrow = is_narrow(ask), .suite = ask->suite, .is_wanted = ask->is_wanted,
+		.peer = ask->peer,
 	};
 	struct pl_latch *old = pl_db_find(world->db, tuple);
 	bool was_guarded = old != NULL;
@@ -331,7 +381,7 @@ int pl_birth_take(struct pl_world *world, const struct pl_tuple *tuple,
 	/* An old latch gives way only to a new one. */
 	if (r != 0 && !(r == PL_E_CONFLICT && ask->may_be_broken))
 		return r;
-	r = conceive(world, tuple, &ask->owner, &latch);
+	r = conceive(world, tuple, &ask->owner, ask->peer, &latch);
 	if (r != 0)
 		return r;
 	take_wishes(world, latch, ask);
@@ -372,6 +422,7 @@ int pl_birth_pair(struct pl_world *world, const struct pl_latch *first,
 		.tuple = *tuple, .owner = first->owner, .cookie = first->cookie,
 		.require = first->require, .disposition = first->disposition,
 		.is_late = first->is_late, .may_unprotect = first->may_unprotect,
+		.peer = pl_db_peer(world->db, first),
 	};
 	struct pl_latch *latch;
 	int r = pl_admit(world->conf, tuple, &ask);
@@ -379,7 +430,7 @@ int pl_birth_pair(struct pl_world *world, const struct pl_latch *first,
 	if (r == 0)
 		r = pl_params_meet(&first->params, &ask.require);
 	if (r == 0)
-		r = conceive(world, tuple, &ask.owner, &latch);
+		r = conceive(world, tuple, &ask.owner, ask.peer, &latch);
 	if (r != 0)
 		return r;
 	take_wishes(world, latch, &ask);
@@ -411,7 +462,8 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 	if (r == 0 && ask->is_bypass)
 		r = pl_bypass_admit(world, &tuple, ask, &admitted);
 	/* What latch.conf demands at least is no wish. */
-	admitted.is_wanted = is_narrow(&admitted) || ask->require.protection != 0;
+	admitted.is_wanted = is_narrow(&admitted) || ask->require.protection != 0 ||
+			     ask->peer != NULL;
 	if (r == 0)
 		bury(world, &tuple);
 	if (r == 0)
@@ -429,7 +481,7 @@ static int listen_one(struct pl_world *world, const struct pl_engine_ask *ask,
 	int r = pl_admit(world->conf, tuple, &admitted);
 
 	if (r == 0)
-		r = conceive(world, tuple, &ask->owner, &latch);
+		r = conceive(world, tuple, &ask->owner, admitted.peer, &latch);
 	if (r != 0)
 		return r;
 	take_wishes(world, latch, &admitted);
@@ -536,7 +588,9 @@ static int expect_birth(struct pl_world *world, struct pl_latch *latch)
 static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 			struct pl_latch *latch, const struct birth *birth)
 {
-	struct pl_wish wish = { .require = latch->require };
+	struct pl_wish wish = {
+		.require = latch->require, .peer = pl_db_peer(world->db, latch),
+	};
 	struct pl_why why = { .listener = listener->id };
 	struct pl_lesson lesson = { .has_carrier = false };
 	int r = world->ops.guard->guard(world->ops.guard_ctx, &latch->tuple);
@@ -580,7 +634,7 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask,
 
 	if (listener == NULL || listener->state != PL_STATE_LISTENER)
 		return PL_E_NOT_FOUND;
-	r = conceive(world, &ask->tuple, &listener->owner, &latch);
+	r = conceive(world, &ask->tuple, &listener->owner, ask->peer, &latch);
 	if (r != 0)
 		return r;
 	take_wishes(world, latch, ask);
@@ -593,12 +647,14 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask,
 }
 
 /* What the listener wants of each connection. */
-static struct pl_engine_ask ask_of_listener(const struct pl_latch *listener,
+static struct pl_engine_ask ask_of_listener(const struct pl_world *world,
+					    const struct pl_latch *listener,
 					    const struct pl_tuple *tuple)
 {
 	return (struct pl_engine_ask) {
 		.tuple = *tuple, .owner = listener->owner, .require = listener->require,
 		.disposition = listener->disposition, .may_unprotect = listener->may_unprotect,
+		.peer = pl_db_peer(world->db, listener),
 	};
 }
 
@@ -606,7 +662,7 @@ int pl_birth_accept(struct pl_world *world, const struct pl_latch *listener,
 		    const struct pl_tuple *tuple, uint32_t reqid, uint64_t cookie,
 		    uint64_t *ret_id)
 {
-	struct pl_engine_ask ask = ask_of_listener(listener, tuple);
+	struct pl_engine_ask ask = ask_of_listener(world, listener, tuple);
 
 	ask.cookie = cookie;
 	return accept_ask(world, &ask, &(struct birth) { .reqid = reqid }, ret_id);
@@ -645,7 +701,7 @@ void pl_birth_of_sa(struct pl_world *world, const struct pl_sa *sa)
 	listener = pl_db_find_listener(world->db, &tuple);
 	if (listener == NULL)
 		return;
-	ask = ask_of_listener(listener, &tuple);
+	ask = ask_of_listener(world, listener, &tuple);
 	/* Without a latch its connection is born with its first packet, as all others are. */
 	(void)!accept_ask(world, &ask, &birth, &id);
 }
@@ -680,6 +736,16 @@ static int add_require(struct pl_require *to, const struct pl_require *more)
 	return 0;
 }
 
+/* Likewise of two peers. */
+static int add_peer(const char **to, const char *more)
+{
+	if (*to != NULL && more != NULL && strcmp(*to, more) != 0)
+		return PL_E_WRONG_PEER;
+	if (*to == NULL)
+		*to = more;
+	return 0;
+}
+
 /* The latch that is there since its SA or its first packet came gets its socket. */
 static int adopt(struct pl_world *world, struct pl_latch *latch, const struct pl_engine_ask *ask,
 		 uint64_t *ret_id)
@@ -689,10 +755,9 @@ static int adopt(struct pl_world *world, struct pl_latch *latch, const struct pl
 	if (latch->state == PL_STATE_ESTABLISHED &&
 	    pl_params_meet(&latch->params, &ask->require) != 0)
 		return PL_E_WEAK;
-	r = pl_auto_give(world, latch, &ask->owner);
+	r = hand_over(world, latch, ask);
 	if (r != 0)
 		return r;
-	take_wishes(world, latch, ask);
 	latch->is_early = false;
 	latch->is_leaving = false;
 	*ret_id = latch->id;
@@ -731,6 +796,8 @@ int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *aske
 	r = pl_admit(world->conf, &tuple, &ask);
 	if (r == 0)
 		r = add_require(&ask.require, &listener->require);
+	if (r == 0)
+		r = add_peer(&ask.peer, pl_db_peer(world->db, listener));
 	if (r == 0 && asked->disposition == PL_DISPOSITION_DEFAULT)
 		ask.disposition = listener->disposition;
 	latch = pl_db_find(world->db, &tuple);

@@ -71,7 +71,8 @@ struct pl_lesson {
  * @may_be_broken: struct pl_engine_ask
  * @ret:           what was learned
  *
- * Return: 0; PL_E_NO_SA; PL_E_NOT_PROTECTED; PL_E_CONFLICT; PL_E_WEAK; what pl_step_take() says
+ * Return: 0; PL_E_NO_SA; PL_E_WRONG_PEER; PL_E_NOT_PROTECTED; PL_E_CONFLICT; PL_E_WEAK; what
+ * pl_step_take() says
  */
 int pl_birth_complete(struct pl_world *world, struct pl_latch *latch, const struct pl_wish *wish,
 		      enum pl_event event, bool may_be_broken,
@@ -96,6 +97,17 @@ void pl_birth_over(struct pl_world *world, const struct pl_sa *sa);
  * @latch: NULL is nobody
  */
 bool pl_birth_is_replaceable(const struct pl_latch *latch);
+
+/**
+ * pl_birth_judge_peer() - may whoever wants this peer have a latch that is there
+ * @world: the world
+ * @latch: of its database
+ * @peer:  NULL is anybody
+ *
+ * Return: 0, or PL_E_WRONG_PEER: it is another's, or was asked for as another's
+ */
+int pl_birth_judge_peer(const struct pl_world *world, const struct pl_latch *latch,
+			const char *peer) PL_MUST_USE;
 
 /**
  * pl_socket_look() - the facts of a socket now

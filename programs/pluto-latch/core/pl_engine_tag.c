@@ -74,6 +74,8 @@ static int find_tag(struct pl_world *world, struct pl_latch *latch,
 	if (is_theirs || latch->cookie != ask->cookie || latch->state == PL_STATE_LARVAL ||
 	    wants_its_own(ask))
 		return PL_E_ALREADY_LATCHED;
+	if (pl_birth_judge_peer(world, latch, ask->peer) != 0)
+		return PL_E_WRONG_PEER;
 	if (latch->state == PL_STATE_ESTABLISHED &&
 	    pl_params_meet(&latch->params, &ask->require) != 0)
 		return PL_E_WEAK;

@@ -55,6 +55,7 @@ static void try(struct pl_world *world, struct pl_latch *latch, struct pl_larva 
 	const struct pl_wish wish = {
 		.require = latch->require, .is_narrow = latch->is_narrow,
 		.suite = larva->suite, .is_wanted = larva->is_wanted,
+		.peer = pl_db_peer(world->db, latch),
 	};
 	struct pl_lesson lesson;
 	int r = pl_birth_complete(world, latch, &wish, PL_EVENT_COMPLETED, larva->may_be_broken,

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-void pl_kept_of_latch(const struct pl_latch *latch, const uint8_t *identity, struct pl_kept *ret)
+void pl_kept_of_latch(const struct pl_latch *latch, const uint8_t *identity, const char *peer,
+		      struct pl_kept *ret)
 {
 	*ret = (struct pl_kept) {
 		.id = latch->id, .tuple = latch->tuple, .owner = latch->owner,
@@ -22,4 +23,7 @@ void pl_kept_of_latch(const struct pl_latch *latch, const uint8_t *identity, str
 	ret->params.peer.lineage = 0;
 	if (identity != NULL)
 		memcpy(ret->identity, identity, sizeof(ret->identity));
+	/* it was read, so that it fits */
+	if (peer != NULL)
+		memcpy(ret->peer, peer, strnlen(peer, sizeof(ret->peer) - 1));
 }

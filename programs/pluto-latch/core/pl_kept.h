@@ -4,6 +4,7 @@
 #define PL_KEPT_H
 
 #include "core/pl_db.h"
+#include "core/pl_peer_id.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,7 @@ enum { PL_KEPT_DIGEST_BYTES = 32 };
  * @params:        likewise; .peer.identity is NULL, .peer.lineage 0: both end with the daemon
  * @has_identity:  @identity says who the peer was
  * @identity:      name of that identity in the journal; all zero without one
+ * @peer:          whom it is for, zeros behind it; empty for anybody
  *
  * No SPI and no reqid: what is proved again gets new ones.
  */
@@ -47,6 +49,7 @@ struct pl_kept {
 	struct pl_require require;
 	struct pl_params params;
 	uint8_t identity[PL_KEPT_DIGEST_BYTES];
+	char peer[PL_PEER_ID_MAX + 1];
 };
 
 /**
@@ -65,8 +68,10 @@ struct pl_kept_session {
  * pl_kept_of_latch() - what the journal keeps of a latch
  * @latch:    in a state that the journal knows
  * @identity: name of its peer's identity; NULL when there is none
+ * @peer:     whom it is for; NULL for anybody
  * @ret:      a value
  */
-void pl_kept_of_latch(const struct pl_latch *latch, const uint8_t *identity, struct pl_kept *ret);
+void pl_kept_of_latch(const struct pl_latch *latch, const uint8_t *identity, const char *peer,
+		      struct pl_kept *ret);
 
 #endif

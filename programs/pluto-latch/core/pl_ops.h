@@ -163,8 +163,8 @@ typedef int pl_store_visit_session(void *ctx, const struct pl_kept_session *sess
  * @walk:   what an earlier daemon left, in any order; once, before the first @save. Its latches
  *          stay until they are saved or forgotten under their ids.
  * @save:   this latch is as it says from now on. Called after the guard, before socket and owner.
- *          @latch is read during the call only. An error on the way up means no latch; on the way
- *          down it changes nothing else.
+ *          @latch is read during the call only, and so is @peer, whom it is for, NULL for anybody.
+ *          An error on the way up means no latch; on the way down it changes nothing else.
  * @forget: there is no such latch any more
  * @walk_sessions: sessions that an earlier daemon left, in any order; after @walk. They stay until
  *          they are forgotten.
@@ -175,7 +175,7 @@ typedef int pl_store_visit_session(void *ctx, const struct pl_kept_session *sess
 struct pl_store_ops {
 	int (*walk)(void *ctx, pl_store_visit *visit, void *visit_ctx,
 		    struct pl_store_found *ret);
-	int (*save)(void *ctx, const struct pl_latch *latch);
+	int (*save)(void *ctx, const struct pl_latch *latch, const char *peer);
 	int (*forget)(void *ctx, uint64_t id);
 	int (*walk_sessions)(void *ctx, pl_store_visit_session *visit, void *visit_ctx);
 	int (*save_session)(void *ctx, const struct pl_kept_session *session);

@@ -104,7 +104,10 @@ static int fill(struct pl_world *world, struct pl_latch *latch, const struct pl_
 {
 	const struct pl_kept *kept = &heirloom->kept;
 	struct pl_params params = kept->params;
+	int r = pl_db_set_peer(world->db, latch, kept->peer[0] == '\0' ? NULL : kept->peer);
 
+	if (r != 0)
+		return r;
 	params.peer.identity = heirloom->identity;
 	latch->disposition = kept->disposition;
 	latch->is_late = kept->is_late;

@@ -16,6 +16,7 @@
 #include "core/pl_births.h"
 #include "core/pl_bypass.h"
 #include "core/pl_larva.h"
+#include "core/pl_peer_id.h"
 #include "core/pl_renew.h"
 #include "core/pl_steer.h"
 
@@ -305,7 +306,8 @@ static int save(struct pl_world *world, const struct pl_latch *latch, enum pl_st
 		return 0;
 	if (next == PL_STATE_GONE)
 		return ops->forget == NULL ? 0 : ops->forget(world->ops.store_ctx, latch->id);
-	return ops->save == NULL ? 0 : ops->save(world->ops.store_ctx, latch);
+	return ops->save == NULL ? 0 : ops->save(world->ops.store_ctx, latch,
+						  pl_db_peer(world->db, latch));
 }
 
 /* What the event is about is in force in the kernel, or makes it forget by itself: a policy that
@@ -558,7 +560,7 @@ bool pl_step_is_proved(const struct pl_world *world, const struct pl_latch *latc
 }
 
 /* What broke it was a conflict, so that the end of all conflicts mends it (T9). One that was born
- * weaker than it was asked for has no better times to wait for (K14, K40). */
+ * weaker than it was asked for, or of another peer, has no better times to wait for (K14, K40). */
 static bool is_mendable(const struct pl_world *world, const struct pl_latch *latch)
 {
 	switch (latch->cause) {
@@ -578,7 +580,8 @@ static bool is_mendable(const struct pl_world *world, const struct pl_latch *lat
 		return false;
 	}
 	return latch->params.peer.identity != NULL &&
-	       pl_params_meet(&latch->params, &latch->require) == 0;
+	       pl_params_meet(&latch->params, &latch->require) == 0 &&
+	       pl_peer_id_admits(pl_db_peer(world->db, latch), &latch->params.peer);
 }
 
 /* The flow keeps its protection, if that is how a change of the SPD shall be answered (K38). */

@@ -519,29 +519,28 @@ static int find_slot(struct pl_journal *journal, const uint64_t *slot, uint64_t 
 	return r;
 }
 
-static int write_latch(struct pl_journal *journal, const struct pl_latch *latch, uint64_t number,
-		       const struct pl_identity_file *identity)
+/* What the journal is to say of a latch. */
+static void keep(const struct pl_latch *latch, const char *peer,
+		 const struct pl_identity_file *identity, uint8_t ret[static PL_SLOT_BYTES])
 {
-	uint8_t bytes[PL_SLOT_BYTES];
 	struct pl_kept kept;
 
-	pl_kept_of_latch(latch, identity == NULL ? NULL : pl_identity_file_digest(identity),
+	pl_kept_of_latch(latch, identity == NULL ? NULL : pl_identity_file_digest(identity), peer,
 			 &kept);
-	pl_slot_encode(&kept, bytes);
-	return write_slot(journal, offset_of(number), bytes);
+	pl_slot_encode(&kept, ret);
 }
 
 /* The place is there before the slot is written, so that nothing can fail after that. */
-static int save_at(struct pl_journal *journal, const struct pl_latch *latch, struct place *place,
-		   uint64_t number, struct pl_identity_file *identity)
+static int save_at(struct pl_journal *journal, uint64_t id, struct place *place, uint64_t number,
+		   const uint8_t bytes[static PL_SLOT_BYTES], struct pl_identity_file *identity)
 {
 	struct pl_identity_file *old = place == NULL ? NULL : place->identity;
-	int r = place == NULL ? put_place(journal, latch->id, number, NULL) : 0;
+	int r = place == NULL ? put_place(journal, id, number, NULL) : 0;
 
 	if (r == 0)
-		r = write_latch(journal, latch, number, identity);
+		r = write_slot(journal, offset_of(number), bytes);
 	if (place == NULL) {
-		place = find_place(journal, latch->id);
+		place = find_place(journal, id);
 		if (r == 0) {
 			journal->free.nr--;
 		} else if (place != NULL) {
@@ -556,20 +555,23 @@ static int save_at(struct pl_journal *journal, const struct pl_latch *latch, str
 	return r;
 }
 
-int pl_journal_save(struct pl_journal *journal, const struct pl_latch *latch)
+int pl_journal_save(struct pl_journal *journal, const struct pl_latch *latch, const char *peer)
 {
-	struct pl_identity *peer = latch->params.peer.identity;
+	struct pl_identity *proved = latch->params.peer.identity;
 	struct place *place = find_place(journal, latch->id);
 	struct pl_identity_file *identity = NULL;
+	uint8_t bytes[PL_SLOT_BYTES];
 	uint64_t number;
 	int r = reserve(journal, latch->id);
 
 	if (r == 0)
 		r = find_slot(journal, place == NULL ? NULL : &place->slot, &number);
-	if (r == 0 && peer != NULL)
-		r = pl_identity_store_hold(journal->identities, peer, &identity);
-	if (r == 0)
-		r = save_at(journal, latch, place, number, identity);
+	if (r == 0 && proved != NULL)
+		r = pl_identity_store_hold(journal->identities, proved, &identity);
+	if (r == 0) {
+		keep(latch, peer, identity, bytes);
+		r = save_at(journal, latch->id, place, number, bytes, identity);
+	}
 	if (r != 0)
 		pl_identity_store_release(journal->identities, identity);
 	return r;
@@ -678,9 +680,9 @@ static int op_walk(void *ctx, pl_store_visit *visit, void *visit_ctx, struct pl_
 	return pl_journal_read(ctx, visit, visit_ctx, ret);
 }
 
-static int op_save(void *ctx, const struct pl_latch *latch)
+static int op_save(void *ctx, const struct pl_latch *latch, const char *peer)
 {
-	return pl_journal_save(ctx, latch);
+	return pl_journal_save(ctx, latch, peer);
 }
 
 static int op_forget(void *ctx, uint64_t id)

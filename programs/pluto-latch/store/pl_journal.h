@@ -62,7 +62,8 @@ int pl_journal_read(struct pl_journal *journal, pl_store_visit *visit, void *ctx
  * Return: 0; PL_E_LIMIT_EXCEEDED when it is full; PL_E_TOO_MANY for an identity too large; -ENOMEM;
  * what the file system said
  */
-int pl_journal_save(struct pl_journal *journal, const struct pl_latch *latch) PL_MUST_USE;
+int pl_journal_save(struct pl_journal *journal, const struct pl_latch *latch,
+		    const char *peer) PL_MUST_USE;
 
 /**
  * pl_journal_forget() - there is no such latch any more; struct pl_store_ops

@@ -17,7 +17,8 @@
 
 enum { SUM_BYTES = 8 };
 
-/* Rises whenever walk() changes: another daemon's slots are not guessed at. */
+/* Rises whenever what walk() passes moves: another daemon's slots are not guessed at. What comes
+ * after all the rest is zero in a slot that knows nothing of it, and means nothing then. */
 static const uint32_t magic = 0x504c5301;	/* "PLS", version 1 */
 
 enum flag {
@@ -80,6 +81,7 @@ static void walk(struct pl_cursor *c, struct pl_kept *kept, uint32_t *head, unsi
 	WALK(c, kept->require.mode, 1);
 	walk_params(c, &kept->params);
 	pl_cursor_bytes(c, kept->identity, sizeof(kept->identity));
+	pl_cursor_bytes(c, kept->peer, sizeof(kept->peer));
 }
 
 static unsigned flags_of(const struct pl_kept *kept)
@@ -192,6 +194,17 @@ static bool is_fitting(const struct pl_kept *kept)
 	       (kept->state == PL_STATE_LISTENER) == pl_tuple_is_listener(&kept->tuple);
 }
 
+/* As it was read when it was asked for. */
+static bool is_peer_sound(const char peer[static PL_PEER_ID_MAX + 1])
+{
+	char normal[PL_PEER_ID_MAX + 1];
+	size_t len = strnlen(peer, PL_PEER_ID_MAX + 1);
+
+	if (len > PL_PEER_ID_MAX || !is_zero((const uint8_t *)peer + len, PL_PEER_ID_MAX + 1 - len))
+		return false;
+	return len == 0 || (pl_peer_id_read(peer, normal) == 0 && strcmp(peer, normal) == 0);
+}
+
 static bool is_sound(const struct pl_kept *kept)
 {
 	return kept->id != 0 && is_tuple_normal(&kept->tuple) &&
@@ -200,6 +213,7 @@ static bool is_sound(const struct pl_kept *kept)
 	       kept->cause < PL_EVENT_ROOF && kept->disposition < PL_DISPOSITION_ROOF &&
 	       kept->require.mode < PL_MODE_ROOF && are_params_sound(&kept->params) &&
 	       kept->has_identity == !is_zero(kept->identity, sizeof(kept->identity)) &&
+	       is_peer_sound(kept->peer) &&
 	       is_fitting(kept);
 }
 

@@ -48,7 +48,7 @@ static const char usage[] =
 	"  id SOCK | inquire SOCK|ID | get SOCK|ID KEY | find SOCK | list | wait SOCK|ID STATE MS\n"
 	"  release|unprotect SOCK|ID | break|shut SOCK|ID REASON\n"
 	"WISH: late may-be-broken wait reset confidentiality key=BITS tunnel transport\n"
-	"      narrow suite=esp,aes_gcm_16-256 setup=MS\n"
+	"      narrow suite=esp,aes_gcm_16-256 setup=MS peer=ID (no blanks)\n"
 	"recv answers \"ok data WORD\", \"ok end\" or \"ok nothing\"; send \"ok BYTES\"; what\n"
 	"makes latches \"ok ID\"; stream-end \"ok SENT SUM RECEIVED SUM\".\n";
 
@@ -604,6 +604,8 @@ static struct latch_request wishes(char **argv)
 			request.bypass = true;
 		else if (strncmp(argv[0], "suite=", 6) == 0)
 			request.suite = suite_of(argv[0] + 6);
+		else if (strncmp(argv[0], "peer=", 5) == 0)
+			request.peer = argv[0] + 5;
 		else if (strncmp(argv[0], "setup=", 6) == 0)
 			request.wait_ms = (uint32_t)atoi(argv[0] + 6);
 		else if (strcmp(argv[0], "wait") == 0)
@@ -612,10 +614,8 @@ static struct latch_request wishes(char **argv)
 			request.disposition = LATCH_DISPOSITION_RESET;
 		else if (strcmp(argv[0], "confidentiality") == 0)
 			request.protection = LATCH_CONFIDENTIALITY | LATCH_INTEGRITY;
-		else if (strcmp(argv[0], "tunnel") == 0)
-			request.mode = LATCH_MODE_TUNNEL;
-		else if (strcmp(argv[0], "transport") == 0)
-			request.mode = LATCH_MODE_TRANSPORT;
+		else if (strcmp(argv[0], "tunnel") == 0 || strcmp(argv[0], "transport") == 0)
+			request.mode = argv[0][1] == 'u' ? LATCH_MODE_TUNNEL : LATCH_MODE_TRANSPORT;
 		else if (strncmp(argv[0], "key=", 4) == 0)
 			request.min_key_bits = (uint16_t)atoi(argv[0] + 4);
 	}
