@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The commands that change a latch: release, unprotect, break, close. */
+/* The commands that change a latch, release, unprotect, break and close; and the one for what may
+ * have been latches, forget-unreadable.
+ */
 
 #include "cli.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Ids are numbers from 1. */
@@ -79,4 +83,41 @@ int cli_break(struct cli *cli, int argc, char **argv)
 int cli_close(struct cli *cli, int argc, char **argv)
 {
 	return change(cli, argc, argv, "closed by an administrator", latch_shut);
+}
+
+static void print_forgotten(const struct cli *cli, uint32_t records, uint32_t flows)
+{
+	json_t *object;
+
+	if (cli->json != CLI_JSON_OFF) {
+		object = cli_need(json_pack("{s:I, s:I}", "records", (json_int_t)records,
+					    "flows", (json_int_t)flows));
+		cli_print_json(cli, object);
+		json_decref(object);
+	} else if (records == 0 && flows == 0) {
+		printf("Nothing was unreadable.\n");
+	} else {
+		printf("%" PRIu32 " record%s forgotten, %" PRIu32 " flow%s free again.\n",
+		       records, records == 1 ? "" : "s", flows, flows == 1 ? "" : "s");
+	}
+}
+
+int cli_forget_unreadable(struct cli *cli, int argc, char **argv)
+{
+	uint32_t records = 0, flows = 0;
+	struct latch *latch = NULL;
+	enum cli_exit code = cli_open(cli, 0, &latch);
+	int r;
+
+	(void)argc;
+	(void)argv;
+	if (code != CLI_OK)
+		return code;
+	r = latch_forget_unreadable(latch, &records, &flows);
+	if (r == LATCH_OK)
+		print_forgotten(cli, records, flows);
+	else
+		code = cli_failed(cli, r, "forget-unreadable");
+	latch_close(latch);
+	return code;
 }

@@ -40,9 +40,10 @@ enum {
 	CLI_UNPROTECT = 1 << 5,
 	CLI_BREAK = 1 << 6,
 	CLI_CLOSE = 1 << 7,
-	CLI_HELP = 1 << 8,
-	CLI_VERSION_COMMAND = 1 << 9,
-	CLI_CHANGERS = CLI_RELEASE | CLI_UNPROTECT | CLI_BREAK | CLI_CLOSE,
+	CLI_FORGET_UNREADABLE = 1 << 8,
+	CLI_HELP = 1 << 9,
+	CLI_VERSION_COMMAND = 1 << 10,
+	CLI_CHANGERS = CLI_RELEASE | CLI_UNPROTECT | CLI_BREAK | CLI_CLOSE | CLI_FORGET_UNREADABLE,
 	CLI_ASKERS = CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_CHANGERS,
 	CLI_ALL = CLI_ASKERS | CLI_HELP | CLI_VERSION_COMMAND,
 };
@@ -275,6 +276,7 @@ int cli_release(struct cli *cli, int argc, char **argv);
 int cli_unprotect(struct cli *cli, int argc, char **argv);
 int cli_break(struct cli *cli, int argc, char **argv);
 int cli_close(struct cli *cli, int argc, char **argv);
+int cli_forget_unreadable(struct cli *cli, int argc, char **argv);
 int cli_help(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 

@@ -32,6 +32,11 @@ const struct cli_command cli_commands[] = {
 	  "administrators: break a latch for good", NULL },
 	{ CLI_CLOSE, "close", "ID [REASON]", 1, 2, false, CLI_COMPLETE_ID, cli_close,
 	  "administrators: close a latch and reset its connection", NULL },
+	{ CLI_FORGET_UNREADABLE, "forget-unreadable", "", 0, 0, false, CLI_COMPLETE_NONE,
+	  cli_forget_unreadable, "administrators: forget what of the journal cannot be read",
+	  "The service says at its start that there is such a record. Until it is forgotten, each\n"
+	  "restart closes all latches. Flows that are blocked only because nothing is known of\n"
+	  "them are free again; a socket that is there still goes on without a latch.\n" },
 	{ CLI_HELP, "help", "[COMMAND]", 0, 1, false, CLI_COMPLETE_COMMAND, cli_help,
 	  "this text, or that of one command", NULL },
 	{ CLI_VERSION_COMMAND, "version", "", 0, 0, false, CLI_COMPLETE_NONE, cli_version,
@@ -281,7 +286,7 @@ static bool set_table(struct cli *cli, const char *value)
 	return true;
 }
 
-#define JSONS (CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE)
+#define JSONS (CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_FORGET_UNREADABLE)
 
 const struct cli_option cli_options[] = {
 	{ "state", "STATE[,STATE]", false, "larval listener established broken closed", CLI_LIST,

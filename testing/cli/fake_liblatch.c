@@ -10,6 +10,7 @@
  * FAKE_PAGE=N        latches in one answer of latch_list(); 2 if not given
  * FAKE_ERROR=CALL=N  this call, without "latch_", returns enum latch_error N
  * FAKE_REASON=TEXT   what the service says with it; with "prefer", NO_SA is no failure
+ * FAKE_FORGOTTEN=N,M records that were unreadable, and flows that are set free; 0,0 if not given
  * FAKE_STATE=FILE    which calls were made, with their id and reason
  *
  * The host "two.test" has two addresses.
@@ -330,4 +331,20 @@ int latch_shut(struct latch *latch, uint64_t id, const char *reason)
 {
 	(void)latch;
 	return change("shut", id, reason);
+}
+
+int latch_forget_unreadable(struct latch *latch, uint32_t *ret_records, uint32_t *ret_flows)
+{
+	const char *forgotten = getenv("FAKE_FORGOTTEN");
+	unsigned records = 0, flows = 0;
+	int r = change("forget_unreadable", 0, "");
+
+	(void)latch;
+	if (r != LATCH_OK)
+		return r;
+	if (forgotten != NULL && sscanf(forgotten, "%u,%u", &records, &flows) != 2)
+		exit(99);
+	*ret_records = records;
+	*ret_flows = flows;
+	return LATCH_OK;
 }

@@ -29,8 +29,8 @@ installs_and_goes() {
 # Every command, option and exit code of the program is in the page, and no other.
 pages_agree() {
 	"$latch" help --table >"$tmp/table"
-	same "$(sed -n 's/^command \([a-z]*\).*/\1/p' "$tmp/table" | sort | xargs)" \
-		"$(sed -n '/^\.Sh COMMANDS/,/^\.Sh OPTIONS/s/^\.It Cm \([a-z]*\).*/\1/p' man/latchctl.1 |
+	same "$(sed -n 's/^command \([a-z-]*\).*/\1/p' "$tmp/table" | sort | xargs)" \
+		"$(sed -n '/^\.Sh COMMANDS/,/^\.Sh OPTIONS/s/^\.It Cm \([a-z-]*\).*/\1/p' man/latchctl.1 |
 			sort | xargs)"
 	same "$(sed -n 's/^option \(--[a-z-]*\).*/\1/p' "$tmp/table" | sort | xargs)" \
 		"$(sed -n '/^\.Sh OPTIONS/,/^\.Sh ENV/s/^\.It Fl \(-[a-z-]*\).*/-\1/p' man/latchctl.1 |
@@ -39,8 +39,8 @@ pages_agree() {
 		"$(sed -n '/^\.Sh EXIT/,/^\.El/p' man/latchctl.1 |
 			sed -n '/^\.It/{s/^\.It //;N;s/\n\(.\)/ \L\1/;p}')"
 	# The other page mentions every command, and no option that there is not.
-	same "$(sed -n 's/^command \([a-z]*\).*/\1/p' "$tmp/table" | sort | xargs)" \
-		"$(grep -oE '^\.Cm [a-z]+( \| [a-z]+)*' man/ipsec-latch.8 |
+	same "$(sed -n 's/^command \([a-z-]*\).*/\1/p' "$tmp/table" | sort | xargs)" \
+		"$(grep -oE '^\.Cm [a-z][a-z-]*( \| [a-z]+)*' man/ipsec-latch.8 |
 			sed 's/^\.Cm //; s/ | /\n/g' | sort -u | xargs)"
 	grep -oE '^\.Op Fl -[a-z-]+|^\.Fl -[a-z-]+' man/ipsec-latch.8 | sed 's/.*Fl /-/' |
 		while read -r option; do
@@ -75,10 +75,12 @@ completion_offers() {
 	mkdir -p "$tmp/path"
 	ln -sf "$fake" "$tmp/path/latchctl"
 	local all
-	all=$("$latch" help --table | sed -n 's/^command \([a-z]*\).*/\1/p' | xargs)
+	all=$("$latch" help --table | sed -n 's/^command \([a-z-]*\).*/\1/p' | xargs)
 	completes "$all" ""
 	completes "release" rel
 	completes "list" --json li
+	completes "forget-unreadable" f
+	completes "" forget-unreadable ""
 	completes "1 22 333" show ""
 	completes "22" show 2
 	completes "" show 1 ""

@@ -108,6 +108,8 @@ usage_errors() {
 		break 1 why not
 		close
 		close 0
+		forget-unreadable 1
+		forget-unreadable --peer=@b
 		help nonsense
 		help list show
 		help list --table
@@ -188,6 +190,7 @@ every_command_hands_errors_up() {
 		open -2 8 unprotect 1
 		open -2 8 break 1
 		open -2 8 close 1
+		open -2 8 forget-unreadable
 		open -39 6 list
 		open -2 3 list --wait=0.05
 		open -2 3 monitor --wait=0
@@ -213,6 +216,9 @@ every_command_hands_errors_up() {
 		break -8 10 break 1 why
 		shut -39 6 close 1
 		shut -11 1 close 1 why
+		forget_unreadable -39 6 forget-unreadable
+		forget_unreadable -6 1 forget-unreadable
+		forget_unreadable -48 1 forget-unreadable --json
 	LINES
 	ends 10 "$fake" show 77
 	silent out
@@ -238,6 +244,31 @@ administrator,break 7 broken by an administrator," "$(grep -v '^open' "$FAKE_STA
 	rm -f "$FAKE_STATE"
 	ends 2 "$fake" release 1 x
 	[[ ! -e $FAKE_STATE ]]
+}
+
+# WHAT SENTENCE
+forgotten_is_counted() {
+	local what said
+	while read -r what said; do
+		FAKE_FORGOTTEN=$what ends 0 "$fake" forget-unreadable
+		same "$said" "$(cat "$tmp/out")"
+		silent err
+		FAKE_FORGOTTEN=$what ends 0 "$fake" forget-unreadable --json
+		"$json_check" '#=2' "records=${what%,*}" "flows=${what#*,}" <"$tmp/out"
+	done <<-'LINES'
+		0,0 Nothing was unreadable.
+		2,7 2 records forgotten, 7 flows free again.
+		1,1 1 record forgotten, 1 flow free again.
+		0,4294967295 0 records forgotten, 4294967295 flows free again.
+	LINES
+	FAKE_ERROR=forget_unreadable=-39 ends 6 "$fake" forget-unreadable
+	says err '^latch.fake: forget-unreadable: The caller is not authorized'
+	silent out
+	export FAKE_STATE=$tmp/state
+	rm -f "$FAKE_STATE"
+	ends 0 "$fake" forget-unreadable --json=short
+	same '{"records":0,"flows":0}' "$(cat "$tmp/out")"
+	same "forget_unreadable 0 ," "$(grep -v '^open' "$FAKE_STATE" | tr '\n' ,)"
 }
 
 list_is_a_table() {
@@ -483,7 +514,8 @@ monitor_ends_with_its_reader() {
 full_disk_is_no_success() {
 	[[ -w /dev/full ]] || { echo "no /dev/full" && exit 77; }
 	local words
-	for words in list "list --json" "show 1" help version "help --completion"; do
+	for words in list "list --json" "show 1" forget-unreadable help version \
+		"help --completion"; do
 		# shellcheck disable=SC2086
 		ends 1 bash -c '"$@" >/dev/full' bash "$fake" $words
 		says err 'standard output: No space left'
@@ -505,7 +537,7 @@ help_comes_from_the_table() {
 		same "$(sed -n "s/^takes $command //p" "$tmp/table" | sort | xargs)" \
 			"$(grep -oE '^  --[a-z-]+' "$tmp/out" | sort | xargs)"
 		"$fake" help >"$tmp/out"
-	done < <(sed -n 's/^command \([a-z]*\).*/\1/p' "$tmp/table")
+	done < <(sed -n 's/^command \([a-z-]*\).*/\1/p' "$tmp/table")
 	ends 0 "$fake" --help
 	ends 0 "$fake" -h
 	ends 0 "$fake" --version
@@ -519,6 +551,7 @@ it "a command line that makes no sense ends with 2 and says where to read on" us
 it "every error of the library has the exit code that was promised" every_error_has_its_code
 it "every command hands its errors up" every_command_hands_errors_up
 it "release, unprotect, break and close reach the library" changes_reach_the_library
+it "forget-unreadable says how much was forgotten" forgotten_is_counted
 it "list is a table" list_is_a_table
 it "its columns are aligned, wide characters included" columns_are_aligned
 it "filters choose" filters_choose

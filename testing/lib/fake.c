@@ -165,6 +165,7 @@ static void add_ids(struct fake *fake, DBusMessageIter *to)
 
 static void fill(struct fake *fake, const char *member, DBusMessageIter *to)
 {
+	const dbus_uint32_t records = 3, flows = 2;
 	const char *token = fake->token;
 	const uint64_t id = 7;
 
@@ -182,6 +183,9 @@ static void fill(struct fake *fake, const char *member, DBusMessageIter *to)
 		add_latch(fake, to, fake->number);
 	} else if (strcmp(member, "List") == 0) {
 		add_page(fake, to, fake->number);
+	} else if (strcmp(member, "ForgetUnreadable") == 0) {
+		dbus_message_iter_append_basic(to, DBUS_TYPE_UINT32, &records);
+		dbus_message_iter_append_basic(to, DBUS_TYPE_UINT32, &flows);
 	}
 }
 

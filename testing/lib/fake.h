@@ -57,7 +57,7 @@ struct fake {
 	void (*on_latch)(void *ctx, int fd);
 	void *ctx;
 
-	char calls[FAKE_CALLS][16];
+	char calls[FAKE_CALLS][20];
 	unsigned nr_calls;
 	char dict[1024];
 	uint64_t number;

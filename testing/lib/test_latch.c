@@ -255,6 +255,21 @@ static void inquire_and_list_give_what_the_daemon_said(void **state)
 	assert_int_equal(cursor, 0);
 }
 
+static void forgetting_gives_what_the_daemon_said(void **state)
+{
+	uint32_t records = 0, flows = 0;
+
+	(void)state;
+	assert_int_equal(latch_forget_unreadable(latch, &records, &flows), 0);
+	assert_int_equal(records, 3);
+	assert_int_equal(flows, 2);
+	assert_int_equal(fake_count(fake, "ForgetUnreadable"), 1);
+	/* an older daemon */
+	fake->fail = "ForgetUnreadable";
+	fake->error = "org.freedesktop.DBus.Error.UnknownMethod";
+	assert_int_equal(latch_forget_unreadable(latch, &records, &flows), LATCH_ERR_UNSUPPORTED);
+}
+
 static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 {
 	const struct latch_request none = { .size = 1 };
@@ -263,6 +278,7 @@ static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 	uint64_t ids[2], cursor = 0;
 	struct latch_info *info, **infos;
 	unsigned before = fake->nr_calls;
+	uint32_t count;
 	size_t nr;
 
 	(void)state;
@@ -275,6 +291,8 @@ static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 	assert_int_equal(latch_inquire(latch, 1, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_list(latch, NULL, &infos, &nr), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_list(latch, &cursor, &infos, NULL), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_forget_unreadable(latch, NULL, &count), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_forget_unreadable(latch, &count, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_wait(latch, 1, 0, 0, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_wait(latch, 1, 0, -2, &got), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_latch(latch, -1, NULL, ids), LATCH_ERR_SYSTEM);
@@ -284,6 +302,7 @@ static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 	assert_int_equal(latch_release(NULL, 1), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_inquire(NULL, 1, &info), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_list(NULL, &cursor, &infos, &nr), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_forget_unreadable(NULL, &count, &count), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_wait(NULL, 1, 0, 0, &got), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_dispatch(NULL, NULL, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_fd(NULL), -1);
@@ -699,6 +718,7 @@ int main(void)
 		DAEMON(no_call_changes_what_signals_do),
 		HANDLE(calls_carry_their_arguments),
 		HANDLE(inquire_and_list_give_what_the_daemon_said),
+		HANDLE(forgetting_gives_what_the_daemon_said),
 		HANDLE(what_makes_no_sense_does_not_reach_the_daemon),
 		HANDLE(an_answer_of_another_shape_is_an_error_and_writes_nothing),
 		HANDLE(a_daemon_that_does_not_answer_is_a_service_error),

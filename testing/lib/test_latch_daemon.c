@@ -646,6 +646,17 @@ static void letting_go_knows_whose_latch_it_is_and_in_which_state(void **state)
 	close(server);
 }
 
+static void with_a_whole_journal_there_is_nothing_to_forget(void **state)
+{
+	uint32_t records = 9, flows = 9, want = geteuid() == 0 ? 0 : 9;
+
+	(void)state;
+	assert_int_equal(latch_forget_unreadable(latch, &records, &flows),
+			 geteuid() == 0 ? 0 : LATCH_ERR_NOT_AUTHORIZED);
+	assert_int_equal(records, want);
+	assert_int_equal(flows, want);
+}
+
 static void list_shows_every_latch_once_in_the_order_of_ids(void **state)
 {
 	enum { LATCHES = 60 };
@@ -790,6 +801,7 @@ int main(void)
 		TEST(a_request_is_met_or_refused_K41),
 		TEST(a_used_socket_is_latched_late_or_not_at_all),
 		TEST(letting_go_knows_whose_latch_it_is_and_in_which_state),
+		TEST(with_a_whole_journal_there_is_nothing_to_forget),
 		TEST(list_shows_every_latch_once_in_the_order_of_ids),
 		TEST(who_watches_sees_the_latches_of_another_session),
 		TEST(two_hundred_calls_that_the_daemon_refuses_leave_it_as_it_was),

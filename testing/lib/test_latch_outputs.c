@@ -23,6 +23,7 @@ struct outputs {
 	struct latch_info *info, **infos;
 	size_t nr;
 	enum latch_state state;
+	uint32_t records, flows;
 	int fd;
 };
 
@@ -105,6 +106,11 @@ static int call_wait(struct latch *latch, struct outputs *out)
 	return latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, 0, &out->state);
 }
 
+static int call_forget_unreadable(struct latch *latch, struct outputs *out)
+{
+	return latch_forget_unreadable(latch, &out->records, &out->flows);
+}
+
 static const struct {
 	const char *member;
 	int (*call)(struct latch *latch, struct outputs *out);
@@ -112,6 +118,7 @@ static const struct {
 	{ "Latch", call_latch }, { "Latch", call_connect }, { "Latch", call_accept },
 	{ "Listen", call_listen }, { "Find", call_find }, { "Inquire", call_inquire },
 	{ "Inquire", call_wait }, { "List", call_list },
+	{ "ForgetUnreadable", call_forget_unreadable },
 };
 
 enum fault { ERROR, ERROR_UNKNOWN, MISSHAPE, MUTE, VANISH, FAULTS };

@@ -523,6 +523,22 @@ int latch_break(struct latch *latch, uint64_t id, const char *reason);
 int latch_shut(struct latch *latch, uint64_t id, const char *reason);
 
 /**
+ * latch_forget_unreadable() - administrators: forget records of the journal that cannot be read
+ * @latch:       the handle
+ * @ret_records: how many there were
+ * @ret_flows:   how many connections and listeners were blocked only because nothing is known of
+ *               them, and are no more; a socket that is there still goes on without a latch
+ *
+ * Until that is done, each restart of the daemon closes all latches that its journal names. With a
+ * journal that is whole nothing happens, and both are 0.
+ *
+ * Return: 0; LATCH_ERR_NOT_AUTHORIZED; LATCH_ERR_UNSUPPORTED of a daemon that is older;
+ * LATCH_ERR_NO_MEMORY, LATCH_ERR_UNAVAILABLE or LATCH_ERR_FAILED when the journal cannot be written
+ * or the guard refuses: it can be tried again
+ */
+int latch_forget_unreadable(struct latch *latch, uint32_t *ret_records, uint32_t *ret_flows);
+
+/**
  * latch_last_reason() - what the daemon said last, if that was an error
  * @latch:     the handle
  * @ret_error: of the last answer: LATCH_OK or what it refused; may be NULL

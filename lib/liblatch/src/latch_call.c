@@ -406,3 +406,22 @@ int latch_shut(struct latch *latch, uint64_t id, const char *reason)
 {
 	return call_with_reason(latch, "Close", id, reason);
 }
+
+int latch_forget_unreadable(struct latch *latch, uint32_t *ret_records, uint32_t *ret_flows)
+{
+	DBusMessageIter iter;
+	DBusMessage *reply;
+	int r;
+
+	if (latch == NULL || ret_records == NULL || ret_flows == NULL)
+		return LATCH_ERR_ARGUMENT;
+	r = latch_bus_call(latch, latch_bus_message(latch, "ForgetUnreadable"), 0, "uu", &reply);
+	if (r != 0)
+		return r;
+	dbus_message_iter_init(reply, &iter);
+	dbus_message_iter_get_basic(&iter, ret_records);
+	dbus_message_iter_next(&iter);
+	dbus_message_iter_get_basic(&iter, ret_flows);
+	dbus_message_unref(reply);
+	return 0;
+}

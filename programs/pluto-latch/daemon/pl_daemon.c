@@ -480,7 +480,7 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 	if (r == 0 && pl_engine_unreadable(daemon->engine) > 0)
 		say(daemon, "latch: %zu records of the journal cannot be read: every latch that it "
 		    "names is closed, and what only the guard knows stays blocked until its socket "
-		    "ends, or an administrator calls ForgetUnreadable",
+		    "ends, or an administrator says \"ipsec latch forget-unreadable\"",
 		    pl_engine_unreadable(daemon->engine));
 	if (r == 0) {
 		r = pl_engine_auto_begin(daemon->engine);
