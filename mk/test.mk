@@ -92,14 +92,14 @@ STREAM := testing/guest/programs/shared/stream
 $(LATCH_TOOL): $(BUILD)/gcc/$(STREAM).o $(STREAM).h
 $(BUILD)/gcc/$(STREAM).o: $(STREAM).h
 
-# a library, for LD_PRELOAD
-$(BUILD)/guest/bin/linger: GUEST_CFLAGS := -fPIC -shared
+# libraries, for LD_PRELOAD
+$(BUILD)/guest/bin/linger $(BUILD)/guest/bin/busy: GUEST_CFLAGS := -fPIC -shared
 
 $(BUILD)/guest/bin/xfrm-watch: GUEST_LIBS := -lmnl
 $(BUILD)/guest/bin/resume-token: GUEST_CFLAGS = $(BUS_CFLAGS)
 $(BUILD)/guest/bin/resume-token: GUEST_LIBS := -ldbus-1
 # With the library inside: hosts without ours run them, too.
-LATCH_PROGRAMS := $(BUILD)/guest/bin/secret-server $(BUILD)/guest/bin/tag-server
+LATCH_PROGRAMS := $(patsubst %,$(BUILD)/guest/bin/%,secret-server tag-server latch-many)
 $(LATCH_PROGRAMS): $(BUILD)/lib/liblatch.a
 $(LATCH_PROGRAMS): GUEST_CFLAGS := -Ilib/liblatch/include
 $(LATCH_PROGRAMS): GUEST_LIBS := $(BUILD)/lib/liblatch.a -ldbus-1 -ljansson
