@@ -6,6 +6,7 @@
 
 #include "engine_stage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct pl_engine_ask ask_bypass(uint32_t uid)
@@ -85,7 +86,7 @@ static void uid_0_gets_a_bypass_in_one_step_K55_K56_K57_L23(void **state)
 
 	(void)state;
 	/* nothing passes before the policies are there */
-	assert_string_equal(fake.log, "reroute guard steer:0 bypass");
+	assert_string_equal(fake.log, "reroute guard save steer:0 bypass save");
 	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), 0);
 	assert_int_equal(latch->state, PL_STATE_ESTABLISHED);
 	assert_true(latch->is_bypass);
@@ -156,7 +157,7 @@ static void nothing_of_it_outlives_the_connection_K17_K55_L1(void **state)
 	forget_log();
 	assert_int_equal(pl_engine_flow_gone(fake.engine, &tuple), 0);
 	/* its socket may be another's by then: no way of before is left */
-	assert_string_equal(fake.log, "unsteer reroute unguard ALERT");
+	assert_string_equal(fake.log, "unsteer reroute unguard save ALERT forget");
 	assert_int_equal(state_of(id), PL_STATE_NONE);
 	assert_int_equal(fake.nr_steered, 0);
 	assert_int_equal(fake.nr_items, 0);
@@ -169,7 +170,7 @@ static void nothing_passes_after_its_end_by_anybody_K55_K46(void **state)
 	(void)state;
 	forget_log();
 	assert_int_equal(pl_engine_admin_break(fake.engine, id, "enough"), 0);
-	assert_string_equal(fake.log, "block unsteer reroute ALERT dispose");
+	assert_string_equal(fake.log, "block unsteer reroute save ALERT dispose");
 	assert_int_equal(state_of(id), PL_STATE_DEAD);
 	assert_in_force();
 }
@@ -218,10 +219,75 @@ static void a_successor_lets_nothing_by_K58(void **state)
 	assert_in_force();
 }
 
+/* A journal, and a daemon after it; the session of who asked may come back. */
+static uint64_t bypassed_and_killed(void)
+{
+	static const struct pl_kept_session session = { .number = SESSION, .token = { 1 } };
+	uint64_t id;
+
+	fake.has_journal = true;
+	fake.conf.restart_wait = 300;
+	fake.conf.resume_wait = 30;
+	fake.nr_remind = 100;
+	assert_int_equal(pl_engine_session_save(fake.engine, &session), 0);
+	id = bypassed();
+	assert_int_equal(fake.nr_records, 1);
+	assert_true(fake.records[0].kept.is_bypass);
+	fake.told = PL_TOLD_NOT;
+	forget_log();
+	start();
+	return id;
+}
+
+static void its_owner_hears_of_its_end_from_the_successor_K58_K16(void **state)
+{
+	uint64_t id = bypassed_and_killed();
+	const struct pl_latch *latch;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(fake.nr_steered, 0);
+	assert_int_equal(state_of(id), PL_STATE_CLOSED);
+	assert_int_equal(fake.nr_items, 1);
+	assert_in_force();
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), 0);
+	assert_true(latch->is_bypass);
+	assert_non_null(strstr(latch->reason, "in clear"));
+	/* nothing brings it back */
+	hear(wide(PL_XFRM_PASSES, 1));
+	pl_engine_tick(fake.engine);
+	assert_int_equal(fake.nr_steered, 0);
+	assert_int_equal(state_of(id), PL_STATE_CLOSED);
+	assert_in_force();
+	pl_engine_session_resumed(fake.engine, SESSION);
+	snprintf(text, sizeof(text), "%llu closed, ", (unsigned long long)id);
+	assert_string_equal(fake.reminded, text);
+	assert_int_equal(fake.nr_items, 1);
+	fake.is_gone = true;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(state_of(id), PL_STATE_NONE);
+	assert_int_equal(fake.nr_items, 0);
+	assert_int_equal(fake.nr_records, 0);
+}
+
+static void one_that_cannot_be_written_down_is_none_K57_K58(void **state)
+{
+	uint64_t id = 0;
+
+	(void)state;
+	fake.refuses = "save";
+	assert_int_not_equal(bypass(&id), 0);
+	fake.refuses = NULL;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(fake.nr_steered, 0);
+	assert_int_equal(fake.nr_items, 0);
+	assert_in_force();
+}
+
 static void whatever_fails_nothing_is_left_K57(void **state)
 {
 	(void)state;
-	for (unsigned at = 1; at < 6; at++) {
+	for (unsigned at = 1; at < 8; at++) {
 		uint64_t id = 0;
 		int r;
 
@@ -229,11 +295,11 @@ static void whatever_fails_nothing_is_left_K57(void **state)
 		setup_allowed(NULL);
 		fake.fail_at = at;
 		r = bypass(&id);
-		assert_int_equal(r == 0, at > 4);
+		assert_int_equal(r == 0, at > 6);
 		fake.fail_at = 0;
 		pl_engine_tick(fake.engine);
 		assert_in_force();
-		assert_int_equal(fake.nr_steered, at > 4);
+		assert_int_equal(fake.nr_steered, at > 6);
 		assert_int_equal(state_of(id), r == 0 ? PL_STATE_ESTABLISHED : PL_STATE_NONE);
 	}
 }
@@ -251,6 +317,8 @@ int main(void)
 		TEST(policies_of_others_that_go_before_it_break_it_K36_K11),
 		TEST(a_lost_guard_comes_back_with_it_K55),
 		TEST(a_successor_lets_nothing_by_K58),
+		TEST(its_owner_hears_of_its_end_from_the_successor_K58_K16),
+		TEST(one_that_cannot_be_written_down_is_none_K57_K58),
 		TEST(whatever_fails_nothing_is_left_K57),
 	};
 

@@ -67,6 +67,7 @@ static void assert_same(const struct pl_kept *a, const struct pl_kept *b)
 	assert_int_equal(a->is_optional, b->is_optional);
 	assert_int_equal(a->is_tagged, b->is_tagged);
 	assert_int_equal(a->is_forwarded, b->is_forwarded);
+	assert_int_equal(a->is_bypass, b->is_bypass);
 	assert_int_equal(a->has_identity, b->has_identity);
 	assert_int_equal(a->cookie, b->cookie);
 	assert_int_equal(a->require.min_key_bits, b->require.min_key_bits);
@@ -194,6 +195,40 @@ static void a_listener_has_a_slot_too(void **state)
 	assert_int_equal(pass(&slot, &got), PL_E_MALFORMED);
 }
 
+static const struct pl_kept in_clear = {
+	.id = 9, .tuple = {
+		.af = PL_AF_IP4, .proto = PL_TUPLE_UDP, .local_port = 4000, .remote_port = 32800,
+		.local = { 192, 0, 2, 2 }, .remote = { 192, 0, 2, 1 },
+	},
+	.owner = { PL_OWNER_SESSION, 0, 77 }, .state = PL_STATE_ESTABLISHED, .is_bypass = true,
+};
+
+static void a_bypass_has_a_slot_and_is_no_other_latch_K58(void **state)
+{
+	struct pl_kept slots[] = { in_clear, in_clear, in_clear, in_clear, in_clear, in_clear };
+	struct pl_kept got;
+
+	(void)state;
+	assert_int_equal(pass(&in_clear, &got), 0);
+	assert_same(&in_clear, &got);
+	assert_true(got.is_bypass);
+	/* nothing that somebody would have to prove */
+	slots[0].params = whole.params;
+	slots[1].has_identity = true;
+	slots[1].identity[0] = 1;
+	slots[2].peer[0] = '@', slots[2].peer[1] = 'a';
+	slots[3].is_narrow = true;
+	slots[4].is_forwarded = true;
+	slots[5].state = PL_STATE_LISTENER;
+	slots[5].tuple.remote_port = 0;
+	memset(slots[5].tuple.remote, 0, sizeof(slots[5].tuple.remote));
+	for (unsigned i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+		assert_int_equal(pass(&slots[i], &got), PL_E_MALFORMED);
+		slots[i].is_bypass = false;
+		assert_int_equal(pass(&slots[i], &got), 0);
+	}
+}
+
 static const struct pl_identity_data alice = {
 	.peer = {
 		.id = "CN=alice", .id_type = 9, .id_wire = BLOB("0\0alice"),
@@ -272,6 +307,7 @@ int main(void)
 		cmocka_unit_test(no_bit_of_a_slot_may_change_K53),
 		cmocka_unit_test(what_cannot_be_is_refused_though_its_sum_is_right_K53),
 		cmocka_unit_test(a_listener_has_a_slot_too),
+		cmocka_unit_test(a_bypass_has_a_slot_and_is_no_other_latch_K58),
 		cmocka_unit_test(an_identity_is_read_as_it_was_written),
 		cmocka_unit_test(an_identity_cut_anywhere_is_none),
 		cmocka_unit_test(an_identity_that_is_too_large_has_no_bytes),

@@ -16,7 +16,7 @@ void pl_kept_of_latch(const struct pl_latch *latch, const uint8_t *identity, con
 		.is_inherited = latch->is_inherited, .is_narrow = latch->is_narrow,
 		.is_early = latch->is_early, .is_optional = latch->is_optional,
 		.is_tagged = latch->is_tagged, .is_forwarded = latch->is_forwarded,
-		.has_identity = identity != NULL,
+		.is_bypass = latch->is_bypass, .has_identity = identity != NULL,
 		.cookie = latch->cookie, .require = latch->require, .params = latch->params,
 	};
 	ret->params.peer.identity = NULL;

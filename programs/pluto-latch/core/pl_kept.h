@@ -27,6 +27,7 @@ enum { PL_KEPT_DIGEST_BYTES = 32 };
  * @is_optional:   likewise
  * @is_tagged:     likewise
  * @is_forwarded:  likewise
+ * @is_bypass:     likewise: it ends with its daemon (K58), and its owner is to know
  * @cookie:        likewise
  * @require:       likewise
  * @params:        likewise; .peer.identity is NULL, .peer.lineage 0: both end with the daemon
@@ -44,7 +45,7 @@ struct pl_kept {
 	enum pl_event cause;
 	enum pl_disposition disposition;
 	bool is_late, may_unprotect, is_inherited, is_narrow, is_early, is_optional, is_tagged,
-		is_forwarded, has_identity;
+		is_forwarded, is_bypass, has_identity;
 	uint64_t cookie;
 	struct pl_require require;
 	struct pl_params params;

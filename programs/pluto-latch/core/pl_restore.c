@@ -116,6 +116,7 @@ static int fill(struct pl_world *world, struct pl_latch *latch, const struct pl_
 	latch->is_optional = kept->is_optional;
 	latch->is_tagged = kept->is_tagged;
 	latch->is_forwarded = kept->is_forwarded;
+	latch->is_bypass = kept->is_bypass;
 	latch->require = kept->require;
 	/* It may have ended while nobody listened for that. */
 	latch->is_leaving = latch->owner.kind == PL_OWNER_SESSION;
@@ -189,7 +190,9 @@ static enum pl_event first_event(const struct pl_world *world, const struct pl_h
 {
 	const struct pl_kept *kept = &heirloom->kept;
 
-	if (!heritage->found.is_whole || kept->is_inherited || world->conf->restart_wait == 0)
+	/* Nobody proves anything of a bypass: it was allowed by the daemon that is gone (K58). */
+	if (!heritage->found.is_whole || kept->is_inherited || kept->is_bypass ||
+	    world->conf->restart_wait == 0)
 		return PL_EVENT_LOST;
 	if (kept->state == PL_STATE_LISTENER)
 		return PL_EVENT_LISTEN;
@@ -199,17 +202,21 @@ static enum pl_event first_event(const struct pl_world *world, const struct pl_h
 	return can_be_proved(heirloom->identity) ? PL_EVENT_RESTORED : PL_EVENT_LOST;
 }
 
+static const char *first_reason(const struct pl_heritage *heritage, const struct pl_kept *kept)
+{
+	if (!heritage->found.is_whole)
+		return "the daemon was restarted, and its journal is damaged";
+	return kept->is_bypass ? "the daemon was restarted: what passed in clear ended with it" :
+				 "the daemon was restarted";
+}
+
 void pl_restore_begin(struct pl_world *world, const struct pl_heritage *heritage)
 {
-	const char *text = heritage->found.is_whole ?
-			   "the daemon was restarted" :
-			   "the daemon was restarted, and its journal is damaged";
-	const struct pl_why why = { .text = text };
-
 	for (size_t i = 0; i < heritage->nr; i++) {
 		const struct pl_heirloom *heirloom = &heritage->items[i];
 		struct pl_latch *latch = pl_db_find_id(world->db, heirloom->kept.id);
 		enum pl_event event = first_event(world, heritage, heirloom);
+		const struct pl_why why = { .text = first_reason(heritage, &heirloom->kept) };
 
 		/* What the guard refuses stays as it is there: without a pin. */
 		(void)!pl_step_take(world, latch, event, &why);

@@ -301,8 +301,7 @@ static int save(struct pl_world *world, const struct pl_latch *latch, enum pl_st
 {
 	const struct pl_store_ops *ops = world->ops.store;
 
-	/* A bypass ends with its daemon (K58). */
-	if (ops == NULL || latch->is_bypass)
+	if (ops == NULL)
 		return 0;
 	if (next == PL_STATE_GONE)
 		return ops->forget == NULL ? 0 : ops->forget(world->ops.store_ctx, latch->id);

@@ -32,6 +32,7 @@ enum flag {
 	FLAG_OPTIONAL = 1 << 7,
 	FLAG_TAGGED = 1 << 8,
 	FLAG_FORWARDED = 1 << 9,
+	FLAG_BYPASS = 1 << 10,
 };
 
 #define WALK(cursor, field, size) \
@@ -94,6 +95,7 @@ static unsigned flags_of(const struct pl_kept *kept)
 	       (kept->is_optional ? FLAG_OPTIONAL : 0u) |
 	       (kept->is_tagged ? FLAG_TAGGED : 0u) |
 	       (kept->is_forwarded ? FLAG_FORWARDED : 0u) |
+	       (kept->is_bypass ? FLAG_BYPASS : 0u) |
 	       (kept->has_identity ? FLAG_IDENTITY : 0u) |
 	       (kept->params.peer.is_id_fixed ? FLAG_ID_FIXED : 0u);
 }
@@ -108,6 +110,7 @@ static void set_flags(struct pl_kept *kept, unsigned flags)
 	kept->is_optional = flags & FLAG_OPTIONAL;
 	kept->is_tagged = flags & FLAG_TAGGED;
 	kept->is_forwarded = flags & FLAG_FORWARDED;
+	kept->is_bypass = flags & FLAG_BYPASS;
 	kept->has_identity = flags & FLAG_IDENTITY;
 	kept->params.peer.is_id_fixed = flags & FLAG_ID_FIXED;
 }
@@ -205,6 +208,15 @@ static bool is_peer_sound(const char peer[static PL_PEER_ID_MAX + 1])
 	return len == 0 || (pl_peer_id_read(peer, normal) == 0 && strcmp(peer, normal) == 0);
 }
 
+/* What passes in clear has no peer and no protection, and is one connection of this host. */
+static bool is_bypass_sound(const struct pl_kept *kept)
+{
+	return !kept->is_bypass ||
+	       (!pl_tuple_is_listener(&kept->tuple) && kept->params.nr_suites == 0 &&
+		!kept->has_identity && kept->peer[0] == '\0' && !kept->is_narrow &&
+		!kept->is_forwarded);
+}
+
 static bool is_sound(const struct pl_kept *kept)
 {
 	return kept->id != 0 && is_tuple_normal(&kept->tuple) &&
@@ -213,8 +225,7 @@ static bool is_sound(const struct pl_kept *kept)
 	       kept->cause < PL_EVENT_ROOF && kept->disposition < PL_DISPOSITION_ROOF &&
 	       kept->require.mode < PL_MODE_ROOF && are_params_sound(&kept->params) &&
 	       kept->has_identity == !is_zero(kept->identity, sizeof(kept->identity)) &&
-	       is_peer_sound(kept->peer) &&
-	       is_fitting(kept);
+	       is_peer_sound(kept->peer) && is_bypass_sound(kept) && is_fitting(kept);
 }
 
 int pl_slot_decode(const uint8_t bytes[static PL_SLOT_BYTES], struct pl_kept *ret)
