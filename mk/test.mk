@@ -4,6 +4,8 @@
 
 UNIT_SRC := $(wildcard testing/unit/test_*.c)
 UNIT_TESTS := $(patsubst testing/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+NAMESPACE_TESTS := $(patsubst testing/namespace/%.c,$(BUILD)/namespace/%, \
+	$(wildcard testing/namespace/test_*.c))
 GUEST_PROGRAMS := $(patsubst testing/guest/programs/%.c,$(BUILD)/guest/bin/%, \
 	$(wildcard testing/guest/programs/*.c))
 KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,conf conf_auto error limits siphash table ts \
@@ -11,7 +13,7 @@ KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,conf conf_auto error limit
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 
-.PHONY: quick check check-full soak demo guest guest-kernel unit lint clang conformance
+.PHONY: quick check check-full soak demo guest guest-kernel unit namespace lint clang conformance
 quick: all	## build, lint, unit tests under sanitizers: no guest, at most 3 minutes
 	+@testing/tier quick
 
@@ -35,6 +37,9 @@ guest-kernel: $(BUILD)/deps.stamp	## build the user-mode-linux kernel for the gu
 
 unit: $(UNIT_TESTS)	## unit tests under ASAN and UBSAN
 	@testing/unit/run $(UNIT_TESTS)
+
+namespace: $(NAMESPACE_TESTS)	## the guard in the kernel that runs, in a network namespace of its own
+	@testing/namespace/run $(NAMESPACE_TESTS)
 
 clang: $(DAEMON_CLANG)	## the daemon once more, with clang
 
@@ -63,6 +68,12 @@ $(BUILD)/unit/test_engine_memory: UNIT_LIBS := -Wl,--wrap=malloc,--wrap=calloc,-
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))
 	@mkdir -p $(@D)
 	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(UNIT_LIBS) $(OURS_LIBS)
+
+$(NAMESPACE_TESTS): $(BUILD)/namespace/%: $(BUILD)/asan/testing/namespace/%.o \
+		$(call objects,asan,$(KERNEL_SRC) $(CORE_SRC))
+	@mkdir -p $(@D)
+	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(KERNEL_LIBS) $(OURS_LIBS)
+.SECONDARY: $(call objects,asan,$(wildcard testing/namespace/*.c))
 
 # A guest program is one file, unless it lists further objects and libraries here.
 GUARD_PROGRAM := $(BUILD)/guest/bin/guard

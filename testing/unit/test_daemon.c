@@ -39,7 +39,7 @@ static struct {
 	struct pl_identity_pool *pool;
 	struct pl_identity *peer;
 	int guard[2], watch[2], dispatch, rebuild, reroute, queue;
-	bool is_restored;
+	bool is_restored, is_owned;
 	unsigned nr_rebuilds;
 	char removed[32];
 	char log[2048];
@@ -95,6 +95,12 @@ int pl_guard_adopt(struct pl_guard *guard)
 {
 	(void)guard;
 	return PL_E_NOT_FOUND;
+}
+
+bool pl_guard_is_owned(const struct pl_guard *guard)
+{
+	(void)guard;
+	return stage.is_owned;
 }
 
 const char *pl_guard_missing(const struct pl_guard *guard)
@@ -573,6 +579,34 @@ static int begin(const char *conf, char error[static PL_DAEMON_ERROR_MAX])
 	return r;
 }
 
+static void who_may_remove_the_table_is_logged_at_the_start(void **state)
+{
+	char error[PL_DAEMON_ERROR_MAX];
+
+	(void)state;
+	said();
+	assert_int_equal(begin("", error), 0);
+	assert_non_null(strstr(said(), "latch: the nftables table inet latch is put back when "
+				       "somebody removes it"));
+	stage.is_owned = true;
+	assert_int_equal(begin("", error), 0);
+	assert_non_null(strstr(said(), "latch: the nftables table inet latch belongs to this "
+				       "daemon"));
+}
+
+static void a_second_daemon_is_told_that_the_table_is_owned(void **state)
+{
+	char error[PL_DAEMON_ERROR_MAX];
+
+	(void)state;
+	stage.rebuild = -EPERM;
+	assert_int_equal(begin("", error), -EPERM);
+	assert_non_null(strstr(error, "another process owns the nftables table inet latch"));
+	stage.rebuild = -EIO;
+	assert_int_equal(begin("", error), -EIO);
+	assert_null(strstr(error, "owns"));
+}
+
 static void nobody_hears_of_held_packets_without_a_rule_K13(void **state)
 {
 	static const char rule[] = "[flow a]\nprotocol = tcp\nremote-port = 80\nauto = yes\n";
@@ -642,6 +676,8 @@ int main(void)
 		TEST(a_guard_that_a_tick_puts_back_is_logged_lost_and_back_each_once),
 		TEST(a_lost_guard_that_the_next_change_brings_back_is_logged),
 		TEST(routes_that_the_kernel_does_not_forget_are_logged_T9),
+		TEST(who_may_remove_the_table_is_logged_at_the_start),
+		TEST(a_second_daemon_is_told_that_the_table_is_owned),
 		TEST(nobody_hears_of_held_packets_without_a_rule_K13),
 		TEST(a_listener_that_cannot_be_latched_is_no_start_K12),
 		TEST(guard_and_journal_go_with_an_orderly_end_that_closes_and_leaves_nothing),

@@ -9,6 +9,7 @@
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
+#include <libnftnl/table.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -188,6 +189,20 @@ static void note_rule(struct contents *c, const struct nlmsghdr *message)
 	nftnl_rule_free(rule);
 }
 
+/* The kernel's numbers: 2 is NFT_TABLE_F_OWNER, 4 NFT_TABLE_F_PERSIST. */
+static void note_table(struct contents *c, const struct nlmsghdr *message)
+{
+	struct nftnl_table *table = nftnl_table_alloc();
+
+	assert_int_equal(nftnl_table_nlmsg_parse(message, table), 0);
+	assert_string_equal(nftnl_table_get_str(table, NFTNL_TABLE_NAME), "latch");
+	note(c, "new table");
+	if (nftnl_table_is_set(table, NFTNL_TABLE_FLAGS))
+		note(c, " flags %u", nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS));
+	note(c, "\n");
+	nftnl_table_free(table);
+}
+
 static void read_batch(const struct pl_nft_batch *batch, struct contents *c)
 {
 	const struct nlmsghdr *message = (const struct nlmsghdr *)batch->bytes;
@@ -216,7 +231,7 @@ static void read_batch(const struct pl_nft_batch *batch, struct contents *c)
 			note_rule(c, message);
 			break;
 		case NFT_MSG_NEWTABLE:
-			note(c, "new table\n");
+			note_table(c, message);
 			break;
 		case NFT_MSG_DELTABLE:
 			note(c, "remove table\n");
@@ -247,7 +262,8 @@ static const struct {
 	const char *line;
 	unsigned part;	/* that has it; 0: always there */
 } lines[] = {
-	{ "new table\nremove table\nnew table\n", 0 },
+	{ "new table\nremove table\nnew table", 0 },
+	{ "new table\nremove table\nnew table flags 6\n", PL_NFT_PART_OWNER },
 	{ "set flows4 20\n", 0 }, { "set flows6 44\n", 0 },
 	{ "set pin_in4 24\n", 0 }, { "set pin_out6 48\n", 0 },
 	{ "set pairs4 12\n", 0 }, { "set pair_pins6 40\n", 0 },
@@ -341,6 +357,21 @@ static void the_batch_has_every_rule_of_the_guard(void **state)
 		if (strstr(c->text, lines[i].line) == NULL)
 			fail_msg("missing: %s", lines[i].line);
 	}
+	free(c);
+}
+
+/* Owned without persist it would go with its socket; without an owner it is as it always was. */
+static void the_table_has_both_flags_or_none(void **state)
+{
+	struct contents *c = malloc(sizeof(*c));
+
+	(void)state;
+	assert_non_null(c);
+	build(PL_NFT_PART_ALL & ~(unsigned)PL_NFT_PART_OWNER, c);
+	assert_memory_equal(c->text, "new table\nremove table\nnew table\n", 33);
+	assert_null(strstr(c->text, "flags"));
+	build(PL_NFT_PART_OWNER, c);
+	assert_memory_equal(c->text, "new table\nremove table\nnew table flags 6\n", 41);
 	free(c);
 }
 
@@ -640,6 +671,7 @@ int main(void)
 		cmocka_unit_test(what_a_key_says_is_read_back),
 		cmocka_unit_test(padding_is_zero),
 		cmocka_unit_test(the_batch_has_every_rule_of_the_guard),
+		cmocka_unit_test(the_table_has_both_flags_or_none),
 		cmocka_unit_test(a_part_left_out_takes_its_rules_along),
 		cmocka_unit_test(automatic_rules_hold_packets_in_their_order_K12),
 		cmocka_unit_test(what_is_forwarded_is_held_where_it_begins_L21),

@@ -453,6 +453,27 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 	return pl_automatic_new(&daemon->conf, daemon->log, &daemon->automatic, error);
 }
 
+/* Whoever may not speak to nf_tables at all does not come so far. */
+static const char *why_no_guard(const struct pl_daemon *daemon, int r)
+{
+	const char *missing = pl_guard_missing(daemon->guard);
+
+	if (missing != NULL)
+		return missing;
+	if (r == -EPERM)
+		return "another process owns the nftables table inet latch; does a daemon run?";
+	return r < 0 ? strerror(-r) : pl_strerror(r);
+}
+
+/* What an administrator's `nft flush ruleset` does. */
+static void tell_owner(const struct pl_daemon *daemon)
+{
+	say(daemon, "latch: the nftables table inet latch %s", pl_guard_is_owned(daemon->guard) ?
+	    "belongs to this daemon: while it runs, nobody else removes or changes it" :
+	    "is put back when somebody removes it: before Linux 6.9 it cannot belong to the "
+	    "daemon");
+}
+
 static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
 {
 	struct pl_ops ops = {
@@ -467,7 +488,6 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 	};
 	struct pl_engine_settings settings = {
 		.first_id = 1, .conf = &daemon->conf, .identities = daemon->identities };
-	const char *missing;
 	int r;
 
 	if (getrandom(settings.hash_key, sizeof(settings.hash_key), 0) !=
@@ -483,15 +503,15 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 		    "ends, or an administrator says \"ipsec latch forget-unreadable\"",
 		    pl_engine_unreadable(daemon->engine));
 	if (r == 0) {
+		tell_owner(daemon);
 		r = pl_engine_auto_begin(daemon->engine);
 		if (r != 0)
 			snprintf(error, PL_DAEMON_ERROR_MAX, "a listener of an automatic rule "
 				 "cannot be latched: %s", r < 0 ? strerror(-r) : pl_strerror(r));
 		return r;
 	}
-	missing = pl_guard_missing(daemon->guard);
 	snprintf(error, PL_DAEMON_ERROR_MAX, "the guard cannot be in force: %s",
-		 missing != NULL ? missing : r < 0 ? strerror(-r) : pl_strerror(r));
+		 why_no_guard(daemon, r));
 	return r;
 }
 

@@ -10,6 +10,20 @@
  * - One operation is one transaction: no packet sees half of it.
  * - The table outlives this process on purpose. Whoever removes it or changes it is noticed by
  *   NFNLGRP_NFTABLES: every change that bears another port than ours.
+ *
+ * From Linux 6.9 on nobody does, while we live: the table belongs to @socket (owner), over which
+ * every transaction goes, and stays without it (persist). Then it belongs to nobody, and the first
+ * transaction of our successor, which replaces it, makes it his. A second daemon gets EPERM; so
+ * does a successor while a child that was forked without exec (PAM of IKEv1) holds the socket of
+ * the dead one: it does not start, and all is blocked. What belongs to nobody anybody may remove:
+ * `nft flush ruleset` while no daemon runs, and the administrator who wants it gone.
+ *
+ * Before 6.9 an owned table goes with its socket, so that something else would have to hold that:
+ * the service manager (systemd's fd store), or a small process. Neither is done. A stopped or given
+ * up unit loses its stored descriptors, a process can be killed, and each time the guard would be
+ * gone for good, with no daemon there to notice, and nothing but the SPD would protect what is
+ * latched. Without an owner the table goes only when somebody removes it; a daemon that runs hears
+ * of that and puts it back in a fraction of a second (scenario latch-flushed measures it).
  */
 
 #include "kernel/pl_guard.h"
@@ -40,7 +54,7 @@ struct pl_guard {
 	uint32_t seq;
 	uint32_t generation;	/* of nf_tables, if nobody but us changed it */
 	unsigned parts;
-	bool is_in_force;
+	bool is_in_force, is_owned;
 	const char *missing;
 	pl_guard_first *first;	/* NULL when it was done */
 	void *first_ctx;
@@ -207,15 +221,27 @@ static void shrink(struct pl_guard *guard)
 	start(guard);
 }
 
-int pl_guard_restore(struct pl_guard *guard)
+/* Where somebody always comes in between, listening costs less than trying again. */
+static int restore_undisturbed(struct pl_guard *guard)
 {
 	bool is_disturbed = true;
 	int r = 0;
 
-	/* Where somebody always comes in between, listening costs less than trying again. */
 	for (unsigned i = 0; i < 3 && r == 0 && is_disturbed; i++)
 		r = restore_once(guard, i < 2, &is_disturbed);
+	return r;
+}
+
+int pl_guard_restore(struct pl_guard *guard)
+{
+	int r = restore_undisturbed(guard);
+
+	if (pl_guard_refuses_owner(&guard->batch, r, &guard->refusal)) {
+		guard->parts &= ~(unsigned)PL_NFT_PART_OWNER;
+		r = restore_undisturbed(guard);
+	}
 	guard->is_in_force = r == 0;
+	guard->is_owned = r == 0 ? guard->parts & PL_NFT_PART_OWNER : guard->is_owned;
 	guard->missing = r == 0 ? NULL : pl_guard_missing_in(&guard->batch, r, &guard->refusal);
 	shrink(guard);
 	return guard->missing != NULL ? PL_E_UNAVAILABLE : r;
@@ -229,8 +255,13 @@ int pl_guard_remove(struct pl_guard *guard)
 	pl_nft_table_remove(&guard->batch);
 	r = commit(guard);
 	if (r == 0)
-		guard->is_in_force = false;
+		guard->is_in_force = guard->is_owned = false;
 	return r;
+}
+
+bool pl_guard_is_owned(const struct pl_guard *guard)
+{
+	return guard->is_owned;
 }
 
 const char *pl_guard_missing(const struct pl_guard *guard)

@@ -94,7 +94,8 @@ int pl_guard_adopt(struct pl_guard *guard) PL_MUST_USE;
  * pl_guard_restore() - the table, its rules and everything remembered, in one batch
  * @guard: open
  *
- * Return: 0; PL_E_UNAVAILABLE when the kernel cannot, see pl_guard_missing(); negative errno
+ * Return: 0; PL_E_UNAVAILABLE when the kernel cannot, see pl_guard_missing(); -EPERM when another
+ * process owns the table, which is as it was; negative errno
  */
 int pl_guard_restore(struct pl_guard *guard) PL_MUST_USE;
 
@@ -105,6 +106,14 @@ int pl_guard_restore(struct pl_guard *guard) PL_MUST_USE;
  * Return: 0 or a negative errno; it is there as it was then
  */
 int pl_guard_remove(struct pl_guard *guard) PL_MUST_USE;
+
+/**
+ * pl_guard_is_owned() - nobody else removes or changes the table while this guard is open
+ * @guard: rebuilt; one that was adopted is not ours yet
+ *
+ * False before Linux 6.9: then others may, and pl_guard_dispatch() puts it back.
+ */
+bool pl_guard_is_owned(const struct pl_guard *guard);
 
 /**
  * pl_guard_missing() - what the kernel lacks

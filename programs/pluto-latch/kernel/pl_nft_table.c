@@ -97,6 +97,7 @@ static const struct {
 	{ "forward", PL_NFT_PART_FORWARD },
 	{ "hidden", PL_NFT_PART_HIDDEN },
 	{ "association", PL_NFT_PART_ASSOCIATION },
+	{ "owner", PL_NFT_PART_OWNER },
 };
 
 /* Base chains and what they begin with, for each family. */
@@ -655,7 +656,11 @@ static void forward_chain(const struct table *t)
 	drop_both(t, "forward", "latched", PL_NFT_FLOWS, view_in, PL_NFT_FORWARD_UNPINNED);
 }
 
-static void add_table(struct pl_nft_batch *batch, uint16_t type)
+/* Both, or none: an owned table that does not persist goes with its socket, and with it the guard.
+ * Headers have NFT_TABLE_F_PERSIST, which is 0x4, since Linux 6.9. */
+enum { OWNED = NFT_TABLE_F_OWNER | 0x4 };
+
+static void add_table(struct pl_nft_batch *batch, uint16_t type, uint32_t flags)
 {
 	struct nlmsghdr *header = pl_nft_batch_next(
 		batch, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
@@ -664,6 +669,8 @@ static void add_table(struct pl_nft_batch *batch, uint16_t type)
 	if (table == NULL || nftnl_table_set_str(table, NFTNL_TABLE_NAME, PL_NFT_TABLE) < 0) {
 		batch->error = -ENOMEM;
 	} else if (header != NULL) {
+		if (flags != 0)
+			nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, flags);
 		nftnl_table_nlmsg_build_payload(header, table);
 		pl_nft_batch_done(batch, header);
 	}
@@ -786,8 +793,8 @@ static void base_rules(const struct table *t)
 /* Adding first makes sure that there is one to remove. */
 void pl_nft_table_remove(struct pl_nft_batch *batch)
 {
-	add_table(batch, NFT_MSG_NEWTABLE);
-	add_table(batch, NFT_MSG_DELTABLE);
+	add_table(batch, NFT_MSG_NEWTABLE, 0);
+	add_table(batch, NFT_MSG_DELTABLE, 0);
 }
 
 void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
@@ -800,7 +807,7 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 	t.forwards = t.conf != NULL && pl_conf_auto_forwards(conf);
 
 	pl_nft_table_remove(batch);
-	add_table(batch, NFT_MSG_NEWTABLE);
+	add_table(batch, NFT_MSG_NEWTABLE, parts & PL_NFT_PART_OWNER ? OWNED : 0);
 	for (int counter = 1; counter < PL_NFT_COUNTER_ROOF; counter++)
 		add_counter(batch, counter_names[counter]);
 	for (int set = 1; set < PL_NFT_SET_ROOF; set++) {

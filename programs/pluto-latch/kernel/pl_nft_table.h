@@ -35,7 +35,7 @@ enum pl_nft_counter {
  */
 const char *pl_nft_counter_name(enum pl_nft_counter counter);
 
-/* Parts of the rules, each for one hole; a test shows the hole by leaving its part out. */
+/* Parts of the table, each for one hole; a test shows the hole by leaving its part out. */
 enum pl_nft_part {
 	PL_NFT_PART_PIN = 1 << 0,
 	PL_NFT_PART_TRANSLATED = 1 << 1,
@@ -48,13 +48,14 @@ enum pl_nft_part {
 	PL_NFT_PART_FORWARD = 1 << 8,
 	PL_NFT_PART_HIDDEN = 1 << 9,		/* ports behind options or headers */
 	PL_NFT_PART_ASSOCIATION = 1 << 10,	/* SCTP's ports, from wherever */
-	PL_NFT_PART_ALL = (1 << 11) - 1,
+	PL_NFT_PART_OWNER = 1 << 11,		/* nobody else removes it; from Linux 6.9 on */
+	PL_NFT_PART_ALL = (1 << 12) - 1,
 };
 
 /**
  * pl_nft_part_find() - a part by its name
  * @name: pin, translated, fragment, icmp-in, icmp-out, birth, born, fast-open, forward,
- *        hidden
+ *        hidden, association, owner
  *
  * Return: the part, or 0
  */
