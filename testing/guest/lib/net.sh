@@ -41,7 +41,7 @@ capture_stop() {
 	local tag=$1 host=${CAPTURE_HOST[$1]:?no such capture} start=$SECONDS marker
 	marker="marker of $tag $(mono)"
 	until capture_marked "$host" "${CAPTURE_DEV[$tag]}" "$marker" "$OUT/$tag.pcap"; do
-		((SECONDS - start <= 5)) || break
+		((SECONDS - start <= 15)) || break
 		pause
 	done
 	grep -qaF "$marker" "$OUT/$tag.pcap" && CAPTURE_PROVED[$tag]=yes
