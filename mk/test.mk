@@ -8,8 +8,8 @@ NAMESPACE_TESTS := $(patsubst testing/namespace/%.c,$(BUILD)/namespace/%, \
 	$(wildcard testing/namespace/test_*.c))
 GUEST_PROGRAMS := $(patsubst testing/guest/programs/%.c,$(BUILD)/guest/bin/%, \
 	$(wildcard testing/guest/programs/*.c))
-KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,conf conf_auto error limits siphash table ts \
-	ts_wire tuple)
+KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,conf conf_auto error identity limits peer_id \
+	siphash table ts ts_wire tuple)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 

@@ -96,7 +96,9 @@ static void every_key_has_its_effect(void **state)
 		"protocol = udp\nlocal-port = 80\nremote-port = 1024-65535\nallow = no\n"
 		"auto = no\nnarrow = no\nprotection = encryption\nkey-bits = 128\n"
 		"integrity-bits = 96\nmode = transport\nmay-bypass = yes\ndisposition = wait\n"
-		"[flow last]\r\nprotection = integrity\r\nmode = tunnel");
+		"peer = C=CA,O=Ex\\, ample, CN=east ; of the east\n"
+		"[flow any]\npeer = any\n[flow key]\npeer = @#0x0a0b\n"
+		"[flow last]\r\npeer = @east\r\nprotection = integrity\r\nmode = tunnel");
 	const struct pl_conf_rule *r = &c.rules[0];
 	char text[PL_TS_TEXT_MAX];
 
@@ -115,7 +117,7 @@ static void every_key_has_its_effect(void **state)
 	assert_int_equal(c.limits.each[PL_LIMIT_LATCHES], 7);
 	assert_int_equal(c.limits.total[PL_LIMIT_LATCHES], 99);
 	assert_int_equal(c.limits.each[PL_LIMIT_LIST_PAGE], 50);
-	assert_int_equal(c.nr_rules, 2);
+	assert_int_equal(c.nr_rules, 4);
 	assert_string_equal(r->name, "web");
 	assert_int_equal(r->uids.lo, 1000);
 	assert_int_equal(r->uids.hi, 1000);
@@ -136,9 +138,14 @@ static void every_key_has_its_effect(void **state)
 	assert_int_equal(r->require.min_integ_bits, 96);
 	assert_int_equal(r->require.mode, PL_MODE_TRANSPORT);
 	assert_int_equal(r->disposition, PL_DISPOSITION_WAIT);
-	assert_string_equal(c.rules[1].name, "last");
-	assert_int_equal(c.rules[1].require.protection, PL_PROTECT_INTEGRITY);
-	assert_int_equal(c.rules[1].require.mode, PL_MODE_TUNNEL);
+	assert_string_equal(r->peer, "C=CA, O=Ex\\, ample, CN=east");
+	assert_string_equal(c.other.peer, "");
+	assert_string_equal(r[1].peer, "");
+	assert_string_equal(r[2].peer, "@#0x0a0b");
+	assert_string_equal(r[3].name, "last");
+	assert_string_equal(r[3].peer, "@east");
+	assert_int_equal(r[3].require.protection, PL_PROTECT_INTEGRITY);
+	assert_int_equal(r[3].require.mode, PL_MODE_TUNNEL);
 	pl_conf_clear(&c);
 	pl_conf_clear(&c);
 }
@@ -263,6 +270,12 @@ static void an_erroneous_file_changes_nothing_and_names_line_section_and_key(voi
 		{ "[flow a]\nkey-bits = 1025\n", 2, "flow a", "key-bits", "too large" },
 		{ "[flow a]\nmode = beet\n", 2, "flow a", "mode", "words" },
 		{ "[flow a]\nprotection = full\n", 2, "flow a", "protection", "words" },
+		{ "[flow a]\npeer =\n", 2, "flow a", "peer", "not an ID" },
+		{ "[flow a]\npeer = east\n", 2, "flow a", "peer", "not an ID" },
+		{ "[flow a]\npeer = %any\n", 2, "flow a", "peer", "not an ID" },
+		{ "[flow a]\n\npeer = CN=*\n", 3, "flow a", "peer", "not an ID" },
+		{ "[flow a]\npeer = @a\npeer = @a\n", 3, "flow a", "peer", "already" },
+		{ "[latch]\npeer = @a\n", 2, "latch", "peer", "no such key" },
 		{ "[flow a]\nauto = no\n[flow b]\nauto = no\nauto = no\n", 5, "flow b", "auto",
 		  "already" },
 		{ "[latch]\nconflict = refuse\n", 2, "latch", "conflict",

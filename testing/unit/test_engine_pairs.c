@@ -393,6 +393,26 @@ static void a_pair_without_a_latch_has_a_reason_U11(void **state)
 	assert_in_force();
 }
 
+static void a_pair_that_latch_conf_wants_of_another_peer_has_no_latch_K11_U15(void **state)
+{
+	struct pl_conf_rule rule = fake.conf.other;
+
+	(void)state;
+	rule.remote = host(4);
+	strcpy(rule.peer, "@somebody");
+	fake.conf.rules = &rule;
+	fake.conf.nr_rules = 1;
+	install_all();
+	(void)begin();
+	has_ends(1, 3, 2, 4);
+	tick();
+	assert_int_equal(view(1, 2).nr_pairs, 2);
+	assert_int_equal(view(1, 2).refused, PL_E_WRONG_PEER);
+	assert_int_equal(state_at(3, 2), PL_STATE_ESTABLISHED);
+	assert_int_equal(id_of(1, 4), 0);
+	assert_in_force();
+}
+
 /* L14 would latch the pair to whoever set up an SA for just that. */
 static void an_SA_of_just_one_pair_begins_no_connection_of_its_own(void **state)
 {
@@ -462,6 +482,7 @@ int main(void)
 		TEST(it_is_set_free_only_when_every_pair_is_intact),
 		TEST(its_end_is_that_of_all_its_latches_at_once_U16),
 		TEST(a_pair_without_a_latch_has_a_reason_U11),
+		TEST(a_pair_that_latch_conf_wants_of_another_peer_has_no_latch_K11_U15),
 		TEST(an_SA_of_just_one_pair_begins_no_connection_of_its_own),
 		TEST(whatever_fails_no_pair_passes_more_than_its_peer_K2_K3),
 	};

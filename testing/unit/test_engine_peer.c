@@ -293,6 +293,117 @@ static void a_tag_is_for_the_peer_of_its_birth_U10(void **state)
 	assert_in_force();
 }
 
+/* latch.conf */
+
+static void a_rule_says_with_whom_programs_may_latch_K11_K31(void **state)
+{
+	struct pl_engine_ask ask = ask_for(port_4000());
+	uint64_t id = 0, ids[2];
+	unsigned nr;
+
+	(void)state;
+	strcpy(fake.conf.other.peer, "@b");
+	fake.conf.other.may_bypass = true;
+	assert_int_equal(install(child(1, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(latch_to(NULL, 0, &id), PL_E_WRONG_PEER);
+	assert_int_equal(latch_to("@c", 0, &id), PL_E_FORBIDDEN);
+	ask.peer = "@c";
+	assert_int_equal(pl_engine_listen(fake.engine, &ask, ids, &nr), PL_E_FORBIDDEN);
+	ask = ask_for(flow(5000));
+	ask.owner.uid = 0;
+	ask.is_bypass = true;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), PL_E_FORBIDDEN);
+	assert_int_equal(fake.nr_items, 0);
+	assert_int_equal(fake.nr_records, 0);
+	id = listening_for(NULL);
+	assert_string_equal(peer_of(id), "@b");
+	assert_false(is_admitted(REQID_C));
+	down(1);
+	assert_int_equal(install(child(2, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_true(is_admitted(REQID_B));
+	assert_int_equal(latch_to(NULL, 0, &id), 0);
+	assert_string_equal(peer_of(id), "@b");
+	assert_in_force();
+}
+
+static void begin_with(const char *conf)
+{
+	struct pl_conf_error err;
+
+	assert_int_equal(pl_conf_load(conf, strlen(conf), &fake.conf, &err), 0);
+	start();
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	assert_int_equal(pl_engine_auto_begin(fake.engine), 0);
+	forget_log();
+}
+
+static enum pl_auto_verdict held(enum pl_direction way, int want)
+{
+	struct pl_tuple tuple = flow(5000);
+	int error = 99;
+	enum pl_auto_verdict verdict = pl_engine_auto(fake.engine, &tuple, way, 0, &error);
+
+	assert_int_equal(error, want);
+	return verdict;
+}
+
+static void a_rule_s_listener_is_for_its_peer_and_for_that_of_today_K12_K40_K16(void **state)
+{
+	const struct pl_latch *listener;
+
+	(void)state;
+	begin_with("[flow in]\nprotocol = tcp\nlocal-port = 4000\nlocal = 192.0.2.1\n"
+		   "peer = @b\nauto = yes\n");
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_true(is_admitted(REQID_B));
+	assert_false(is_admitted(REQID_C));
+	listener = pl_engine_next(fake.engine, NULL, 0);
+	assert_string_equal(pl_engine_peer(fake.engine, listener), "@b");
+	/* even if its packet came past the pins of the listener */
+	fake.born[0] = REQID_C;
+	fake.nr_born = 1;
+	assert_int_equal(held(PL_DIR_IN, 0), PL_AUTO_AGAIN);
+	assert_int_equal(pl_engine_next(fake.engine, NULL, listener->id)->state, PL_STATE_BROKEN);
+	assert_in_force();
+	/* the journal's listener has what the file says now */
+	fake.is_gone = true;
+	pl_conf_clear(&fake.conf);
+	begin_with("[flow in]\nprotocol = tcp\nlocal-port = 4000\nlocal = 192.0.2.1\n"
+		   "peer = @c\nauto = yes\n");
+	listener = pl_engine_next(fake.engine, NULL, 0);
+	assert_string_equal(pl_engine_peer(fake.engine, listener), "@c");
+	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_false(is_admitted(REQID_B));
+	assert_true(is_admitted(REQID_C));
+	pl_conf_clear(&fake.conf);
+}
+
+static void what_begins_by_a_rule_is_with_its_peer_or_is_dropped_K12_K31(void **state)
+{
+	const struct pl_latch *latch;
+
+	(void)state;
+	begin_with("[flow out]\nprotocol = tcp\nremote = 192.0.2.2\npeer = @b\nauto = yes\n");
+	assert_int_equal(install(child(1, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(held(PL_DIR_OUT, PL_E_WRONG_PEER), PL_AUTO_DROP);
+	assert_null(pl_engine_next(fake.engine, NULL, 0));
+	/* nobody's SA is there: it waits, and another's does not do */
+	down(1);
+	assert_int_equal(held(PL_DIR_OUT, 0), PL_AUTO_AGAIN);
+	assert_int_equal(install(child(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_null(pl_engine_next(fake.engine, NULL, 0));
+	down(2);
+	assert_int_equal(install(child(3, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(held(PL_DIR_OUT, 0), PL_AUTO_AGAIN);
+	latch = pl_engine_next(fake.engine, NULL, 0);
+	assert_int_equal(latch->state, PL_STATE_ESTABLISHED);
+	assert_string_equal(pl_engine_peer(fake.engine, latch), "@b");
+	assert_in_force();
+	pl_conf_clear(&fake.conf);
+}
+
 static void the_demand_outlives_the_daemon_K16_K53(void **state)
 {
 	struct pl_tuple tuple = flow(5001);
@@ -353,6 +464,9 @@ int main(void)
 		TEST(who_presents_it_may_name_the_peer_and_no_other_than_the_listener_K40),
 		TEST(who_adopts_what_was_born_gets_the_peer_he_names_or_nothing_K40_L14),
 		TEST(a_tag_is_for_the_peer_of_its_birth_U10),
+		TEST(a_rule_says_with_whom_programs_may_latch_K11_K31),
+		TEST(a_rule_s_listener_is_for_its_peer_and_for_that_of_today_K12_K40_K16),
+		TEST(what_begins_by_a_rule_is_with_its_peer_or_is_dropped_K12_K31),
 		TEST(the_demand_outlives_the_daemon_K16_K53),
 		TEST(an_heir_has_its_own_demand_K29),
 	};

@@ -6,6 +6,8 @@
 
 #include "core/pl_admit.h"
 
+#include <string.h>
+
 static uint16_t larger(uint16_t a, uint16_t b)
 {
 	return a > b ? a : b;
@@ -25,11 +27,15 @@ int pl_admit_by(const struct pl_conf_rule *rule, struct pl_engine_ask *ask)
 	if (least->mode != PL_MODE_NONE && ask->require.mode != PL_MODE_NONE &&
 	    least->mode != ask->require.mode)
 		return PL_E_FORBIDDEN;
+	if (rule->peer[0] != '\0' && ask->peer != NULL && strcmp(rule->peer, ask->peer) != 0)
+		return PL_E_FORBIDDEN;
 	ask->require.protection |= least->protection;
 	ask->require.min_key_bits = larger(ask->require.min_key_bits, least->min_key_bits);
 	ask->require.min_integ_bits = larger(ask->require.min_integ_bits, least->min_integ_bits);
 	if (ask->require.mode == PL_MODE_NONE)
 		ask->require.mode = least->mode;
+	if (rule->peer[0] != '\0')
+		ask->peer = rule->peer;
 	if (ask->disposition == PL_DISPOSITION_DEFAULT)
 		ask->disposition = (enum pl_disposition)rule->disposition;
 	ask->may_unprotect = rule->may_bypass;

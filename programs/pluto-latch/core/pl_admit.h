@@ -10,13 +10,14 @@
  * pl_admit() - what latch.conf says to a request (K11)
  * @conf:  the configuration
  * @tuple: normal
- * @ask:   who asks, and for what; .require gets stricter where the rule is, .disposition is set
- *         where the owner did not choose, and .may_unprotect is what the rule says
+ * @ask:   who asks, and for what; .require gets stricter where the rule is, .peer is the rule's
+ *         where it has one, .disposition is set where the owner did not choose, and .may_unprotect
+ *         is what the rule says
  *
  * Whoever asks for the administrator was admitted by a rule of his.
  *
- * Return: 0; PL_E_FORBIDDEN, also when the rule wants another mode than @ask, or more than its one
- * suite gives; PL_E_WEAK when @ask itself wants more than that suite gives
+ * Return: 0; PL_E_FORBIDDEN, also when the rule wants another mode or peer than @ask, or more than
+ * its one suite gives; PL_E_WEAK when @ask itself wants more than that suite gives
  */
 int pl_admit(const struct pl_conf *conf, const struct pl_tuple *tuple,
 	     struct pl_engine_ask *ask) PL_MUST_USE;

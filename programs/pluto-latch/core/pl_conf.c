@@ -220,6 +220,20 @@ static const char *set_addresses(const struct key *key, const char *value, void 
 	return NULL;
 }
 
+static const char *set_peer(const struct key *key, const char *value, void *to)
+{
+	int r;
+
+	(void)key;
+	if (strcmp(value, "any") == 0) {
+		memset(to, 0, PL_PEER_ID_MAX + 1);
+		return NULL;
+	}
+	r = pl_peer_id_read(value, to);
+	return r == 0 ? NULL : r == PL_E_LIMIT_EXCEEDED ? "longer than an ID can be here" :
+							  "not an ID of a single peer";
+}
+
 #define IN_CONF(field) offsetof(struct pl_conf, field)
 #define IN_RULE(field) offsetof(struct pl_conf_rule, field)
 
@@ -276,6 +290,8 @@ static const struct key keys[] = {
 	  "The least length of the integrity check, in bits." },
 	{ FLOW, "mode", set_mode, IN_RULE(require.mode), "any|tunnel|transport", "any",
 	  "The mode that is accepted." },
+	{ FLOW, "peer", set_peer, IN_RULE(peer), "any|ID", "any",
+	  "The one peer that these flows are with." },
 	{ FLOW, "may-bypass", set_word, IN_RULE(may_bypass), "no|yes", "no",
 	  "Whether owners of these flows may do without protection." },
 	{ FLOW, "disposition", set_word, IN_RULE(disposition),

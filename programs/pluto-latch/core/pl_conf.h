@@ -6,6 +6,7 @@
 #include "core/pl_base.h"
 #include "core/pl_limits.h"
 #include "core/pl_params.h"
+#include "core/pl_peer_id.h"
 #include "core/pl_tuple.h"
 
 #include <stdbool.h>
@@ -33,6 +34,7 @@ struct pl_conf_range {
  * @local_ports: of this end
  * @remote_ports: of the other end
  * @require:     least protection, whatever is asked for (K11)
+ * @peer:        of pl_peer_id_read(): they are of this peer and nobody else; empty is anybody
  * @is_allowed:  flows of this rule may be latched
  * @is_auto:     they are, without anybody asking (K12, K13)
  * @is_forward:  of flows that this host forwards (L21), and of no others: @local is their inner end
@@ -47,6 +49,7 @@ struct pl_conf_rule {
 	uint8_t proto;
 	struct pl_conf_range local_ports, remote_ports;
 	struct pl_require require;
+	char peer[PL_PEER_ID_MAX + 1];
 	uint8_t is_allowed, is_auto, is_forward, is_narrow, may_bypass, disposition;
 };
 

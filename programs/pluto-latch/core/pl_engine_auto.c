@@ -127,11 +127,13 @@ static const struct pl_conf_rule *rule_at(const struct pl_conf *conf, const stru
 }
 
 /* The journal has it as an earlier latch.conf wanted it; no SA is there yet that it would admit. */
-static void renew(struct pl_latch *listener, const struct pl_engine_ask *ask)
+static int renew(struct pl_world *world, struct pl_latch *listener,
+		 const struct pl_engine_ask *ask)
 {
 	listener->require = ask->require;
 	listener->disposition = ask->disposition;
 	listener->may_unprotect = ask->may_unprotect;
+	return pl_db_set_peer(world->db, listener, ask->peer);
 }
 
 static int listen_at(struct pl_engine *engine, const struct pl_conf_rule *rule, uint8_t af,
@@ -157,8 +159,7 @@ static int listen_at(struct pl_engine *engine, const struct pl_conf_rule *rule, 
 	other = pl_db_find(engine->world.db, &tuples[0]);
 	if (other == NULL || !pl_step_stays(other))
 		return pl_engine_listen(engine, &ask, ids, &nr);
-	renew(other, &ask);
-	return 0;
+	return renew(&engine->world, other, &ask);
 }
 
 static int listen_by(struct pl_engine *engine, const struct pl_conf_rule *rule)

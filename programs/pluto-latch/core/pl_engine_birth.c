@@ -429,6 +429,9 @@ int pl_birth_pair(struct pl_world *world, const struct pl_latch *first,
 
 	if (r == 0)
 		r = pl_params_meet(&first->params, &ask.require);
+	/* For these addresses, latch.conf may say who it has to be. */
+	if (r == 0)
+		r = pl_birth_judge_peer(world, first, ask.peer);
 	if (r == 0)
 		r = conceive(world, tuple, &ask.owner, ask.peer, &latch);
 	if (r != 0)
