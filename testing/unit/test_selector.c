@@ -221,9 +221,11 @@ static void addresses_and_families_meet_or_not(void **state)
 	assert_false(pl_selector_intersect(&a, &six, &ret));
 	assert_int_equal(ret.af, 99);
 	b.lo[3] = 4;
-	assert_true(pl_selector_intersect(&a, &b, &ret));
-	assert_int_equal(ret.lo[3], 4);
-	assert_int_equal(ret.hi[3], 4);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		assert_true(pl_selector_intersect(turn == 0 ? &a : &b, turn == 0 ? &b : &a, &ret));
+		assert_int_equal(ret.lo[3], 4);
+		assert_int_equal(ret.hi[3], 4);
+	}
 }
 
 static void what_is_left_is_written_as_a_payload_can_hold_it(void **state)
@@ -359,6 +361,29 @@ static void an_invalid_list_is_refused_and_in_nothing(void **state)
 	assert_int_equal(pl_selector_subtract(&good, what, SIZE(what), NULL, PL_TS_MAX, &got),
 			 PL_E_MALFORMED);
 	assert_int_equal(got.len, 0x55555555);
+}
+
+static void as_many_as_may_be_are_taken(void **state)
+{
+	struct pl_ts_list full = { .len = PL_TS_MAX }, got;
+	struct pl_ts what[PL_SELECTOR_WHAT_MAX];
+
+	(void)state;
+	for (unsigned i = 0; i < PL_TS_MAX; i++)
+		full.list[i] = ip4(6, (uint8_t)(2 * i), (uint8_t)(2 * i), 1, 1);
+	assert_int_equal(pl_selector_union(&full, &full, PL_TS_MAX, &got), 0);
+	assert_memory_equal(&got, &full, sizeof(got));
+	/* a larger limit is no larger list */
+	assert_int_equal(pl_selector_union(&full, &full, PL_TS_MAX + 1, &got), 0);
+	for (size_t i = 0; i < SIZE(what); i++)
+		what[i] = ip4(6, (uint8_t)i, (uint8_t)i, 1, 1);
+	assert_int_equal(pl_selector_subtract(&full, what, SIZE(what), NULL, 0, &got), 0);
+	assert_int_equal(got.len, 0);
+	for (unsigned i = 0; i < PL_TS_MAX; i++)
+		full.list[i] = ip4(6, (uint8_t)(2 * i), (uint8_t)(2 * i), 1, 3);
+	what[0] = ip4(6, 0, 255, 2, 2);
+	assert_int_equal(pl_selector_subtract(&full, what, 1, NULL, PL_TS_MAX + 1, &got),
+			 PL_E_TOO_MANY);
 }
 
 static bool wanted(unsigned op, bool a, bool b)
@@ -563,6 +588,7 @@ int main(void)
 		cmocka_unit_test(protocols_that_are_kept_are_listed_and_others_are_lost),
 		cmocka_unit_test(what_belongs_together_is_merged),
 		cmocka_unit_test(an_invalid_list_is_refused_and_in_nothing),
+		cmocka_unit_test(as_many_as_may_be_are_taken),
 		cmocka_unit_test(every_packet_is_where_the_operation_says),
 		cmocka_unit_test(equal_packets_have_one_form),
 		cmocka_unit_test(what_is_kept_is_the_difference_but_for_unkept_protocols),

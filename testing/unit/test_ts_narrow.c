@@ -170,6 +170,12 @@ static const struct asked {
 	{ "wider is addresses times ports", 6,
 	  { { 2, 3, UDP, 1, 10 } }, { { HOST(1), UDP, 1, 30 } }, { { UDP, 2, 5, 6 } }, 15, 0,
 	  "2-3/17/1-10", "1-1/17/1-4 1-1/17/6-30", "port" },
+	{ "of more addresses", 4,
+	  { { 2, 3, UDP, 1, 16 } }, { { HOST(1), UDP, 1, 30 } }, { { UDP, 2, 9, 6 } }, 15, 0,
+	  "2-2/17/1-5 2-2/17/7-16 3-3/17/1-16", "1-1/17/1-30", "port" },
+	{ "of more ports", 4,
+	  { { 2, 3, UDP, 1, 5 } }, { { HOST(1), UDP, 1, 11 } }, { { UDP, 2, 3, 4 } }, 15, 0,
+	  "2-3/17/1-5", "1-1/17/1-2 1-1/17/4-11", "port" },
 	{ "and by one port", 4,
 	  { { HOST(2), UDP, 1, 11 } }, { { HOST(1), UDP, 1, 10 } }, { { UDP, 2, 9, 6 } }, 15, 0,
 	  "2-2/17/1-5 2-2/17/7-11", "1-1/17/1-10", "port" },
@@ -187,6 +193,9 @@ static const struct asked {
 	{ "two protocols are left that have nobody at the other end", 4,
 	  { { HOST(2), TCP, 5, 5 } }, { { HOST(1), TCP, 5, 5 }, { HOST(1), UDP, 5, 5 } },
 	  { { TCP, 2, 5, 5 } }, 15, PL_E_CONFLICT, NULL, NULL, NULL },
+	{ "a choice sees what is left: one is cut here, the other there", 4,
+	  { { HOST(2), TCP, 1, 2 } }, { { HOST(1), TCP, 1, 2 } },
+	  { { TCP, 2, 1, 1 }, { TCP, 2, 2, 2 } }, 15, 0, "2-2/6/2-2", "1-1/6/1-1", "port" },
 	{ "every port is of some latch, and yet one pair is free", 4,
 	  { { HOST(2), TCP, 1, 2 } }, { { HOST(1), TCP, 1, 3 } },
 	  { { TCP, 2, 1, 1 }, { TCP, 2, 2, 2 }, { TCP, 2, 2, 1 }, { TCP, 2, 3, 1 } },
@@ -338,6 +347,12 @@ static void many_connections_of_one_host_leave_what_is_not_theirs(void **state)
 	assert_string_equal(text, "2-2/0/0-65535");
 	assert_int_equal(got.cut_tsr, SIZE(flows));
 	assert_int_equal(got.cut_tsi, 0);
+	/* and when it is we who ask */
+	assert_int_equal(pl_ts_narrow(PL_ROLE_INITIATOR, &tsr, &tsi, flows, SIZE(flows), 15, &got),
+			 0);
+	assert_int_equal(got.grain, PL_TS_GRAIN_PORT);
+	assert_int_equal(got.cut_tsr, 0);
+	assert_int_equal(got.cut_tsi, SIZE(flows));
 }
 
 /* The world: addresses .1 to .5, ours as well as theirs. */
