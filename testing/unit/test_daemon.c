@@ -31,7 +31,8 @@
 
 /* @dispatch: what the guard finds when it is woken, and @is_restored; @rebuild: what it says when
  * the engine wants it anew; @reroute: what the kernel says when it shall forget routes; @queue:
- * when somebody wants to hear of held packets; @removed: guard and journal were, in this order */
+ * when somebody wants to hear of held packets; @removed: guard and journal were, in this order;
+ * @xfrm: what there is to say of SAs and policies; @is_due: and that it is to be asked for */
 static struct {
 	struct event_base *base;
 	struct pl_engine *engine;
@@ -39,8 +40,9 @@ static struct {
 	struct pl_identity_pool *pool;
 	struct pl_identity *peer;
 	int guard[2], watch[2], dispatch, rebuild, reroute, queue;
-	bool is_restored, is_owned;
-	unsigned nr_rebuilds;
+	bool is_restored, is_owned, is_due;
+	unsigned nr_rebuilds, nr_xfrm;
+	int xfrm;
 	char removed[32];
 	char log[2048];
 } stage;
@@ -250,7 +252,14 @@ int pl_xfrm_watch_dispatch(struct pl_xfrm_watch *watch, bool *ret_lost)
 {
 	(void)watch;
 	*ret_lost = false;
-	return 0;
+	stage.nr_xfrm++;
+	return stage.xfrm;
+}
+
+bool pl_xfrm_watch_hear(struct pl_xfrm_watch *watch)
+{
+	(void)watch;
+	return stage.is_due;
 }
 
 int pl_ask_open(int protocol, struct pl_ask *ret)
@@ -380,7 +389,7 @@ static int setup(void **state)
 	stage.engine = pl_engine_new(NULL, NULL);
 	assert_int_equal(pl_daemon_start(stage.engine, NULL, NULL, note, &stage.daemon, error), 0);
 	assert_int_equal(pl_daemon_attach(stage.daemon, stage.base), 0);
-	stage.nr_rebuilds = 0;
+	stage.nr_rebuilds = stage.nr_xfrm = 0;
 	stage.log[0] = '\0';
 	close(fd);
 	unlink(path);
@@ -667,6 +676,56 @@ static void guard_and_journal_go_with_an_orderly_end_that_closes_and_leaves_noth
 	assert_string_equal(stage.removed, "");
 }
 
+static void pluto_changes_SAs(bool is_due)
+{
+	stage.is_due = is_due;
+	pl_daemon_hear(stage.daemon);
+	assert_int_equal(event_base_loop(stage.base, EVLOOP_NONBLOCK), 0);
+}
+
+/* The socket is not readable: it was read when pluto was done. */
+static void what_was_heard_with_plutos_changes_is_judged_in_a_turn_of_its_own_T7(void **state)
+{
+	(void)state;
+	pluto_changes_SAs(false);
+	assert_int_equal(stage.nr_xfrm, 0);
+	pluto_changes_SAs(true);
+	assert_int_equal(stage.nr_xfrm, 1);
+	assert_int_equal(event_base_loop(stage.base, EVLOOP_NONBLOCK), 0);
+	assert_int_equal(stage.nr_xfrm, 1);
+	assert_string_equal(said(), "");
+}
+
+static int is_timed(const struct event_base *base, const struct event *event, void *ctx)
+{
+	(void)base;
+	(void)ctx;
+	return event_get_fd(event) == stage.watch[0] && event_pending(event, EV_TIMEOUT, NULL);
+}
+
+#define BLIND "latch: the kernel's SAs and policies cannot be read: "
+
+static void SAs_that_cannot_be_read_are_asked_for_until_they_can_T9(void **state)
+{
+	(void)state;
+	stage.xfrm = -EIO;
+	pluto_changes_SAs(true);
+	assert_int_equal(stage.nr_xfrm, 1);
+	assert_memory_equal(stage.log, BLIND, strlen(BLIND));
+	said();
+	/* without a message, by time */
+	while (stage.nr_xfrm < 2)
+		assert_int_equal(event_base_loop(stage.base, EVLOOP_ONCE), 0);
+	assert_string_equal(said(), "");
+	assert_int_equal(event_base_foreach_event(stage.base, is_timed, NULL), 1);
+	stage.xfrm = 0;
+	pluto_changes_SAs(true);
+	assert_int_equal(stage.nr_xfrm, 3);
+	assert_string_equal(said(), "latch: SAs and policies were compared with what the kernel "
+			    "has\n");
+	assert_int_equal(event_base_foreach_event(stage.base, is_timed, NULL), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -678,6 +737,8 @@ int main(void)
 		TEST(routes_that_the_kernel_does_not_forget_are_logged_T9),
 		TEST(who_may_remove_the_table_is_logged_at_the_start),
 		TEST(a_second_daemon_is_told_that_the_table_is_owned),
+		TEST(what_was_heard_with_plutos_changes_is_judged_in_a_turn_of_its_own_T7),
+		TEST(SAs_that_cannot_be_read_are_asked_for_until_they_can_T9),
 		TEST(nobody_hears_of_held_packets_without_a_rule_K13),
 		TEST(a_listener_that_cannot_be_latched_is_no_start_K12),
 		TEST(guard_and_journal_go_with_an_orderly_end_that_closes_and_leaves_nothing),

@@ -6,7 +6,9 @@
 
 #include "engine_stage.h"
 
+#include "core/pl_engine_impl.h"
 #include "core/pl_ksad.h"
+#include "core/pl_larva.h"
 #include "core/pl_spd.h"
 
 #include <string.h>
@@ -603,6 +605,63 @@ static void many_changes_at_once_leave_none_out_T7(void **state)
 	is_broken(id, PL_EVENT_CONFLICT_SPD);
 }
 
+static bool is_settled(void)
+{
+	return pl_engine_xfrm_is_settled(fake.engine);
+}
+
+/* What is settled is not looked at again until something else happens. */
+static void what_pluto_did_asks_nobody_and_what_others_do_is_judged_T7_T9(void **state)
+{
+	uint64_t id = carried();
+
+	(void)state;
+	assert_true(is_settled());
+	for (enum pl_direction way = PL_DIR_IN; way < PL_DIR_ROOF; way++) {
+		say(policy_of(way, 100, 0));
+		add_sa(way, 1, REQID_B);
+		say(half(way, 1, 20 + way));
+		assert_true(is_settled());
+	}
+	say(pass(PL_DIR_OUT, 99));
+	assert_false(is_settled());
+	/* also when pluto's own come after it */
+	say(policy_of(PL_DIR_OUT, 100, 0));
+	assert_false(is_settled());
+	pl_engine_xfrm_settle(fake.engine);
+	assert_true(is_settled());
+	is_broken(id, PL_EVENT_CONFLICT_SPD);
+	hear(gone(pass(PL_DIR_OUT, 99)));
+	is_well(id);
+	say(gone(half(PL_DIR_IN, 1, 21)));
+	assert_false(is_settled());
+	pl_engine_xfrm_settle(fake.engine);
+	assert_true(is_settled());
+	say((struct pl_xfrm_change) { .kind = PL_XFRM_POLICY_FLUSH });
+	assert_false(is_settled());
+	pl_engine_xfrm_settle(fake.engine);
+	list_what_is_there(true, true, 20);
+	pl_engine_xfrm_list_end(fake.engine);
+	assert_false(is_settled());
+}
+
+/* Two that only settling ends. */
+static void policies_to_take_away_and_waits_without_hope_are_to_be_settled_K26(void **state)
+{
+	struct pl_larva hopeless = { .error = PL_E_WRONG_PEER }, hopeful = { .next = &hopeless };
+	struct pl_engine engine = { .is_latching = true };
+
+	(void)state;
+	assert_true(pl_engine_xfrm_is_settled(&engine));
+	engine.world.is_steering_over = true;
+	assert_false(pl_engine_xfrm_is_settled(&engine));
+	engine.world.is_steering_over = false;
+	engine.world.larvae = &hopeful;
+	assert_false(pl_engine_xfrm_is_settled(&engine));
+	hopeless.error = 0;
+	assert_true(pl_engine_xfrm_is_settled(&engine));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -649,6 +708,11 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(many_changes_at_once_leave_none_out_T7, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			what_pluto_did_asks_nobody_and_what_others_do_is_judged_T7_T9, setup,
+			teardown),
+		cmocka_unit_test(
+			policies_to_take_away_and_waits_without_hope_are_to_be_settled_K26),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,14 @@ static void the_end_of_a_life_is_no_deletion(void **state)
 	assert_int_equal(change.kind, PL_XFRM_NOTHING);
 }
 
+__attribute__((noinline)) static void leave_behind(int byte)
+{
+	volatile uint8_t there[3 * 4096];
+
+	for (size_t i = 0; i < sizeof(there); i++)
+		there[i] = (uint8_t)byte;
+}
+
 /* Every byte that cannot change in the life of an SA counts, its key among them. */
 static void a_digest_is_of_the_key_and_the_time_of_birth_too(void **state)
 {
@@ -234,6 +242,11 @@ static void a_digest_is_of_the_key_and_the_time_of_birth_too(void **state)
 		bytes.bytes[NLMSG_HDRLEN + offsetof(struct xfrm_usersa_info, stats)] ^= 1;
 		assert_int_equal(decode(&bytes, &change), 0);
 		assert_int_equal(change.u.sa.digest, digest);
+	}
+	/* nor what others have left in memory */
+	for (int left = 0; left <= 0xff; left += 0xff) {
+		leave_behind(left);
+		assert_int_equal(decoded(sa_new).u.sa.digest, digest);
 	}
 }
 

@@ -189,6 +189,14 @@ void pl_engine_xfrm_list_end(struct pl_engine *engine);
 void pl_engine_xfrm_settle(struct pl_engine *engine);
 
 /**
+ * pl_engine_xfrm_is_settled() - nothing was told that pl_engine_xfrm_settle() has to judge
+ * @engine: the engine
+ *
+ * What pluto does to its own SAs and policies was judged when pluto said so.
+ */
+bool pl_engine_xfrm_is_settled(const struct pl_engine *engine);
+
+/**
  * pl_engine_xfrm_blind() - changes were lost, and there is no list: every latch is BROKEN until
  * there is one
  * @engine: the engine

@@ -284,6 +284,12 @@ int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
 void pl_wait_look(struct pl_world *world, struct pl_latch *latch);
 
 /**
+ * pl_wait_is_hopeless() - pl_wait_reap() has something to do
+ * @world: the world
+ */
+bool pl_wait_is_hopeless(const struct pl_world *world);
+
+/**
  * pl_wait_reap() - those without hope fail, and are freed
  * @world: the world
  */

@@ -73,6 +73,15 @@ void pl_wait_look(struct pl_world *world, struct pl_latch *latch)
 		try(world, latch, larva, false);
 }
 
+bool pl_wait_is_hopeless(const struct pl_world *world)
+{
+	const struct pl_larva *larva = world->larvae;
+
+	while (larva != NULL && larva->error == 0)
+		larva = larva->next;
+	return larva != NULL;
+}
+
 void pl_wait_reap(struct pl_world *world)
 {
 	struct pl_larva *next;

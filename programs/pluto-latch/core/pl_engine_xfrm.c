@@ -194,6 +194,12 @@ void pl_engine_xfrm_settle(struct pl_engine *engine)
 	pl_wait_reap(&engine->world);
 }
 
+bool pl_engine_xfrm_is_settled(const struct pl_engine *engine)
+{
+	return !engine->news.is_all && engine->news.nr == 0 && !engine->world.is_steering_over &&
+	       !pl_wait_is_hopeless(&engine->world);
+}
+
 void pl_engine_xfrm_blind(struct pl_engine *engine)
 {
 	if (!engine->is_latching)

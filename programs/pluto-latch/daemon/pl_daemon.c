@@ -274,8 +274,13 @@ static void on_settle(void *ctx)
 	pl_engine_xfrm_settle(ctx);
 }
 
+static bool is_settled(void *ctx)
+{
+	return pl_engine_xfrm_is_settled(ctx);
+}
+
 static const struct pl_xfrm_ears ears = {
-	on_change, on_list_begin, on_listed, on_list_end, on_settle,
+	on_change, on_list_begin, on_listed, on_list_end, on_settle, is_settled,
 };
 
 /* Without a list nothing is known: tried again every second, until there is one. */
@@ -283,18 +288,21 @@ static int hear_xfrm(struct pl_daemon *daemon)
 {
 	static const struct timeval again = { .tv_sec = 1 };
 	bool is_lost = false;
+	bool was_blind = daemon->is_blind;
 	int r = pl_xfrm_watch_dispatch(daemon->xfrm, &is_lost);
 
 	if (r != 0)
 		pl_engine_xfrm_blind(daemon->engine);
-	if (r != 0 && !daemon->is_blind)
+	if (r != 0 && !was_blind)
 		say(daemon, "latch: the kernel's SAs and policies cannot be read: %s. "
 		    "No latch is established until they can",
 		    r < 0 ? strerror(-r) : pl_strerror(r));
-	else if (r == 0 && (is_lost || daemon->is_blind))
+	else if (r == 0 && (is_lost || was_blind))
 		say(daemon, "latch: SAs and policies were compared with what the kernel has");
 	daemon->is_blind = r != 0;
-	return event_add(daemon->xfrm_event, r != 0 ? &again : NULL) == 0 ? 0 : -EIO;
+	r = daemon->is_blind ? event_add(daemon->xfrm_event, &again) :
+	    was_blind ? event_remove_timer(daemon->xfrm_event) : 0;
+	return r == 0 ? 0 : -EIO;
 }
 
 static void on_xfrm(evutil_socket_t fd, short what, void *ctx)
@@ -549,12 +557,13 @@ int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
 					on_guard, daemon);
 	daemon->watch_event = event_new(base, pl_watch_fd(daemon->watch), EV_READ | EV_PERSIST,
 					on_watch, daemon);
-	daemon->xfrm_event = event_new(base, pl_xfrm_watch_fd(daemon->xfrm), EV_READ, on_xfrm,
-				       daemon);
+	daemon->xfrm_event = event_new(base, pl_xfrm_watch_fd(daemon->xfrm), EV_READ | EV_PERSIST,
+				       on_xfrm, daemon);
 	if (daemon->timer == NULL || daemon->guard_event == NULL || daemon->watch_event == NULL ||
 	    daemon->xfrm_event == NULL)
 		return -ENOMEM;
-	if (event_add(daemon->guard_event, NULL) != 0 || event_add(daemon->watch_event, NULL) != 0)
+	if (event_add(daemon->guard_event, NULL) != 0 ||
+	    event_add(daemon->watch_event, NULL) != 0 || event_add(daemon->xfrm_event, NULL) != 0)
 		return -EIO;
 	if (daemon->wake_ns != 0 && arm(daemon) != 0)
 		return -EIO;
@@ -564,6 +573,12 @@ int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
 	    pl_automatic_attach(daemon->automatic, base, daemon->engine) != 0)
 		return -EIO;
 	return pl_bus_attach(daemon->bus, base, getenv("PLUTO_LATCH_BUS"), daemon->engine);
+}
+
+void pl_daemon_hear(struct pl_daemon *daemon)
+{
+	if (daemon->xfrm_event != NULL && pl_xfrm_watch_hear(daemon->xfrm))
+		event_active(daemon->xfrm_event, EV_READ, 0);
 }
 
 /* The last word on what the kernel goes on enforcing when we are gone. */

@@ -48,6 +48,15 @@ int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike,
 int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base) PL_MUST_USE;
 
 /**
+ * pl_daemon_hear() - pluto has changed SAs or policies, and does nothing with the engine now
+ * @daemon: started
+ *
+ * What the kernel has told everybody about that is taken in. Otherwise the event loop would wake up
+ * for it. If latches are to be judged by it, a turn of the event loop of its own does that.
+ */
+void pl_daemon_hear(struct pl_daemon *daemon);
+
+/**
  * pl_daemon_free() - leave bus and event loop; the guard's table stays in the kernel
  * @daemon: NULL is fine
  *

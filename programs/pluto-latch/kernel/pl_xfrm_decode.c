@@ -179,6 +179,14 @@ static void digest_add(struct digested *digested, const void *bytes, size_t len)
 	digested->len += digested->is_full ? 0 : len;
 }
 
+/* Some hundred of its bytes are used, and there are four digests in a rekey: no others are written.
+ * Return: the words, the last one filled up. */
+static size_t digest_end(struct digested *digested)
+{
+	memset((uint8_t *)digested->words + digested->len, 0, 8 - digested->len % 8);
+	return digested->len / 8 + 1;
+}
+
 static const unsigned algorithms[] = {
 	XFRMA_ALG_AEAD, XFRMA_ALG_CRYPT, XFRMA_ALG_AUTH_TRUNC, XFRMA_ALG_AUTH, XFRMA_ALG_COMP,
 };
@@ -187,9 +195,11 @@ enum { NR_ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
 /* Return: 0 when it does not fit, which no algorithm's does. */
 static uint64_t digest_of(const struct reading *reading, const struct xfrm_usersa_info *info)
 {
-	struct digested digested = { .len = 0 };
+	struct digested digested;
 	uint64_t hash;
 
+	digested.len = 0;
+	digested.is_full = false;
 	digest_add(&digested, &info->id.daddr, sizeof(info->id.daddr));
 	digest_add(&digested, &info->saddr, sizeof(info->saddr));
 	digest_add(&digested, &info->curlft.add_time, sizeof(info->curlft.add_time));
@@ -205,8 +215,8 @@ static uint64_t digest_of(const struct reading *reading, const struct xfrm_users
 		digest_add(&digested, mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
 	}
 	hash = digested.is_full ? 0 : pl_siphash13(reading->key, digested.words,
-						   digested.len / 8 + 1) | 1;
-	explicit_bzero(&digested, sizeof(digested));
+						   digest_end(&digested)) | 1;
+	explicit_bzero(digested.words, digested.len);
 	return hash;
 }
 

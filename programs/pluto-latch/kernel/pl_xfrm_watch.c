@@ -22,13 +22,17 @@
 #include <linux/xfrm.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-/* One dispatch reads so many messages, and IKE has its turn. */
-enum { HEARD_MAX = 65536, QUEUE_BYTES = 4 << 20, TURN_MAX = 8192, LISTS_MAX = 3 };
+/* The longest message has a security label of a page. One dispatch reads TURN_MAX of them, and IKE
+ * has its turn. */
+enum { HEARD_MAX = 8192, TOGETHER_MAX = 32, QUEUE_BYTES = 4 << 20, TURN_MAX = 8192, LISTS_MAX = 3 };
 
+/* @together: messages that one system call reads; 0 before that is known */
 struct pl_xfrm_watch {
 	const struct pl_xfrm_ears *ears;
 	void *ctx;
@@ -36,6 +40,7 @@ struct pl_xfrm_watch {
 	struct pl_ask ask;
 	uint8_t key[16];
 	bool is_list_due;
+	unsigned together;
 };
 
 static int join(struct mnl_socket *socket)
@@ -148,59 +153,113 @@ static void hear(struct pl_xfrm_watch *watch, const struct nlmsghdr *message)
 		watch->is_list_due = true;
 }
 
-static void hear_all(struct pl_xfrm_watch *watch, uint8_t *bytes, size_t size, ssize_t len)
+static void hear_all(struct pl_xfrm_watch *watch, uint8_t *bytes, size_t size, size_t len)
 {
 	const struct nlmsghdr *message = (const struct nlmsghdr *)bytes;
 	int left = (int)len;
 
-	if ((size_t)len > size) {
+	if (len > size) {
 		watch->is_list_due = true;
-		len = (ssize_t)size;
+		len = size;
 		left = 0;
 	}
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
 		hear(watch, message);
 	if (left > 0)
 		watch->is_list_due = true;
-	explicit_bzero(bytes, (size_t)len);
+	explicit_bzero(bytes, len);
 }
 
-/* Return: also 0 when there is more than one turn allows */
-static int read_queue(struct pl_xfrm_watch *watch)
+/* With seccomp=, pluto forbids itself recvmmsg(2) just before its event loop runs; what is asked
+ * for earlier is the first list. */
+static void choose(struct pl_xfrm_watch *watch)
 {
-	static uint8_t bytes[HEARD_MAX] __attribute__((aligned(8)));
+	if (watch->together == 0 && !watch->is_list_due)
+		watch->together = prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0 ? 1 : TOGETHER_MAX;
+}
 
-	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
-		struct sockaddr_nl from = { .nl_pid = 0 };
-		socklen_t from_len = sizeof(from);
-		ssize_t len = recvfrom(pl_xfrm_watch_fd(watch), bytes, sizeof(bytes),
-				       MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from,
-				       &from_len);
+/* Return: how many were read, or a negative errno */
+static int receive(const struct pl_xfrm_watch *watch, struct mmsghdr *heard)
+{
+	int fd = pl_xfrm_watch_fd(watch), flags = MSG_DONTWAIT | MSG_TRUNC, r;
 
-		if (len < 0 && errno == EINTR)
+	if (watch->together > 1) {
+		r = recvmmsg(fd, heard, watch->together, flags, NULL);
+	} else {
+		ssize_t len = recvmsg(fd, &heard[0].msg_hdr, flags);
+
+		heard[0].msg_len = (unsigned)len;
+		r = len < 0 ? -1 : 1;
+	}
+	return r < 0 ? -errno : r;
+}
+
+static int read_some(struct pl_xfrm_watch *watch)
+{
+	static uint8_t bytes[TOGETHER_MAX][HEARD_MAX] __attribute__((aligned(8)));
+	struct sockaddr_nl from[TOGETHER_MAX];
+	struct iovec to[TOGETHER_MAX];
+	struct mmsghdr heard[TOGETHER_MAX];
+	int nr;
+
+	for (unsigned i = 0; i < TOGETHER_MAX; i++) {
+		from[i].nl_pid = 0;
+		to[i] = (struct iovec) { .iov_base = bytes[i], .iov_len = HEARD_MAX };
+		heard[i].msg_hdr = (struct msghdr) {
+			.msg_name = &from[i], .msg_namelen = sizeof(from[i]),
+			.msg_iov = &to[i], .msg_iovlen = 1,
+		};
+	}
+	nr = receive(watch, heard);
+	for (int i = 0; i < nr; i++)
+		if (from[i].nl_pid == 0)
+			hear_all(watch, bytes[i], HEARD_MAX, heard[i].msg_len);
+	return nr;
+}
+
+/* Return: also 0 when there are more than @max. That some of them were lost is said by the call
+ * after the one that had fewer than it could: the socket stays readable until then. */
+static int read_queue(struct pl_xfrm_watch *watch, unsigned max)
+{
+	for (unsigned nr = 0; nr < max; nr++) {
+		int r = read_some(watch);
+
+		if (r == -EINTR)
 			continue;
-		if (len < 0 && errno == ENOBUFS) {
+		if (r == -ENOBUFS) {
 			watch->is_list_due = true;
 			continue;
 		}
-		if (len < 0)
-			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
-		if (from.nl_pid == 0)
-			hear_all(watch, bytes, sizeof(bytes), len);
+		if (r < 0)
+			return r == -EAGAIN || r == -EWOULDBLOCK ? 0 : r;
+		if (watch->together > 1 && (unsigned)r < watch->together)
+			return 0;
+		nr += (unsigned)r - 1;
 	}
 	return 0;
 }
 
+bool pl_xfrm_watch_hear(struct pl_xfrm_watch *watch)
+{
+	int r;
+
+	choose(watch);
+	r = read_queue(watch, TOGETHER_MAX);
+	return r != 0 || watch->is_list_due || !watch->ears->is_settled(watch->ctx);
+}
+
 int pl_xfrm_watch_dispatch(struct pl_xfrm_watch *watch, bool *ret_lost)
 {
-	int r = read_queue(watch);
+	int r;
 
+	choose(watch);
+	r = read_queue(watch, TURN_MAX);
 	*ret_lost = false;
 	for (unsigned i = 0; r == 0 && watch->is_list_due && i < LISTS_MAX; i++) {
 		*ret_lost = true;
 		r = list(watch);
 		if (r == 0)
-			r = read_queue(watch);
+			r = read_queue(watch, TURN_MAX);
 	}
 	if (r != 0)
 		return r;

@@ -19,6 +19,7 @@ struct pl_xfrm_watch;
  * @listed: one entry of it; an error ends it, and there is no @list_end
  * @list_end: that was all
  * @settle: nothing more is waiting
+ * @is_settled: nothing that was told since the last @settle asks for another one
  */
 struct pl_xfrm_ears {
 	int (*change)(void *ctx, const struct pl_xfrm_change *change);
@@ -26,6 +27,7 @@ struct pl_xfrm_ears {
 	int (*listed)(void *ctx, const struct pl_xfrm_change *change);
 	void (*list_end)(void *ctx);
 	void (*settle)(void *ctx);
+	bool (*is_settled)(void *ctx);
 };
 
 /**
@@ -52,6 +54,17 @@ struct pl_xfrm_watch *pl_xfrm_watch_close(struct pl_xfrm_watch *watch);
  * @watch: the watch
  */
 int pl_xfrm_watch_fd(const struct pl_xfrm_watch *watch);
+
+/**
+ * pl_xfrm_watch_hear() - hand out what waits already, as far as nobody is judged by it
+ * @watch: the watch
+ *
+ * For whoever has just changed SAs or policies, and so knows that messages about that are waiting:
+ * the event loop need not wake up for them. The engine may be in the middle of nothing.
+ *
+ * Return: pl_xfrm_watch_dispatch() is due, though the socket may not be readable any more
+ */
+bool pl_xfrm_watch_hear(struct pl_xfrm_watch *watch) PL_MUST_USE;
 
 /**
  * pl_xfrm_watch_dispatch() - hand out what was heard, or a list when something was lost

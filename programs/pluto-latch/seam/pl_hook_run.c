@@ -21,7 +21,7 @@ static struct pl_engine *engine;
 static struct pl_identity_pool *identities;
 static struct event *start_event;
 static struct pl_daemon *latch_daemon;
-static bool has_run;
+static bool has_run, is_kernel_changed;
 
 struct pl_engine *pl_seam_engine(void)
 {
@@ -44,6 +44,18 @@ static void note_kind(enum pl_fact_kind kind)
 	struct pl_fact fact = pl_seam_fact(kind);
 
 	pl_seam_note(&fact);
+}
+
+void pl_seam_kernel_changed(void)
+{
+	is_kernel_changed = true;
+}
+
+void pl_seam_hear(void)
+{
+	if (is_kernel_changed && latch_daemon != NULL)
+		pl_daemon_hear(latch_daemon);
+	is_kernel_changed = false;
 }
 
 static void log_line(const char *text)

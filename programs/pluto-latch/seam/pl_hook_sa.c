@@ -210,6 +210,9 @@ void __wrap_v2_msgid_finish(struct ike_sa *ike, const struct msg_digest *md, whe
 				note->is_peer_deleting = true;
 	}
 	__real_v2_msgid_finish(ike, md, where);
+	/* Without a message, whoever ends an exchange may be in the middle of something. */
+	if (md != NULL)
+		pl_seam_hear();
 }
 
 void __wrap_terminate_ike_family(struct ike_sa **ike, enum terminate_reason reason, where_t where)

@@ -52,6 +52,7 @@ static void shim_flush(struct logger *logger)
 	struct pl_fact fact = pl_seam_fact(PL_FACT_FLUSH);
 
 	pl_seam_note(&fact);
+	pl_seam_kernel_changed();
 	upstream->flush(logger);
 }
 
@@ -76,6 +77,7 @@ static bool shim_policy_add(enum kernel_policy_op op, enum direction dir, const 
 			  str_enum_short(&shunt_policy_names, policy->shunt, &nb));
 	if (!is_approved(&fact, logger))
 		return false;
+	pl_seam_kernel_changed();
 	return upstream->policy_add(op, dir, src, dst, policy, use_lifetime, logger, func);
 }
 
@@ -92,6 +94,7 @@ static bool shim_policy_del(enum direction dir, enum expect_kernel_policy expect
 		.src = pl_upstream_ts(src),
 		.dst = pl_upstream_ts(dst),
 	};
+	pl_seam_kernel_changed();
 	fact.is_ok = upstream->policy_del(dir, expect, src, dst, sa_marks, xfrmi, id, sec_label,
 					  logger, func);
 	pl_seam_note(&fact);
@@ -125,6 +128,7 @@ static bool shim_add_sa(const struct kernel_state *sa, bool replace, struct logg
 	pl_seam_copy_text(fact.u.sa.integ, sa->integ == NULL ? NULL : sa->integ->common.fqn);
 	if (!is_approved(&fact, logger))
 		return false;
+	pl_seam_kernel_changed();
 	return upstream->add_sa(sa, replace, logger);
 }
 
@@ -162,6 +166,7 @@ static bool shim_del_ipsec_spi(ipsec_spi_t spi, const struct ip_protocol *proto,
 		.src = pl_upstream_address(*src),
 		.dst = pl_upstream_address(*dst),
 	};
+	pl_seam_kernel_changed();
 	fact.is_ok = upstream->del_ipsec_spi(spi, proto, src, dst, story, logger);
 	pl_seam_note(&fact);
 	return fact.is_ok;
@@ -185,6 +190,7 @@ static bool shim_migrate_ipsec_sa(struct child_sa *child)
 		if (path->encap != PL_ENCAP_NONE)
 			path->remote_port = (uint16_t)endpoint_hport(remote);
 	}
+	pl_seam_kernel_changed();
 	fact.is_ok = is_approved(&fact, child->sa.logger) && upstream->migrate_ipsec_sa(child);
 	if (fact.is_ok)
 		pl_seam_note(&fact);

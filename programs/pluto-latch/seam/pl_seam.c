@@ -11,7 +11,6 @@
 #include "seam/pl_wrap.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "iface.h"
@@ -21,39 +20,54 @@
 #include "proposals.h"
 #include "reqid.h"
 
+/* Often: printf() takes ten times as long. */
 void pl_seam_copy_text(char ret[static PL_TEXT_MAX], const char *text)
 {
-	snprintf(ret, PL_TEXT_MAX, "%s", text == NULL ? "" : text);
+	size_t len = text == NULL ? 0 : strnlen(text, PL_TEXT_MAX - 1);
+
+	memcpy(ret, text == NULL ? "" : text, len);
+	ret[len] = '\0';
 }
+
+/* A fact is large, and there are twenty of them in a rekey: it is made in its place, and not copied
+ * on the way. */
 
 struct pl_fact pl_seam_fact(enum pl_fact_kind kind)
 {
 	return (struct pl_fact) { .kind = kind, .is_ok = true };
 }
 
+static struct pl_conn_facts conn_facts(const struct connection *c)
+{
+	struct pl_conn_facts conn;
+
+	pl_upstream_conn(c, &conn);
+	conn.is_for_latch = pl_narrow_goes_alone(c->serialno);
+	return conn;
+}
+
 struct pl_fact pl_seam_fact_of_conn(enum pl_fact_kind kind, const struct connection *c)
 {
-	struct pl_fact fact = pl_seam_fact(kind);
-
-	pl_upstream_conn(c, &fact.conn);
-	fact.conn.is_for_latch = pl_narrow_goes_alone(c->serialno);
-	return fact;
+	return (struct pl_fact) { .kind = kind, .is_ok = true, .conn = conn_facts(c) };
 }
 
 struct pl_fact pl_seam_fact_of_state(enum pl_fact_kind kind, const struct state *st)
 {
-	struct pl_fact fact = pl_seam_fact_of_conn(kind, st->st_connection);
-	const struct pl_ike *note;
+	bool is_child = IS_CHILD_SA(st);
+	so_serial_t ike = is_child ? st->st_clonedfrom : st->st_serialno;
+	const struct pl_ike *note = pl_ike_find(ike);
+	struct pl_conn_facts conn = conn_facts(st->st_connection);
 
-	fact.role = st->st_sa_role == SA_INITIATOR ? PL_ROLE_INITIATOR :
-		    st->st_sa_role == SA_RESPONDER ? PL_ROLE_RESPONDER : PL_ROLE_NONE;
-	fact.ike = IS_CHILD_SA(st) ? st->st_clonedfrom : st->st_serialno;
-	fact.child = IS_CHILD_SA(st) ? st->st_serialno : 0;
-	note = pl_ike_find(fact.ike);
-	fact.identity = note == NULL ? NULL : note->identity;
 	/* A child may have been moved to a connection that did not authenticate anybody. */
-	fact.conn.is_peer_id_fixed = note != NULL && note->is_peer_id_fixed;
-	return fact;
+	conn.is_peer_id_fixed = note != NULL && note->is_peer_id_fixed;
+	return (struct pl_fact) {
+		.kind = kind, .is_ok = true, .conn = conn,
+		.role = st->st_sa_role == SA_INITIATOR ? PL_ROLE_INITIATOR :
+			st->st_sa_role == SA_RESPONDER ? PL_ROLE_RESPONDER : PL_ROLE_NONE,
+		.ike = ike,
+		.child = is_child ? st->st_serialno : 0,
+		.identity = note == NULL ? NULL : note->identity,
+	};
 }
 
 struct pl_fact pl_seam_fact_of_logger(enum pl_fact_kind kind, const struct logger *logger)

@@ -75,6 +75,16 @@ void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *re
 void pl_seam_copy_text(char ret[static PL_TEXT_MAX], const char *text);
 
 /**
+ * pl_seam_kernel_changed() - pluto has changed SAs or policies
+ */
+void pl_seam_kernel_changed(void);
+
+/**
+ * pl_seam_hear() - pluto has dealt with a message: what the kernel said meanwhile is due
+ */
+void pl_seam_hear(void);
+
+/**
  * pl_seam_shim_kernel() - put ours in front of pluto's kernel_ops
  */
 void pl_seam_shim_kernel(void);

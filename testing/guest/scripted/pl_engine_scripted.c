@@ -288,6 +288,11 @@ int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
 	return event_add(wish.event, NULL);
 }
 
+void pl_daemon_hear(struct pl_daemon *daemon)
+{
+	(void)daemon;
+}
+
 struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 {
 	(void)daemon;
