@@ -66,11 +66,12 @@ static void hear(struct verdict *verdict, const struct nlmsghdr *message)
 		verdict->is_acked = true;
 }
 
+/* Behind the acknowledgement nothing comes. There may be none: the kernel had no memory for it. */
 static int listen_to(struct mnl_socket *socket, struct verdict *verdict)
 {
 	static uint8_t answer[ANSWER_MAX];
 
-	for (;;) {
+	while (!verdict->is_acked) {
 		ssize_t len = recv(mnl_socket_get_fd(socket), answer, sizeof(answer), MSG_DONTWAIT);
 		const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
 		int left = (int)len;
@@ -84,25 +85,37 @@ static int listen_to(struct mnl_socket *socket, struct verdict *verdict)
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
 			hear(verdict, message);
 	}
+	return 0;
+}
+
+/* A message must fit into the buffer as a whole. Few do not, and who breaks a latch is in a
+ * hurry. */
+static int make_room(int fd, size_t len)
+{
+	int size = (int)len + 65536;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) == 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) == 0)
+		return 0;
+	return -errno;
 }
 
 static int transact(struct mnl_socket *socket, const struct pl_nft_batch *batch,
 		    struct verdict *verdict)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	int fd = mnl_socket_get_fd(socket), size = (int)batch->len + 65536;
+	int fd = mnl_socket_get_fd(socket), r = batch->error;
+	bool has_room = false;
 
-	if (batch->error != 0)
-		return batch->error;
-	/* A message must fit into the buffer as a whole; being refused shows when it is sent. */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	while (sendto(fd, batch->bytes, batch->len, 0, (struct sockaddr *)&kernel,
-		      sizeof(kernel)) < 0) {
-		if (errno != EINTR)
-			return -errno;
+	while (r == 0 && sendto(fd, batch->bytes, batch->len, 0, (struct sockaddr *)&kernel,
+				sizeof(kernel)) < 0) {
+		r = errno == EINTR ? 0 : -errno;
+		if (r == -EMSGSIZE && !has_room) {
+			r = make_room(fd, batch->len);
+			has_room = true;
+		}
 	}
-	return listen_to(socket, verdict);
+	return r == 0 ? listen_to(socket, verdict) : r;
 }
 
 int pl_netlink_commit(struct mnl_socket *socket, const struct pl_nft_batch *batch,
