@@ -516,6 +516,45 @@ static void a_second_daemon_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(send_ten(FREE), 0);
 }
 
+/* A child of the daemon that has not become another program: PAM, say. */
+static void whoever_holds_the_socket_of_the_dead_keeps_the_next_one_out(void **state)
+{
+	struct pl_guard *next;
+
+	(void)state;
+	if (is_skipped(__func__))
+		return;
+	assert_int_equal(take(open_guard(0, 0)), 0);
+	stage.daemon = begin();
+	while (stage.daemon == 0)
+		pause();
+	close_guard(0);
+	next = open_guard(0, 0);
+	assert_int_equal(take(next), -EPERM);
+	assert_int_equal(send_ten(LATCHED), 0);
+	assert_int_equal(dropped(), 10);
+	end(&stage.daemon);
+	assert_int_equal(take(next), 0);
+	assert_true(pl_guard_is_owned(next));
+	assert_int_equal(send_ten(LATCHED), 0);
+}
+
+/* Whether the kernel knows owners is asked with a table that must not stay, nor be anybody's. */
+static void the_try_leaves_no_table_and_takes_none(void **state)
+{
+	(void)state;
+	if (is_skipped(__func__))
+		return;
+	assert_int_equal(take(open_guard(0, 0)), 0);
+	assert_true(pl_guard_is_owned(stage.guards[0]));
+	assert_int_equal(strange(NFT_MSG_DELTABLE, "latch_owner", 0), -ENOENT);
+	close_guard(0);
+	assert_int_equal(strange(NFT_MSG_NEWTABLE, "latch_owner", 0), 0);
+	assert_int_equal(take(open_guard(0, 0)), 0);
+	assert_true(pl_guard_is_owned(stage.guards[0]));
+	assert_int_equal(strange(NFT_MSG_DELTABLE, "latch_owner", 0), 0);
+}
+
 /* As README.md says. While nobody owns it, a flush takes it as well. */
 static void an_administrator_removes_what_a_daemon_left(void **state)
 {
@@ -557,6 +596,8 @@ int main(void)
 		TEST(without_an_owner_a_flush_opens_it_until_it_is_put_back),
 		TEST(the_guard_outlives_its_daemon_and_is_the_next_ones_without_a_gap_K16),
 		TEST(a_second_daemon_is_refused_and_changes_nothing),
+		TEST(whoever_holds_the_socket_of_the_dead_keeps_the_next_one_out),
+		TEST(the_try_leaves_no_table_and_takes_none),
 		TEST(an_administrator_removes_what_a_daemon_left),
 		TEST(its_owner_takes_it_along),
 	};

@@ -130,32 +130,6 @@ static void any_other_error_lacks_nothing(void **state)
 		assert_null(pl_guard_missing_in(&batch, errors[i], &refusal));
 }
 
-/* The message number @nr of all, from 1 on. */
-static struct pl_netlink_refusal refusal_at(uint32_t nr)
-{
-	return (struct pl_netlink_refusal) { .seq = batch.first_seq + nr };
-}
-
-static void only_the_flags_of_the_table_are_a_refusal_of_its_owner(void **state)
-{
-	enum { FLAGGED = 3 };	/* after the table that there may be, and its end */
-	static const int others[] = { 0, -ENOMEM, -EPERM, -EINTR, -ENOENT, -EEXIST };
-	struct pl_netlink_refusal refusal = refusal_at(FLAGGED);
-
-	(void)state;
-	assert_true(pl_guard_refuses_owner(&batch, -EOPNOTSUPP, &refusal));
-	assert_true(pl_guard_refuses_owner(&batch, -EINVAL, &refusal));
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		assert_false(pl_guard_refuses_owner(&batch, others[i], &refusal));
-	for (uint32_t nr = 0; nr <= batch.last_seq - batch.first_seq + 1; nr++) {
-		refusal = refusal_at(nr);
-		assert_int_equal(pl_guard_refuses_owner(&batch, -EOPNOTSUPP, &refusal),
-				 nr == FLAGGED);
-	}
-	refusal.seq = 0;
-	assert_false(pl_guard_refuses_owner(&batch, -EOPNOTSUPP, &refusal));
-}
-
 static void no_offset_leads_out_of_the_message(void **state)
 {
 	struct pl_netlink_refusal refusal = refusal_of(NFT_MSG_NEWRULE, "xfrm");
@@ -183,7 +157,6 @@ int main(void)
 		cmocka_unit_test(every_refusal_names_the_option_of_the_kernel),
 		cmocka_unit_test(a_kernel_without_nf_tables_blames_the_batch_as_a_whole),
 		cmocka_unit_test(any_other_error_lacks_nothing),
-		cmocka_unit_test(only_the_flags_of_the_table_are_a_refusal_of_its_owner),
 		cmocka_unit_test(no_offset_leads_out_of_the_message),
 		cmocka_unit_test(opening_without_rights_or_netfilter_is_explained),
 	};

@@ -195,8 +195,9 @@ static void note_table(struct contents *c, const struct nlmsghdr *message)
 	struct nftnl_table *table = nftnl_table_alloc();
 
 	assert_int_equal(nftnl_table_nlmsg_parse(message, table), 0);
-	assert_string_equal(nftnl_table_get_str(table, NFTNL_TABLE_NAME), "latch");
-	note(c, "new table");
+	note(c, "%s table", message->nlmsg_flags & NLM_F_EXCL ? "other" : "new");
+	assert_int_equal(strcmp(nftnl_table_get_str(table, NFTNL_TABLE_NAME), "latch") == 0,
+			 !(message->nlmsg_flags & NLM_F_EXCL));
 	if (nftnl_table_is_set(table, NFTNL_TABLE_FLAGS))
 		note(c, " flags %u", nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS));
 	note(c, "\n");
@@ -372,6 +373,22 @@ static void the_table_has_both_flags_or_none(void **state)
 	assert_null(strstr(c->text, "flags"));
 	build(PL_NFT_PART_OWNER, c);
 	assert_memory_equal(c->text, "new table\nremove table\nnew table flags 6\n", 41);
+	free(c);
+}
+
+static void whether_a_table_can_be_owned_is_tried_with_another_one(void **state)
+{
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct contents *c = malloc(sizeof(*c));
+
+	(void)state;
+	assert_non_null(c);
+	pl_nft_batch_begin(&batch, 100);
+	pl_nft_table_try_owner(&batch);
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	read_batch(&batch, c);
+	assert_string_equal(c->text, "other table flags 6\nremove table\n");
+	pl_nft_batch_free(&batch);
 	free(c);
 }
 
@@ -672,6 +689,7 @@ int main(void)
 		cmocka_unit_test(padding_is_zero),
 		cmocka_unit_test(the_batch_has_every_rule_of_the_guard),
 		cmocka_unit_test(the_table_has_both_flags_or_none),
+		cmocka_unit_test(whether_a_table_can_be_owned_is_tried_with_another_one),
 		cmocka_unit_test(a_part_left_out_takes_its_rules_along),
 		cmocka_unit_test(automatic_rules_hold_packets_in_their_order_K12),
 		cmocka_unit_test(what_is_forwarded_is_held_where_it_begins_L21),

@@ -55,6 +55,7 @@ struct pl_guard {
 	uint32_t generation;	/* of nf_tables, if nobody but us changed it */
 	unsigned parts;
 	bool is_in_force, is_owned;
+	bool is_tried;		/* whether it can be owned is known */
 	const char *missing;
 	pl_guard_first *first;	/* NULL when it was done */
 	void *first_ctx;
@@ -232,14 +233,27 @@ static int restore_undisturbed(struct pl_guard *guard)
 	return r;
 }
 
+/* Apart from the table, which may be large, and of which the kernel would refuse every message. No
+ * kernel learns it while it runs. Any other error is for the table to meet. */
+static void try_owner(struct pl_guard *guard)
+{
+	int r;
+
+	start(guard);
+	pl_nft_table_try_owner(&guard->batch);
+	r = commit(guard);
+	if (r == -EOPNOTSUPP || r == -EINVAL)
+		guard->parts &= ~(unsigned)PL_NFT_PART_OWNER;
+	guard->is_tried = r == 0 || !(guard->parts & PL_NFT_PART_OWNER);
+}
+
 int pl_guard_restore(struct pl_guard *guard)
 {
-	int r = restore_undisturbed(guard);
+	int r;
 
-	if (pl_guard_refuses_owner(&guard->batch, r, &guard->refusal)) {
-		guard->parts &= ~(unsigned)PL_NFT_PART_OWNER;
-		r = restore_undisturbed(guard);
-	}
+	if (!guard->is_tried && guard->parts & PL_NFT_PART_OWNER)
+		try_owner(guard);
+	r = restore_undisturbed(guard);
 	guard->is_in_force = r == 0;
 	guard->is_owned = r == 0 ? guard->parts & PL_NFT_PART_OWNER : guard->is_owned;
 	guard->missing = r == 0 ? NULL : pl_guard_missing_in(&guard->batch, r, &guard->refusal);

@@ -124,25 +124,6 @@ const char *pl_guard_missing_in(const struct pl_nft_batch *batch, int error,
 	}
 }
 
-/* Flags that they do not know are EINVAL for old kernels, EOPNOTSUPP for newer ones. */
-bool pl_guard_refuses_owner(const struct pl_nft_batch *batch, int error,
-			    const struct pl_netlink_refusal *refusal)
-{
-	const struct nlmsghdr *message;
-	const struct nlattr *attr;
-
-	if (error != -EOPNOTSUPP && error != -EINVAL)
-		return false;
-	message = message_of(batch, refusal->seq);
-	if (message == NULL || (message->nlmsg_type & 0xff) != NFT_MSG_NEWTABLE)
-		return false;
-	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) {
-		if (mnl_attr_get_type(attr) == NFTA_TABLE_FLAGS)
-			return true;
-	}
-	return false;
-}
-
 const char *pl_guard_open_hint(int error)
 {
 	switch (error) {

@@ -6,8 +6,6 @@
 #include "kernel/pl_netlink.h"
 #include "kernel/pl_nft.h"
 
-#include <stdbool.h>
-
 /**
  * pl_guard_missing_in() - what the kernel lacks that refused to build the table
  * @batch:   with the table and its rules, as it was sent
@@ -19,16 +17,5 @@
  */
 const char *pl_guard_missing_in(const struct pl_nft_batch *batch, int error,
 				const struct pl_netlink_refusal *refusal);
-
-/**
- * pl_guard_refuses_owner() - is it the owner of the table that the kernel does not know
- * @batch:   with the table, as it was sent
- * @error:   what became of it, 0 included
- * @refusal: as above
- *
- * It knows both flags, of a table that is owned and stays without its owner, since Linux 6.9.
- */
-bool pl_guard_refuses_owner(const struct pl_nft_batch *batch, int error,
-			    const struct pl_netlink_refusal *refusal);
 
 #endif

@@ -660,13 +660,14 @@ static void forward_chain(const struct table *t)
  * Headers have NFT_TABLE_F_PERSIST, which is 0x4, since Linux 6.9. */
 enum { OWNED = NFT_TABLE_F_OWNER | 0x4 };
 
-static void add_table(struct pl_nft_batch *batch, uint16_t type, uint32_t flags)
+/* @how: NLM_F_... */
+static void put_table(struct pl_nft_batch *batch, uint16_t type, uint16_t how, const char *name,
+		      uint32_t flags)
 {
-	struct nlmsghdr *header = pl_nft_batch_next(
-		batch, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
+	struct nlmsghdr *header = pl_nft_batch_next(batch, type, how);
 	struct nftnl_table *table = nftnl_table_alloc();
 
-	if (table == NULL || nftnl_table_set_str(table, NFTNL_TABLE_NAME, PL_NFT_TABLE) < 0) {
+	if (table == NULL || nftnl_table_set_str(table, NFTNL_TABLE_NAME, name) < 0) {
 		batch->error = -ENOMEM;
 	} else if (header != NULL) {
 		if (flags != 0)
@@ -793,8 +794,17 @@ static void base_rules(const struct table *t)
 /* Adding first makes sure that there is one to remove. */
 void pl_nft_table_remove(struct pl_nft_batch *batch)
 {
-	add_table(batch, NFT_MSG_NEWTABLE, 0);
-	add_table(batch, NFT_MSG_DELTABLE, 0);
+	put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, PL_NFT_TABLE, 0);
+	put_table(batch, NFT_MSG_DELTABLE, 0, PL_NFT_TABLE, 0);
+}
+
+void pl_nft_table_try_owner(struct pl_nft_batch *batch)
+{
+	static const char name[] = PL_NFT_TABLE "_owner";
+
+	/* somebody's table of that name is let alone */
+	put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, name, OWNED);
+	put_table(batch, NFT_MSG_DELTABLE, 0, name, 0);
 }
 
 void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
@@ -807,7 +817,8 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 	t.forwards = t.conf != NULL && pl_conf_auto_forwards(conf);
 
 	pl_nft_table_remove(batch);
-	add_table(batch, NFT_MSG_NEWTABLE, parts & PL_NFT_PART_OWNER ? OWNED : 0);
+	put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, PL_NFT_TABLE,
+		  parts & PL_NFT_PART_OWNER ? OWNED : 0);
 	for (int counter = 1; counter < PL_NFT_COUNTER_ROOF; counter++)
 		add_counter(batch, counter_names[counter]);
 	for (int set = 1; set < PL_NFT_SET_ROOF; set++) {

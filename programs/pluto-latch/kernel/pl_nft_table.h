@@ -68,6 +68,15 @@ unsigned pl_nft_part_find(const char *name);
 void pl_nft_table_remove(struct pl_nft_batch *batch);
 
 /**
+ * pl_nft_table_try_owner() - another table, owned and gone in one transaction: nothing changes
+ * @batch: gets the messages
+ *
+ * The kernel knows both flags since Linux 6.9; the flags that it does not know it refuses with
+ * EOPNOTSUPP, or EINVAL if it is old.
+ */
+void pl_nft_table_try_owner(struct pl_nft_batch *batch);
+
+/**
  * pl_nft_table_build() - replace whatever table there is by ours, without elements
  * @batch: begun; elements may follow in it
  * @parts: set of enum pl_nft_part; anything but PL_NFT_PART_ALL is for tests
