@@ -36,7 +36,7 @@ guest-kernel: $(BUILD)/deps.stamp	## build the user-mode-linux kernel for the gu
 	@mk/guest-kernel
 
 unit: $(UNIT_TESTS)	## unit tests under ASAN and UBSAN
-	@testing/unit/run $(UNIT_TESTS)
+	@testing/unit/run $(UNIT_TESTS) | testing/faults collect
 
 namespace: $(NAMESPACE_TESTS)	## the guard in the kernel that runs, in a network namespace of its own
 	@testing/namespace/run $(NAMESPACE_TESTS)

@@ -351,6 +351,8 @@ static enum pl_told fake_alert(void *ctx, const struct pl_owner *owner,
 	assert_int_equal(owner->kind, PL_OWNER_SESSION);
 	record("ALERT");
 	fake.alert = *alert;
+	if (alert->id < NR_TOLD)
+		fake.told_of[alert->id] = alert->to;
 	snprintf(fake.reason, sizeof(fake.reason), "%s",
 		 alert->reason == NULL ? "" : alert->reason);
 	return fake.told;
@@ -746,6 +748,46 @@ void assert_in_force(void)
 	assert_int_equal(missing, 0);
 	assert_int_equal(extra, 0);
 	assert_safe();
+}
+
+/* Whom a latch lingers for has released it himself. */
+static bool is_lost(const struct pl_latch *latch)
+{
+	bool is_untold = latch->state == PL_STATE_CLOSED || latch->state == PL_STATE_CLOSED_GONE;
+	bool is_broken = pl_state_shown(latch->state) == PL_STATE_BROKEN;
+
+	assert_in_range(latch->id, 1, NR_TOLD - 1);
+	return latch->owner.kind == PL_OWNER_SESSION &&
+	       (is_untold ||
+		(is_broken && pl_state_shown(fake.told_of[latch->id]) != PL_STATE_BROKEN));
+}
+
+void count_lost(struct harm *harm)
+{
+	const struct pl_latch *latch;
+
+	for (uint64_t at = 0; (latch = pl_engine_next(fake.engine, NULL, at)) != NULL; ) {
+		at = latch->id;
+		harm->lost += is_lost(latch);
+	}
+}
+
+void count_harm(struct harm *harm)
+{
+	size_t missing, extra;
+
+	harm->times++;
+	assert_int_equal(pl_engine_compare(fake.engine, &missing, &extra), 0);
+	harm->passes += missing + extra;
+	count_lost(harm);
+}
+
+void judge_harm(const char *fault, const struct harm *harm)
+{
+	print_message("fault\t%s\t%u\t%u\t%u\n", fault, harm->times, harm->passes, harm->lost);
+	assert_int_not_equal(harm->times, 0);
+	assert_int_equal(harm->passes, 0);
+	assert_int_equal(harm->lost, 0);
 }
 
 void start(void)

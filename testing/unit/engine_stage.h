@@ -15,7 +15,7 @@
 /* REQID_B is an administrator's, REQID_C one that the engine could have given out. */
 enum {
 	SESSION = 77, UID = 1000, NR_ITEMS = 2048, NR_STEERED = 8, NR_RECORDS = 80,
-	NR_SESSIONS = 8, REQID_B = 101,
+	NR_SESSIONS = 8, NR_TOLD = 1024, REQID_B = 101,
 	REQID_C = 2000000003,
 };
 
@@ -40,6 +40,7 @@ struct fake_record {
  * @told:      what the owner ops say
  * @born:      what the guard saw
  * @alert:     the last one; its text is in @reason
+ * @told_of:   by id: the state that the last one named; of higher ids nothing is kept
  * @disposition: the last one
  * @socket:    what the first look at a socket finds, and @socket_again what every later one does
  * @looks:     how many there were
@@ -69,6 +70,7 @@ struct fake {
 	uint32_t born[2];
 	unsigned nr_born;
 	struct pl_alert alert;
+	enum pl_state told_of[NR_TOLD];
 	char reason[PL_CONFLICT_TEXT_MAX];
 	enum pl_disposition disposition;
 	struct pl_socket_facts socket, socket_again;
@@ -87,6 +89,16 @@ struct fake {
 	uint64_t next_id;
 	bool has_journal, is_damaged;
 	struct pl_ends ends;
+};
+
+/**
+ * struct harm - what faults of one kind did: a row of testing/faults.md
+ * @times:  so many of them
+ * @passes: packets could pass that must not, by so many elements that the guard has or lacks
+ * @lost:   latches whose owner was not told that they are not ESTABLISHED
+ */
+struct harm {
+	unsigned times, passes, lost;
 };
 
 extern struct fake fake;
@@ -142,5 +154,14 @@ void assert_safe(void);
 
 /* that, and the guard holds exactly what the database says */
 void assert_in_force(void);
+
+/* whom nobody has told by now */
+void count_lost(struct harm *harm);
+
+/* one fault more: what there is now, before it is judged */
+void count_harm(struct harm *harm);
+
+/* says the row of testing/faults.md, and then judges it */
+void judge_harm(const char *fault, const struct harm *harm);
 
 #endif

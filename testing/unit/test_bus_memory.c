@@ -190,17 +190,21 @@ static unsigned nr_held(void)
 static unsigned fail_at_each_place(const char *member)
 {
 	unsigned at = 0, held = nr_held();
+	struct harm harm = { 0 };
 	bool is_told;
 
 	do {
 		is_told = ask(member, ++at);
-		if (!is_told)
+		if (!is_told) {
 			assert_int_equal(nr_held(), held);
-		assert_in_force();
+			count_harm(&harm);
+		}
+		assert_safe();
 		assert_in_range(at, 1, 500);
 	} while (!is_told);
 	/* the answer, what it says, and its way */
 	assert_in_range(at, 6, 500);
+	judge_harm("22 the k-th allocation fails", &harm);
 	return nr_held() - held;
 }
 
@@ -237,6 +241,7 @@ static void who_is_not_told_of_an_accepted_connection_leaves_it_guarded(void **s
 static void who_waited_and_is_not_told_has_no_latch_either(void **state)
 {
 	struct pl_alert alert = { .from = PL_STATE_LARVAL, .to = PL_STATE_ESTABLISHED };
+	struct harm harm = { 0 };
 	bool is_told;
 	unsigned at = 0;
 
@@ -253,7 +258,9 @@ static void who_waited_and_is_not_told_has_no_latch_either(void **state)
 		assert_int_equal(state_of(alert.id), PL_STATE_ESTABLISHED);
 		assert_int_equal(event_base_loop(base, EVLOOP_NONBLOCK), 0);
 		assert_int_equal(nr_held(), is_told);
-		assert_in_force();
+		if (!is_told)
+			count_harm(&harm);
+		assert_safe();
 		down(at);
 		fake.is_gone = true;
 		pl_engine_tick(fake.engine);
@@ -261,10 +268,13 @@ static void who_waited_and_is_not_told_has_no_latch_either(void **state)
 		assert_in_range(at, 1, 500);
 	} while (!is_told);
 	assert_in_range(at, 6, 500);
+	judge_harm("22 the k-th allocation fails", &harm);
 }
 
 static void who_left_the_bus_has_no_latch_either(void **state)
 {
+	struct harm harm = { 0 };
+
 	(void)state;
 	assert_int_equal(install(child(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
 	bus->conn = NULL;
@@ -272,8 +282,10 @@ static void who_left_the_bus_has_no_latch_either(void **state)
 	fake.socket.is_connected = true;
 	assert_false(ask("Latch", 0));
 	assert_int_equal(nr_held(), 0);
+	count_harm(&harm);
 	/* and what it latched stays guarded while it has the socket */
 	assert_int_equal(fake.nr_items, 3);
+	judge_harm("13 an owner dies between call and answer", &harm);
 }
 
 int main(void)

@@ -9,8 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void look(struct harm *harm)
+{
+	count_lost(harm);
+	assert_safe();
+}
+
 /* Everything a latch can live through, in one go. */
-static void whole_life(void)
+static void whole_life(struct harm *harm)
 {
 	struct pl_engine_ask ask = ask_for(flow(0));
 	struct pl_tuple tuple = flow(6000);
@@ -21,31 +27,33 @@ static void whole_life(void)
 	fake.born[0] = REQID_B;
 	fake.nr_born = 1;
 	(void)!install(child(1, who_b, REQID_B));
-	assert_safe();
+	look(harm);
 	(void)!latch_flow(5000, &id);
-	assert_safe();
+	look(harm);
 	(void)!pl_engine_listen(fake.engine, &ask, ids, &nr);
 	(void)!pl_engine_accept(fake.engine, &tuple, REQID_B, 5, &accepted);
-	assert_safe();
+	look(harm);
 	(void)!install(child(2, who_b, 105));
-	assert_safe();
+	look(harm);
 	down(1);
-	assert_safe();
+	look(harm);
 	(void)!install(child(3, who_c, REQID_C));
-	assert_safe();
+	look(harm);
 	down(3);
-	assert_safe();
+	look(harm);
 	(void)!pl_engine_release(fake.engine, NULL, id);
 	(void)!latch_flow(5000, &id);
-	assert_safe();
+	look(harm);
 	(void)!pl_engine_admin_close(fake.engine, accepted, "over");
-	assert_safe();
+	look(harm);
 	(void)!pl_engine_guard_lost(fake.engine);
-	assert_safe();
+	look(harm);
 }
 
 static void every_operation_may_fail_at_every_place(void **state)
 {
+	struct harm harm[2] = { { 0 }, { 0 } };
+
 	(void)state;
 	for (unsigned sticky = 0; sticky < 2; sticky++) {
 		unsigned at = 0, calls;
@@ -53,18 +61,22 @@ static void every_operation_may_fail_at_every_place(void **state)
 		do {
 			fake.fail_at = ++at;
 			fake.is_sticky = sticky;
-			whole_life();
+			whole_life(&harm[sticky]);
 			calls = fake.calls;
 			fake.fail_at = 0;
 			pl_engine_tick(fake.engine);
 			if (pl_engine_guard_lost(fake.engine) != 0)
 				fail_msg("no way back after a failure at %u", at);
-			assert_in_force();
+			if (at <= calls)
+				count_harm(&harm[sticky]);
+			assert_safe();
 			assert_int_equal(teardown(NULL), 0);
 			assert_int_equal(setup(NULL), 0);
 		} while (at <= calls);
 		assert_in_range(at, 20, 1000);
 	}
+	judge_harm("7 the k-th operation fails", &harm[0]);
+	judge_harm("7 the k-th operation fails, and all after it", &harm[1]);
 }
 
 /* A model that knows nothing of tables: a latch of B is up when only B's SAs are there. */

@@ -88,6 +88,7 @@ static bool is_guarded(enum pl_guard_kind kind)
 /* What lingers gives way to a new latch of the same tuple, or stays as it is. */
 static void fails_at_each_place(int (*call)(void), enum pl_guard_kind kind)
 {
+	struct harm harm = { 0 };
 	unsigned at = 0;
 	int r;
 
@@ -100,10 +101,13 @@ static void fails_at_each_place(int (*call)(void), enum pl_guard_kind kind)
 		if (r != 0)
 			assert_int_equal(r, -ENOMEM);
 		assert_true(is_guarded(kind));
-		assert_in_force();
+		if (r != 0)
+			count_harm(&harm);
+		assert_safe();
 		assert_in_range(at, 1, 100);
 	} while (r != 0);
 	assert_in_range(at, 2, 100);
+	judge_harm("22 the k-th allocation fails", &harm);
 }
 
 static void a_latch_gives_way_only_when_there_is_memory_for_its_successor(void **state)
@@ -147,6 +151,7 @@ static void a_latch_whose_own_SA_cannot_be_asked_for_is_BROKEN_until_it_can_K20(
 {
 	struct pl_engine_ask ask = ask_for(flow(5000));
 	struct pl_fact own = child(1, who_b, REQID_B);
+	struct harm harm = { 0 };
 	uint64_t id;
 
 	(void)state;
@@ -164,7 +169,9 @@ static void a_latch_whose_own_SA_cannot_be_asked_for_is_BROKEN_until_it_can_K20(
 	down(1);
 	assert_int_equal(countdown, 0);
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
-	assert_in_force();
+	count_harm(&harm);
+	judge_harm("22 the k-th allocation fails", &harm);
+	assert_safe();
 	pl_engine_tick(fake.engine);
 	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
 	fake.now += UINT64_C(1000000000);

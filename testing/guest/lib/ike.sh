@@ -7,6 +7,8 @@
 #					(PLUTO_OPTIONS: further options of pluto; PLUTO_UNDER: a
 #					command to run it with, such as valgrind)
 #	ike_stop HOST			orderly end (tells the peers)
+#	ipsec_stop HOST			likewise, by ipsec stop: the way of a test bed, which has no systemd
+#	reloads HOST CONN		loads it anew from the configuration, and what it has of secrets
 #	ike_kill HOST			SIGKILL: tells nobody
 #	ike_restart HOST		ike_stop, ike_start
 #	ike_up HOST CONN		succeeds when it has a child SA (whack alone says 0 too early)
@@ -131,13 +133,30 @@ charon_load() {
 		fail "strongSwan of $host does not accept its configuration, see $host.charon-setup.log"
 }
 
+ike_shutdown() {
+	whack "$1" --shutdown
+}
+
+ipsec_setup_stop() {
+	on "$1" sh -c 'mkdir -p /testing/guestbin && : >/testing/guestbin/swan-prep
+		SUDO_COMMAND="/bin/nsenter setup" ipsec stop' || fail "ipsec stop of $1 fails"
+}
+
+ipsec_stop() {
+	ike_stop "$1" ipsec_setup_stop
+}
+
+reloads() {
+	on "$1" ipsec replace "$2" && on "$1" ipsec rereadall
+}
+
 ike_stop() {
 	local rc=0
 	unset "IKE_RUNS[$1]"
 	if [[ ${HOST_KIND[$1]} == strongswan ]]; then
 		bg_kill "$1" ike TERM
 	else
-		whack "$1" --shutdown
+		"${2:-ike_shutdown}" "$1"
 		bg_wait "$1" ike || rc=$?
 		((rc == 0)) || ike_bad_end "$1" "$rc"
 		[[ ! ${HOST_KIND[$1]} =~ ^(ours|checked)$ ]] ||

@@ -11,11 +11,12 @@
 #	goes_on "SENTENCE" [SECONDS]	the transfer moves in both directions, its latch is ESTABLISHED
 #	stands_still "SENTENCE" CMD...	not a byte arrives at B; CMD prints how many packets B has dropped
 #	life_spi [HOST]			SPI of the newest SA that HOST (b) receives by
+#	sent_by_newest HOST		how many packets it sent by the newest SA
 #	changed "SENTENCE" SPI		the transfer comes to B under another SPI than this one
 #	life_ends [STATE...]		stop, compare counts and checksums; B's holder was told of these
 #					changes, or of none
 #	life_wire "WHAT" N		the capture: nothing in clear, none but A's and B's own SAs, of which
-#					N or more carried packets of B's; LIFE_CLEAR packets are in clear
+#					N or more carried packets of B's
 
 # A capture shows what came by a tunnel once more, in clear: each end is judged by what it sent.
 declare -A WIRE_SENT
@@ -58,6 +59,7 @@ life_starts() {
 	connect_latched tcp wait
 	LIFE=tcp$FAMILY
 	LIFE_ID=$(tool_get B "$LIFE" id)
+	watch_latch B "$LIFE_ID"
 	answers "A transfers" ok A stream "$LIFE"
 	answers "B transfers" ok B stream "$LIFE"
 	goes_on "at first"
@@ -90,6 +92,11 @@ stands_still() {
 # Pluto's numbers: of the newest child SA that is up.
 life_spi() {
 	facts "${1:-b}" 'select(.fact == "child-up") | .spi_in' | tail -n 1 | tr -d '"'
+}
+
+# Packets of HOST by the newest SA that it sends by.
+sent_by_newest() {
+	esp_packets "$1" out "$(facts "$1" 'select(.fact == "child-up") | .spi_out' | tail -n 1 | tr -d '"')"
 }
 
 is_new_spi() {
@@ -157,8 +164,8 @@ strangers() {
 
 # Controls: one packet in clear, and one under an SA that is none of A's.
 life_wire() {
-	local clear host count foreign=0x00c0ffee
-	LIFE_CLEAR=0
+	local clear host foreign=0x00c0ffee
+	local -A count
 	hears c 9	# its kernel would complain, in clear
 	answers "B has a socket for what is in clear" "ok *" B socket clear udp "$FAMILY"
 	answers "its peer is no peer of IPsec" ok B connect clear "$(at c)" 9
@@ -173,14 +180,17 @@ life_wire() {
 	clear+=" and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 136) and not ip6 proto 0"
 	for host in a b; do
 		check "the capture of $host lived to the end" capture_stop "wire-$host"
-		count=$(capture_count "wire-$host" "${WIRE_SENT[$host]} and $clear and not port 9")
-		check_eq "$1: nothing that $host sent is in clear" 0 "$count"
-		LIFE_CLEAR=$((LIFE_CLEAR + count))
+		count[$host]=$(capture_count "wire-$host" "${WIRE_SENT[$host]} and $clear and not port 9")
+	done
+	wire_spis >"$OUT/wire-spis"
+	own_spis >"$OUT/own-spis"
+	# counted first, then judged; the strangers are the second control
+	fault_clear $((count[a] + count[b] + $(strangers | awk '{ n += $3 } END { print n - 1 }')))
+	for host in a b; do
+		check_eq "$1: nothing that $host sent is in clear" 0 "${count[$host]}"
 	done
 	check_eq "the capture shows what is in clear" 1 \
 		"$(capture_count wire-b "${WIRE_SENT[b]} and $clear and udp port 9")"
-	wire_spis >"$OUT/wire-spis"
-	own_spis >"$OUT/own-spis"
 	check_eq "$1: the one packet of another SA is the only one" "out $foreign 1" "$(strangers)"
 	check_gt "$1: SAs that B sent by" $(($2 - 1)) "$(grep -c "^out" "$OUT/wire-spis")"
 }

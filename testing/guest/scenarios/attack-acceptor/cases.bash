@@ -6,8 +6,8 @@
 # has megabytes to send on what it has latched; on the third one as soon as C is there.
 #
 #	cases_begin	until it has sent them, and nobody reads
-#	cases_attack	until C has read the connection that VICTIM has not latched
-#	cases_end	the captures
+#	cases_attack	until C has read the connection that VICTIM has not latched; counts what it read
+#	cases_end	judges the captures
 #	stolen CASE	bytes that C's program read
 #	to_c CASE	packets of VICTIM to C by C's SA
 
@@ -138,7 +138,8 @@ c_has_some() {
 }
 
 cases_attack() {
-	local open=$GONE case tool=${TOOL[$VICTIM]}
+	local open=$GONE case tool=${TOOL[$VICTIM]} fault="1 another peer takes the address of $GONE, who "
+	[[ $GONE == a ]] && fault+=connected || fault+=accepted
 	check "C keeps its own TCP silent" on c nft -f - <<-NFT
 		table inet silent {
 			chain output {
@@ -150,7 +151,14 @@ cases_attack() {
 	move_address "$GONE" c "$(at "$GONE")/24"
 	check "C's pluto uses its new address" whack c --listen
 	for case in both "$VICTIM" "$open"; do
-		check "$case: $VICTIM accepts C's SA" ike_up c take-$case
+		if [[ $case == "$open" ]]; then
+			check "$case: $VICTIM accepts C's SA" ike_up c take-$case
+		else
+			FAULT_LATCHES=()
+			watch_latch "$tool" "$(tool_get "$tool" "$case" id)"
+			strike_now "$fault" ike_up c take-$case
+			settles "$fault"
+		fi
 		SPI[$case]=$(on "$VICTIM" ip xfrm state | awk -v to="$(at "$GONE")" '
 			/^src/ { hit = $4 == to }
 			hit && $1 == "proto" { print $4; exit }')
@@ -172,6 +180,10 @@ cases_attack() {
 	for case in both a b; do
 		bg_kill c $case
 	done
+	check "the capture lived to the end" capture_stop wire
+	CLEAR=$(capture_count wire "src host $(at "$VICTIM") and tcp")
+	fault_clear $((CLEAR + $(to_c both) + $(to_c "$VICTIM")))
+	fault_row "$fault" control 1 "$(to_c "$open")"
 	check_gt "$open latches alone: C reads what $VICTIM sends" 10000 "$(stolen "$open")"
 	check_gt "$open latches alone: and $VICTIM's TCP takes C's ACKs" "$(queued "$open")" 4090000
 }
@@ -181,8 +193,7 @@ cases_end() {
 	for case in both a b; do
 		echo "stolen_$case=$(stolen $case)" >>"$OUT/measured"
 	done
-	check "the capture lived to the end" capture_stop wire
 	check_gt "the victim sent ESP" 100 "$(capture_count wire "src host $(at "$VICTIM") and esp")"
-	check_eq "and nothing in clear" 0 "$(capture_count wire "src host $(at "$VICTIM") and tcp")"
+	check_eq "and nothing in clear" 0 "$CLEAR"
 	ike_stop "$VICTIM"
 }
