@@ -62,8 +62,9 @@ $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
 ENGINE_TESTS := $(filter $(BUILD)/unit/test_engine_% %/test_bus_memory,$(UNIT_TESTS))
 $(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c)
 $(BUILD)/unit/test_daemon: $(call objects,asan,$(patsubst %,$(DAEMON_DIR)/daemon/pl_%.c,daemon \
-	automatic))
+	automatic damage))
 $(BUILD)/unit/test_daemon: UNIT_LIBS := -levent
+$(BUILD)/unit/test_damage: $(call objects,asan,$(DAEMON_DIR)/daemon/pl_damage.c)
 $(BUILD)/unit/test_engine_memory: UNIT_LIBS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))
 	@mkdir -p $(@D)

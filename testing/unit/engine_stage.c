@@ -275,7 +275,8 @@ static int fake_store_walk(void *ctx, pl_store_visit *visit, void *visit_ctx,
 
 	(void)ctx;
 	*ret = (struct pl_store_found) {
-		.is_whole = !fake.is_damaged, .nr_unreadable = fake.is_damaged ? 2 : 0,
+		.damage = fake.is_damaged ? PL_DAMAGE_RECORD : 0,
+		.nr_unreadable = fake.is_damaged ? 2 : 0,
 		.next_id = fake.next_id,
 	};
 	for (unsigned i = 0; r == 0 && i < fake.nr_records; i++) {

@@ -178,7 +178,7 @@ static void a_new_journal_is_empty_and_whole(void **state)
 
 	(void)state;
 	assert_string_equal(seen.text, "");
-	assert_true(seen.found.is_whole);
+	assert_int_equal(seen.found.damage, 0);
 	assert_int_equal(seen.found.next_id, 1);
 	pl_journal_close(journal);
 }
@@ -193,7 +193,7 @@ static void what_is_saved_is_read_by_the_next_daemon(void **state)
 	write_sample();
 	journal = read_again(&seen);
 	assert_string_equal(seen.text, SAMPLE);
-	assert_true(seen.found.is_whole);
+	assert_int_equal(seen.found.damage, 0);
 	assert_int_equal(seen.found.nr_latches, 2);
 	assert_true(seen.found.next_id > 3);
 	/* and it goes on from there, each latch in its place */
@@ -268,7 +268,7 @@ static void assert_sessions(const char *text)
 	struct seen seen;
 	struct pl_journal *journal = read_again(&seen);
 
-	assert_true(seen.found.is_whole);
+	assert_int_equal(seen.found.damage, 0);
 	seen = (struct seen) { .len = 0 };
 	assert_int_equal(pl_journal_read_sessions(journal, see_session, &seen), 0);
 	assert_string_equal(seen.text, text);
@@ -403,7 +403,7 @@ static void assert_damage(const uint8_t *bytes, size_t len, const char *what, si
 
 	write_file("latches", bytes, len);
 	pl_journal_close(read_again(&seen));
-	if (seen.found.is_whole)
+	if (seen.found.damage == 0)
 		fail_msg("%s %zu: %s", what, where, seen.text);
 }
 
@@ -436,6 +436,47 @@ static void a_journal_with_a_changed_bit_is_not_whole_K53(void **state)
 	}
 }
 
+/* Identities that no readable latch names are gone after the first of them. */
+static unsigned damage_of(const uint8_t *bytes, size_t len)
+{
+	struct seen seen;
+
+	write_file("latches", bytes, len);
+	pl_journal_close(read_again(&seen));
+	return seen.found.damage & ~(unsigned)PL_DAMAGE_IDENTITY;
+}
+
+static void damage_has_a_name_for_the_administrator_K53(void **state)
+{
+	static uint8_t bytes[FILE_MAX], after[FILE_MAX];
+	enum { VERSION_AT = 7, SUM_AT = PL_SLOT_BYTES - 8 };
+	uint64_t sum;
+	size_t len;
+
+	(void)state;
+	write_sample();
+	len = read_file(bytes);
+	assert_int_equal(damage_of(bytes, len), 0);
+	assert_int_equal(damage_of(bytes, len - 1), PL_DAMAGE_CUT);
+	/* and once */
+	assert_int_equal(read_file(after), len - PL_SLOT_BYTES);
+	assert_int_equal(damage_of(after, len - PL_SLOT_BYTES), 0);
+	assert_int_equal(damage_of(bytes, len - PL_SLOT_BYTES), PL_DAMAGE_CUT);
+	assert_int_equal(damage_of(bytes, PL_SLOT_BYTES - 1), PL_DAMAGE_HEAD | PL_DAMAGE_CUT);
+	bytes[PL_SLOT_BYTES + 20] ^= 1;
+	assert_int_equal(damage_of(bytes, len), PL_DAMAGE_RECORD);
+	bytes[PL_SLOT_BYTES + 20] ^= 1;
+	bytes[VERSION_AT]++;
+	assert_int_equal(damage_of(bytes, len), PL_DAMAGE_HEAD);
+	sum = htole64(pl_slot_sum(bytes, SUM_AT));
+	memcpy(bytes + SUM_AT, &sum, sizeof(sum));
+	assert_int_equal(damage_of(bytes, len), PL_DAMAGE_VERSION);
+	bytes[0]++;
+	sum = htole64(pl_slot_sum(bytes, SUM_AT));
+	memcpy(bytes + SUM_AT, &sum, sizeof(sum));
+	assert_int_equal(damage_of(bytes, len), PL_DAMAGE_HEAD);
+}
+
 static void no_latch_is_there_twice_K53(void **state)
 {
 	static uint8_t bytes[FILE_MAX];
@@ -448,7 +489,7 @@ static void no_latch_is_there_twice_K53(void **state)
 	memcpy(bytes + 2 * PL_SLOT_BYTES, bytes + PL_SLOT_BYTES, PL_SLOT_BYTES);
 	write_file("latches", bytes, len);
 	pl_journal_close(read_again(&seen));
-	assert_false(seen.found.is_whole);
+	assert_int_equal(seen.found.damage, PL_DAMAGE_RECORD);
 	assert_int_equal(seen.found.nr_unreadable, 1);
 }
 
@@ -472,7 +513,7 @@ static void damage_that_an_administrator_saw_is_forgotten(void **state)
 	pl_journal_close(journal);
 	pl_journal_close(read_again(&seen));
 	assert_string_equal(seen.text, "3 bob established, ");
-	assert_true(seen.found.is_whole);
+	assert_int_equal(seen.found.damage, 0);
 }
 
 static void a_latch_whose_peer_cannot_be_read_is_named_all_the_same_K53(void **state)
@@ -491,7 +532,7 @@ static void a_latch_whose_peer_cannot_be_read_is_named_all_the_same_K53(void **s
 	closedir(dir);
 	pl_journal_close(read_again(&seen));
 	assert_string_equal(seen.text, "3 ? established, 1 ? established, ");
-	assert_false(seen.found.is_whole);
+	assert_int_equal(seen.found.damage, PL_DAMAGE_IDENTITY);
 }
 
 static void another_boot_is_another_journal_K18(void **state)
@@ -512,7 +553,7 @@ static void another_boot_is_another_journal_K18(void **state)
 	write_file("latches", bytes, len);
 	pl_journal_close(read_again(&seen));
 	assert_string_equal(seen.text, "");
-	assert_true(seen.found.is_whole);
+	assert_int_equal(seen.found.damage, 0);
 	assert_int_equal(count_files(), 1);
 }
 
@@ -543,7 +584,7 @@ static void without_room_nothing_is_lost_D16(void **state)
 	save(journal, 66, alice);
 	pl_journal_close(journal);
 	pl_journal_close(read_again(&seen));
-	assert_true(seen.found.is_whole);
+	assert_int_equal(seen.found.damage, 0);
 	assert_int_equal(seen.found.nr_latches, 65);
 }
 
@@ -563,6 +604,7 @@ int main(void)
 		TEST(a_journal_cut_anywhere_is_not_whole_K53),
 		TEST(a_journal_with_a_changed_bit_is_not_whole_K53),
 		TEST(no_latch_is_there_twice_K53),
+		TEST(damage_has_a_name_for_the_administrator_K53),
 		TEST(damage_that_an_administrator_saw_is_forgotten),
 		TEST(a_latch_whose_peer_cannot_be_read_is_named_all_the_same_K53),
 		TEST(another_boot_is_another_journal_K18),

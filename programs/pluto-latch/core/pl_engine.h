@@ -14,7 +14,7 @@
 /*
  * The engine: every fact of the seam enters here, and every verdict comes from here; so do calls
  * of owners and administrators. Nothing here may be called from within one of its ops, but
- * pl_engine_inquire(): who is told of a latch may look at it.
+ * pl_engine_inquire() and pl_engine_peer(): who is told of a latch may look at it.
  */
 struct pl_engine;
 struct pl_association_view;
@@ -554,6 +554,20 @@ int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *tex
  * @engine: the engine
  */
 size_t pl_engine_unreadable(const struct pl_engine *engine);
+
+/**
+ * pl_engine_damage() - what was wrong with the journal, until that is forgotten
+ * @engine: the engine
+ *
+ * Return: set of enum pl_damage
+ */
+unsigned pl_engine_damage(const struct pl_engine *engine);
+
+/**
+ * pl_engine_unnamed() - flows and listeners that the guard had at the start, and the journal not
+ * @engine: the engine
+ */
+size_t pl_engine_unnamed(const struct pl_engine *engine);
 
 /**
  * pl_engine_forget_unreadable() - an administrator saw them: the journal is whole again

@@ -167,6 +167,16 @@ size_t pl_engine_unreadable(const struct pl_engine *engine)
 	return engine->world.nr_unreadable;
 }
 
+unsigned pl_engine_damage(const struct pl_engine *engine)
+{
+	return engine->world.damage;
+}
+
+size_t pl_engine_unnamed(const struct pl_engine *engine)
+{
+	return engine->world.nr_unnamed;
+}
+
 /* It was in the guard alone, and its end is all that is waited for. */
 static bool is_unknown(const struct pl_latch *latch)
 {
@@ -198,14 +208,14 @@ int pl_engine_forget_unreadable(struct pl_engine *engine, size_t *ret_records, s
 	size_t nr_records = world->nr_unreadable, nr_flows = 0;
 	int r = 0;
 
-	if (engine->is_latching && world->is_damaged && store->forget_unreadable != NULL)
+	if (engine->is_latching && world->damage != 0 && store->forget_unreadable != NULL)
 		r = store->forget_unreadable(world->ops.store_ctx);
-	if (r == 0 && engine->is_latching && world->is_damaged)
+	if (r == 0 && engine->is_latching && world->damage != 0)
 		r = free_unknown(world, &nr_flows);
 	if (r != 0)
 		return r;
 	world->nr_unreadable = 0;
-	world->is_damaged = false;
+	world->damage = 0;
 	*ret_records = nr_records;
 	*ret_flows = nr_flows;
 	return 0;

@@ -93,6 +93,7 @@ static int inherit(void *ctx, const struct pl_guard_item *item)
 	if (r != 0)
 		return r;
 	latch->is_inherited = true;
+	legacy->world->nr_unnamed++;
 	return remember(legacy, item);
 }
 
@@ -191,7 +192,7 @@ static int begin(struct pl_engine *engine, const struct pl_ops *ops,
 	}
 	world->is_guarding = true;
 	world->nr_unreadable = heritage->found.nr_unreadable;
-	world->is_damaged = !heritage->found.is_whole;
+	world->damage = heritage->found.damage;
 	engine->is_latching = true;
 	pl_restore_begin(world, heritage);
 	close_inherited(world);

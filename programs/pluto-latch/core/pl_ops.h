@@ -121,18 +121,27 @@ struct pl_guard_ops {
 	int (*unpin)(void *ctx, const struct pl_guard_item *items, size_t nr_items);
 };
 
+/* What is wrong with what an earlier daemon left: a set. */
+enum pl_damage {
+	PL_DAMAGE_HEAD = 1 << 0,	/* its head cannot be read */
+	PL_DAMAGE_VERSION = 1 << 1,	/* its head is of another version */
+	PL_DAMAGE_CUT = 1 << 2,		/* its end is missing, or within a record */
+	PL_DAMAGE_RECORD = 1 << 3,	/* places with something else than a record in them */
+	PL_DAMAGE_IDENTITY = 1 << 4,	/* nobody can say who the peer of a latch was */
+};
+
 /**
  * struct pl_store_found - what an earlier daemon left
  * @nr_latches:    that could be read
  * @nr_unreadable: places with something else in them
- * @is_whole:      nothing is missing as far as can be seen; otherwise everything that is named is
- *                 to be closed (K53)
+ * @damage:        set of enum pl_damage; unless it is 0, everything that is named is to be closed
+ *                 (K53)
  * @next_id:       no latch had this id or a later one; 1 in a new journal
  */
 struct pl_store_found {
 	size_t nr_latches;
 	size_t nr_unreadable;
-	bool is_whole;
+	unsigned damage;
 	uint64_t next_id;
 };
 

@@ -66,7 +66,7 @@ int pl_restore_read(const struct pl_ops *ops, struct pl_identity_pool *pool,
 	struct reading reading = { pool, ret };
 	int r;
 
-	*ret = (struct pl_heritage) { .found = { .is_whole = true, .next_id = 1 } };
+	*ret = (struct pl_heritage) { .found = { .next_id = 1 } };
 	if (ops->store == NULL || ops->store->walk == NULL)
 		return 0;
 	r = ops->store->walk(ops->store_ctx, remember, &reading, &ret->found);
@@ -191,7 +191,7 @@ static enum pl_event first_event(const struct pl_world *world, const struct pl_h
 	const struct pl_kept *kept = &heirloom->kept;
 
 	/* Nobody proves anything of a bypass: it was allowed by the daemon that is gone (K58). */
-	if (!heritage->found.is_whole || kept->is_inherited || kept->is_bypass ||
+	if (heritage->found.damage != 0 || kept->is_inherited || kept->is_bypass ||
 	    world->conf->restart_wait == 0)
 		return PL_EVENT_LOST;
 	if (kept->state == PL_STATE_LISTENER)
@@ -204,7 +204,7 @@ static enum pl_event first_event(const struct pl_world *world, const struct pl_h
 
 static const char *first_reason(const struct pl_heritage *heritage, const struct pl_kept *kept)
 {
-	if (!heritage->found.is_whole)
+	if (heritage->found.damage != 0)
 		return "the daemon was restarted, and its journal is damaged";
 	return kept->is_bypass ? "the daemon was restarted: what passed in clear ended with it" :
 				 "the daemon was restarted";

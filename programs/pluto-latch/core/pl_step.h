@@ -60,7 +60,8 @@ struct pl_awaited {
  * @restore_until_ns: latches of the journal wait for their peers; 0: none does
  * @restore_asked: the last of them that pluto was asked for in this round
  * @nr_unreadable: places of the journal that say nothing
- * @is_damaged:  the journal lacks something, as far as can be seen
+ * @damage:      of the journal, set of enum pl_damage
+ * @nr_unnamed:  flows and listeners that the guard had and no record named
  * @awaited:     sessions
  * @renewals:    latches whose own SA is gone, or was never there
  * @breaks:      of the event that is being carried out
@@ -87,8 +88,8 @@ struct pl_world {
 	uint32_t last_reqid;
 	struct pl_larva *larvae;
 	uint64_t restore_until_ns, restore_asked;
-	size_t nr_unreadable;
-	bool is_damaged;
+	size_t nr_unreadable, nr_unnamed;
+	unsigned damage;
 	struct pl_awaited awaited;
 	struct pl_renewal *renewals;
 	struct pl_breaks breaks;

@@ -18,6 +18,7 @@
 #include "core/pl_conf.h"
 #include "core/pl_error.h"
 #include "daemon/pl_automatic.h"
+#include "daemon/pl_damage.h"
 #include "daemon/pl_offload.h"
 #include "kernel/pl_guard.h"
 #include "kernel/pl_reroute.h"
@@ -482,6 +483,16 @@ static void tell_owner(const struct pl_daemon *daemon)
 	    "daemon");
 }
 
+/* Of a journal that is not what its daemon wrote: one line, whatever is wrong with it. */
+static void tell_journal(const struct pl_daemon *daemon)
+{
+	char text[PL_DAEMON_ERROR_MAX];
+
+	if (pl_damage_text(pl_engine_damage(daemon->engine), pl_engine_unreadable(daemon->engine),
+			   pl_engine_unnamed(daemon->engine), text))
+		say(daemon, "latch: %s", text);
+}
+
 static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
 {
 	struct pl_ops ops = {
@@ -505,11 +516,8 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 	}
 	r = pl_engine_start(daemon->engine, &ops, &settings);
 	daemon->is_started = r == 0;
-	if (r == 0 && pl_engine_unreadable(daemon->engine) > 0)
-		say(daemon, "latch: %zu records of the journal cannot be read: every latch that it "
-		    "names is closed, and what only the guard knows stays blocked until its socket "
-		    "ends, or an administrator says \"ipsec latch forget-unreadable\"",
-		    pl_engine_unreadable(daemon->engine));
+	if (r == 0)
+		tell_journal(daemon);
 	if (r == 0) {
 		tell_owner(daemon);
 		r = pl_engine_auto_begin(daemon->engine);

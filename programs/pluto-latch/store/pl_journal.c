@@ -72,6 +72,7 @@ struct seat {
  * @free:       slots that are free
  * @unreadable: slots that are neither free nor readable
  * @is_known:   its head is of this boot, and can be read
+ * @is_foreign: its head is sound, and of another version
  */
 struct pl_journal {
 	int folder, fd;
@@ -83,7 +84,7 @@ struct pl_journal {
 		uint64_t *at;
 		size_t nr, room;
 	} free, unreadable;
-	bool is_known;
+	bool is_known, is_foreign;
 };
 
 static int compare_place(const void *a, const void *b)
@@ -185,6 +186,17 @@ static int decode_head(const uint8_t bytes[static PL_SLOT_BYTES], struct head *r
 	return 0;
 }
 
+/* Magic and sum are where they are for good. */
+static bool is_foreign_head(const uint8_t bytes[static PL_SLOT_BYTES])
+{
+	struct pl_cursor magic = { .from = bytes, .left = 8 };
+	struct pl_cursor sum = { .from = bytes + PL_SLOT_BYTES - 8, .left = 8 };
+	uint64_t differs = pl_cursor_number(&magic, 0, 8) ^ head_magic;
+
+	return differs != 0 && differs << 8 == 0 &&
+	       pl_cursor_number(&sum, 0, 8) == pl_slot_sum(bytes, PL_SLOT_BYTES - 8);
+}
+
 /* Written first, and believed after. */
 static int set_head(struct pl_journal *journal, const struct head *head)
 {
@@ -239,6 +251,7 @@ static int open_head(struct pl_journal *journal)
 	if (r == 0)
 		r = decode_head(bytes, &journal->head);
 	if (r == PL_E_MALFORMED) {
+		journal->is_foreign = stat.st_size >= PL_SLOT_BYTES && is_foreign_head(bytes);
 		journal->head = (struct head) { .magic = head_magic, .next_id = 1 };
 		memcpy(journal->head.boot, boot, BOOT_ID_BYTES);
 		return 0;
@@ -394,7 +407,7 @@ static int show_slot(struct pl_journal *journal, const struct pl_kept *kept,
 	if (place->identity != NULL)
 		r = pl_identity_store_load(journal->identities, place->identity, &bytes, &data);
 	if (r == PL_E_NOT_FOUND || r == PL_E_MALFORMED)
-		found->is_whole = false;
+		found->damage |= PL_DAMAGE_IDENTITY;
 	else if (r != 0)
 		return r;
 	found->nr_latches++;
@@ -423,7 +436,7 @@ static int read_one(struct pl_journal *journal, uint64_t number, pl_store_visit 
 		r = put_seat(journal, &session, number);
 	}
 	if (r == PL_E_MALFORMED) {
-		found->is_whole = false;
+		found->damage |= PL_DAMAGE_RECORD;
 		found->nr_unreadable++;
 		return push(&journal->unreadable, number);
 	}
@@ -441,8 +454,10 @@ static int adopt_size(struct pl_journal *journal, struct pl_store_found *found)
 		return -errno;
 	nr = stat.st_size <= PL_SLOT_BYTES ? 0 :
 	     (uint64_t)stat.st_size / PL_SLOT_BYTES - 1;
-	if (!journal->is_known || nr < head.nr_slots || stat.st_size % PL_SLOT_BYTES != 0)
-		found->is_whole = false;
+	if (!journal->is_known)
+		found->damage |= journal->is_foreign ? PL_DAMAGE_VERSION : PL_DAMAGE_HEAD;
+	if (nr < head.nr_slots || stat.st_size % PL_SLOT_BYTES != 0)
+		found->damage |= PL_DAMAGE_CUT;
 	head.nr_slots = nr;
 	/* an id in a slot was reserved: without the head nobody knows what was */
 	if (!journal->is_known && nr > 0)
@@ -451,16 +466,25 @@ static int adopt_size(struct pl_journal *journal, struct pl_store_found *found)
 	return 0;
 }
 
+/* What was cut is said once: the next daemon finds whole slots again, and a head that fits. */
+static int mend(struct pl_journal *journal, const struct pl_store_found *found)
+{
+	if (found->damage & PL_DAMAGE_CUT &&
+	    ftruncate(journal->fd, offset_of(journal->head.nr_slots)) < 0)
+		return -errno;
+	return set_head(journal, &journal->head);
+}
+
 int pl_journal_read(struct pl_journal *journal, pl_store_visit *visit, void *ctx,
 		    struct pl_store_found *ret)
 {
-	struct pl_store_found found = { .is_whole = true };
+	struct pl_store_found found = { .damage = 0 };
 	int r = adopt_size(journal, &found);
 
 	for (uint64_t i = journal->head.nr_slots; r == 0 && i-- > 0; )
 		r = read_one(journal, i, visit, ctx, &found);
 	if (r == 0)
-		r = set_head(journal, &journal->head);
+		r = mend(journal, &found);
 	if (r == 0)
 		r = pl_identity_store_sweep(journal->identities);
 	if (r == 0) {
