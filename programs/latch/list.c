@@ -50,6 +50,22 @@ static void put_member(struct table *table, struct row *row, int column, const j
 	put_cell(table, row, column, &text);
 }
 
+/* Who it is; as long as nobody is there, in parentheses whom it is for. */
+static void put_peer(struct table *table, struct row *row, const json_t *latch)
+{
+	const char *id = text_member(latch, "peer_id"), *wanted = text_member(latch, "peer");
+	struct text text = { .s = NULL };
+
+	if (*id == '\0' && *wanted != '\0') {
+		text_add(&text, "(");
+		text_add_safe(&text, wanted);
+		text_add(&text, ")");
+	} else {
+		text_add_safe(&text, id);
+	}
+	put_cell(table, row, COL_PEER, &text);
+}
+
 static void add_row(struct table *table, const json_t *latch)
 {
 	const json_t *uid = json_object_get(latch, "uid");
@@ -69,7 +85,7 @@ static void add_row(struct table *table, const json_t *latch)
 	text_add_endpoint(&text, latch, "remote");
 	put_cell(table, row, COL_REMOTE, &text);
 	put_member(table, row, COL_STATE, latch, "state");
-	put_member(table, row, COL_PEER, latch, "peer_id");
+	put_peer(table, row, latch);
 	put_member(table, row, COL_SUITE, latch, "suites");
 	text_add_safe(&text, text_member(latch, "owner"));
 	if (json_is_integer(uid)) {

@@ -84,6 +84,7 @@ static void add_change(struct text *text, const struct monitor *monitor,
 	if (event->listener != 0)
 		text_addf(text, "; listener %llu", (unsigned long long)event->listener);
 	add_part(text, record, "peer ", "peer_id");
+	add_part(text, record, "for ", "peer");
 	add_part(text, record, "error ", "error");
 	add_part(text, record, "", "reason");
 }

@@ -193,6 +193,7 @@ static void latch_is_for_the_peer_that_was_named_or_there_is_none(void **state)
 	DBusConnection *client = client_new();
 	int session = open_session(client, false), pair[2];
 	DBusMessage *reply;
+	json_t *alert;
 
 	(void)state;
 	tell("sa add 1 @b.test 101");
@@ -205,6 +206,11 @@ static void latch_is_for_the_peer_that_was_named_or_there_is_none(void **state)
 	assert_string_equal(entry_of(reply, 1, "peer"), "@b.test");
 	assert_string_equal(entry_of(reply, 1, "peer_id"), "@b.test");
 	dbus_message_unref(reply);
+	tell("sa add 2 @c.test 105");
+	alert = record_now(session);
+	assert_string_equal(json_string_value(json_object_get(alert, "to")), "broken");
+	assert_string_equal(json_string_value(json_object_get(alert, "peer")), "@b.test");
+	json_decref(alert);
 	close(pair[0]);
 	close(pair[1]);
 	close(session);

@@ -17,7 +17,7 @@ cat >"$tmp/latches" <<'JSON'
 "of_tomorrow":[1,"x\u001b"]},
 {"id":22,"kind":"listener","state":"listener","protocol":"tcp","local_address":"::",
 "local_port":4000,"owner":"socket","uid":0,"late":false,"for_good":false,"disposition":"reset",
-"generation":6,"mono_ns":1000000000,"cause":"listen","diff":[]},
+"generation":6,"mono_ns":1000000000,"cause":"listen","diff":[],"peer":"@east"},
 {"id":333,"kind":"connection","state":"broken","protocol":"udp","local_address":"2001:db8::1",
 "local_port":53,"remote_address":"2001:db8::2","remote_port":5353,"owner":"socket","uid":4294967290,
 "suites":["esp aes_cbc-128-hmac_sha2_256","ah hmac_sha2_256"],"indeterminate":true,
@@ -95,6 +95,18 @@ usage_errors() {
 		create --suite= host 1
 		create --peer= host 1
 		create --peer=@b --prefer host 1
+		create --bypass=yes host 1
+		create --bypass --listen 9
+		create --bypass --prefer host 1
+		create --bypass --peer=@b host 1
+		create --bypass --narrow host 1
+		create --bypass --suite=esp host 1
+		create --bypass --protection=integrity host 1
+		create --bypass --min-key-bits=128 host 1
+		create --bypass --min-integ-bits=96 host 1
+		create --bypass --mode=tunnel host 1
+		create --bypass --setup-time=1 host 1
+		list --bypass
 		show --peer=@b 1
 		list --prefer
 		list --setup-time=1
@@ -276,7 +288,7 @@ list_is_a_table() {
 	same "$(sed -n '1p' "$tmp/out")" "$(grep ' ID  PROTO' "$tmp/out")"
 	same 4 "$(wc -l <"$tmp/out")"
 	says out '^  1  tcp +192\.0\.2\.2:4000 +192\.0\.2\.1:32800 +established  CN=a\.test, O=latch +esp'
-	says out '^ 22  tcp +\[::\]:4000 +- +listener +- +- +socket root$'
+	says out '^ 22  tcp +\[::\]:4000 +- +listener +\(@east\) +- +socket root$'
 	says out '^333  udp +\[2001:db8::1\]:53 +\[2001:db8::2\]:5353 +broken +CN='
 	says out 'esp aes_cbc-128-hmac_sha2_256, ah hmac_sha2_256  socket 4294967290$'
 	! grep -q ' $' "$tmp/out"
@@ -329,6 +341,9 @@ filters_choose() {
 	LINES
 	ends 0 "$fake" list --no-legend --peer=nobody
 	silent out
+	# of who is there, not of whom one is for
+	ends 0 "$fake" list --no-legend --peer=east
+	silent out
 }
 
 json_is_json() {
@@ -369,7 +384,7 @@ show_groups() {
 	says out '^  behind NAT +local, remote$'
 	says out '^  of_tomorrow +1, x\\x1b$'
 	ends 0 "$fake" show 22
-	same "Flow State Owner" "$(grep -E '^[A-Z][a-z]+$' "$tmp/out" | xargs)"
+	same "Flow Peer State Owner" "$(grep -E '^[A-Z][a-z]+$' "$tmp/out" | xargs)"
 	ends 0 "$fake" show 333
 	says out '^  outer local +2001:db8::1$'
 	says out '^  differs in +peer-id, suites$'
@@ -441,9 +456,9 @@ monitor_prints_each_event() {
 	reads 6 'change latch 4 none -> established; accepted; tcp 192\.0\.2\.2:4000 192\.0\.2\.1:32800;'
 	[[ $line == *"; listener 2; peer CN=a" ]]
 	echo '{"type":"alert","id":4,"from":"established","to":"broken","event":"conflict-sa","diff":
-["peer-id"],"reason":"C took the address","mono_ns":2}' | tr -d '\n' >&5
+["peer-id"],"peer":"@a","reason":"C took the address","mono_ns":2}' | tr -d '\n' >&5
 	echo >&5
-	reads 6 'alert latch 4 established -> broken; conflict-sa; differs in peer-id; C took the address$'
+	reads 6 'alert latch 4 established -> broken; conflict-sa; differs in peer-id; for @a; C took the address$'
 	echo '{"type":"alert","id":5,"from":"larval","to":"closed","event":"failed","diff":[],
 "error":"NoSa","reason":"TS_UNACCEPTABLE","mono_ns":3}' | tr -d '\n' >&5
 	echo >&5

@@ -82,7 +82,7 @@ static struct pl_alert alert_of(const struct pl_latch *latch)
 
 static json_t *change(const struct pl_alert *alert, const struct pl_latch *latch, size_t max)
 {
-	char *text = pl_record_change("change", alert, latch, max);
+	char *text = pl_record_change("change", alert, latch, NULL, max);
 	json_t *json;
 
 	assert_non_null(text);
@@ -193,6 +193,31 @@ static void the_path_of_the_packets_is_told_as_far_as_it_is_known_K8_K9(void **s
 	json_decref(json);
 	json = walk_path(NULL);
 	assert_null(json_object_get(json, "outer_local_address"));
+	json_decref(json);
+}
+
+static void a_change_of_a_latch_for_one_peer_says_for_whom_K24_K31(void **state)
+{
+	static char longest[PL_PEER_ID_MAX + 1];
+	struct pl_latch latch = full_latch(NULL);
+	struct pl_alert alert = alert_of(&latch);
+	char *text;
+	json_t *json;
+
+	(void)state;
+	memset(longest, '\"', sizeof(longest) - 1);
+	/* also when there is room for little else */
+	for (size_t max = 0; max < 65536; max += 65535) {
+		text = pl_record_change("alert", &alert, &latch, longest, max);
+		assert_non_null(text);
+		assert_in_range(strlen(text), 1, max == 0 ? 4096 : max);
+		json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+		assert_string_equal(json_string_value(json_object_get(json, "peer")), longest);
+		json_decref(json);
+		free(text);
+	}
+	json = change(&alert, &latch, 65536);
+	assert_null(json_object_get(json, "peer"));
 	json_decref(json);
 }
 
@@ -532,6 +557,7 @@ int main(void)
 		TEST(hello_and_lost_are_exactly_as_documented),
 		TEST(an_association_is_told_with_each_of_its_latches_U11_U18),
 		TEST(the_path_of_the_packets_is_told_as_far_as_it_is_known_K8_K9),
+		TEST(a_change_of_a_latch_for_one_peer_says_for_whom_K24_K31),
 		TEST(a_latch_with_everything_has_every_key_of_the_table_K6_K7),
 		TEST(a_reply_has_the_keys_of_a_record_in_their_order),
 		TEST(the_estimate_of_a_reply_is_never_too_small),

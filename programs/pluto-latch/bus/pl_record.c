@@ -102,13 +102,15 @@ char *pl_record_lost(uint64_t generation)
 	return text_of(object, r);
 }
 
-static char *change(const char *type, const struct pl_alert *alert, const struct pl_latch *latch)
+static char *change(const char *type, const struct pl_alert *alert, const struct pl_latch *latch,
+		    const char *peer)
 {
+	const struct pl_latch_more more = { .peer = peer };
 	json_t *object = json_object();
 	int r = put(object, "type", json_string(type));
 
 	if (r == 0)
-		r = pl_latch_walk(latch, NULL, put_key, object);
+		r = pl_latch_walk(latch, &more, put_key, object);
 	if (r == 0)
 		r = put(object, "event", json_string(pl_event_name(alert->event)));
 	if (r == 0)
@@ -127,7 +129,7 @@ static char *change(const char *type, const struct pl_alert *alert, const struct
 }
 
 char *pl_record_change(const char *type, const struct pl_alert *alert,
-		       const struct pl_latch *latch, size_t max_bytes)
+		       const struct pl_latch *latch, const char *peer, size_t max_bytes)
 {
 	struct pl_latch brief = {
 		.tuple = alert->tuple, .id = alert->id, .state = alert->to, .cause = alert->event,
@@ -138,15 +140,15 @@ char *pl_record_change(const char *type, const struct pl_alert *alert,
 
 	if (latch != NULL)
 		brief = *latch;
-	text = change(type, alert, &brief);
+	text = change(type, alert, &brief, peer);
 	if (text == NULL || strlen(text) <= max_bytes)
 		return text;
 	free(text);
 	brief.params = (struct pl_params) { .mode = PL_MODE_NONE };
-	text = change(type, alert, &brief);
+	text = change(type, alert, &brief, peer);
 	if (text == NULL || strlen(text) <= max_bytes)
 		return text;
 	free(text);
 	brief.reason = NULL;
-	return change(type, alert, &brief);
+	return change(type, alert, &brief, peer);
 }

@@ -30,9 +30,11 @@ char *pl_record_lost(uint64_t generation) PL_MUST_USE;
  * @type:      "alert", "change" or "state"
  * @alert:     what happened
  * @latch:     as it is now, or NULL: then the record says what the alert says
+ * @peer:      whom it is for, as pl_engine_peer() says; NULL is anybody
  * @max_bytes: that the record may have; if need be, what is long is left out
  */
 char *pl_record_change(const char *type, const struct pl_alert *alert,
-		       const struct pl_latch *latch, size_t max_bytes) PL_MUST_USE;
+		       const struct pl_latch *latch, const char *peer,
+		       size_t max_bytes) PL_MUST_USE;
 
 #endif

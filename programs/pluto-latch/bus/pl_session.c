@@ -394,7 +394,10 @@ static const struct pl_latch *latch_of(const struct pl_sessions *all, const uint
 
 static char *record(const struct pl_sessions *all, const char *type, const struct pl_alert *alert)
 {
-	return pl_record_change(type, alert, latch_of(all, NULL, alert->id),
+	const struct pl_latch *latch = latch_of(all, NULL, alert->id);
+	const char *peer = latch == NULL ? NULL : pl_engine_peer(all->engine, latch);
+
+	return pl_record_change(type, alert, latch, peer,
 				all->conf->limits.each[PL_LIMIT_RECORD_BYTES]);
 }
 
