@@ -100,6 +100,13 @@ static bool set_prefer(struct cli *cli, const char *value)
 	return true;
 }
 
+static bool set_bypass(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->request.bypass = true;
+	return true;
+}
+
 static bool set_narrow(struct cli *cli, const char *value)
 {
 	(void)value;
@@ -317,6 +324,8 @@ const struct cli_option cli_options[] = {
 	  set_suite, "of that SA, for example \"esp aes_gcm_16-256\"; implies --narrow" },
 	{ "prefer", NULL, false, NULL, CLI_CREATE,
 	  set_prefer, "no protection to be had: say so, and go on without" },
+	{ "bypass", NULL, false, NULL, CLI_CREATE,
+	  set_bypass, "administrators: in clear, though the policy of the host protects" },
 	{ "json", "pretty|short", true, "pretty short", JSONS,
 	  set_json, "print JSON" },
 	{ "no-legend", NULL, false, NULL, CLI_LIST,

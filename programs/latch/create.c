@@ -101,6 +101,8 @@ static void say_latch(const struct cli *cli, const json_t *object)
 		text_add(&text, ", ");
 		text_add_json(&text, json_object_get(object, "suites"));
 	}
+	if (json_is_true(json_object_get(object, "bypass")))
+		text_add(&text, ", in clear");
 	cli_say(cli, "%s", text_of(&text));
 	text_free(&text);
 }
@@ -418,6 +420,16 @@ static int listen_at(struct held *held, const struct addrinfo *ai)
 	return code == CLI_OK ? use(held, conn) : (int)code;
 }
 
+/* Whoever wants it in clear wants no protection with it. */
+static bool is_bypass_alone(const struct cli *cli)
+{
+	const struct latch_request *request = &cli->request;
+
+	return !cli->listen && !request->prefer && !request->narrow && request->suite == NULL &&
+	       request->peer == NULL && request->protection == 0 && request->mode == 0 &&
+	       request->min_key_bits == 0 && request->min_integ_bits == 0 && request->wait_ms == 0;
+}
+
 int cli_create(struct cli *cli, int argc, char **argv)
 {
 	struct held held = { .cli = cli };
@@ -431,6 +443,8 @@ int cli_create(struct cli *cli, int argc, char **argv)
 			    cli->request.narrow || cli->request.suite != NULL))
 		return cli_usage(cli, "--listen does not go with --prefer, --setup-time, "
 				      "--narrow and --suite");
+	if (cli->request.bypass && !is_bypass_alone(cli))
+		return cli_usage(cli, "--bypass goes with --udp and --disposition alone");
 	if (cli->request.prefer && cli->request.peer != NULL)
 		return cli_usage(cli, "--peer and --prefer do not go together");
 	if (!cli->listen && argc < 2)

@@ -249,6 +249,10 @@ request_is_handed_on() {
 	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-34 ends 4 "$fake" --peer=@b.test create 127.0.0.1 9
 	grep -q ' wait 0 prefer 0 peer @b\.test$' "$tmp/state"
 	says err '^latch.fake: 127\.0\.0\.1:9: .*not the one that was asked for'
+	FAKE_STATE=$tmp/state FAKE_ERROR=connect=-40 ends 6 "$fake" create --bypass \
+		--disposition=wait 127.0.0.1 9
+	same "connect 1 protection 0 key 0 integ 0 mode 0 disposition 3 wait 0 prefer 0 bypass" \
+		"$(tail -n 1 "$tmp/state")"
 	ends 1 "$fake" create no-such-host.invalid 9
 	says err '^latch.fake: no-such-host.invalid port 9: .'
 }

@@ -263,10 +263,10 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 
 	latch->error = r;
 	snprintf(text, sizeof(text), "protection %u key %u integ %u mode %d disposition %d "
-		 "wait %u prefer %d%s%s", request->protection, request->min_key_bits,
+		 "wait %u prefer %d%s%s%s", request->protection, request->min_key_bits,
 		 request->min_integ_bits, (int)request->mode, (int)request->disposition,
 		 request->wait_ms, request->prefer, request->peer == NULL ? "" : " peer ",
-		 request->peer == NULL ? "" : request->peer);
+		 request->peer == NULL ? "" : request->peer, request->bypass ? " bypass" : "");
 	note("connect", 1, text);
 	if (r != LATCH_OK && !is_unlatched)
 		return r;

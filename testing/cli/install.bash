@@ -90,6 +90,7 @@ completion_offers() {
 	completes "--state=" list --st
 	completes "--setup-time=" create --se
 	completes "--protection= --prefer" create --pr
+	completes "--bypass --bus=" create --b
 	completes "" create --setup-time = ""
 	completes "--json --json=" show --js
 	completes "pretty short" list --json = ""
