@@ -222,7 +222,7 @@ static int guard_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 
 static const struct pl_guard_ops guard_ops = {
 	guard_guard, guard_permit, guard_retire, guard_block, guard_unguard, guard_listen,
-	guard_born, guard_rebuild, guard_walk, NULL, NULL,
+	guard_born, guard_rebuild, guard_walk, NULL, NULL, NULL,
 };
 
 /* Sockets */

@@ -418,7 +418,7 @@ static uint64_t op_now(void *ctx)
 
 static const struct pl_guard_ops guard_ops = {
 	op_guard, op_permit, op_retire, op_block, op_unguard, op_listen, op_born, op_rebuild,
-	op_walk, NULL, op_unpin,
+	op_walk, NULL, op_unpin, NULL,
 };
 static const struct pl_store_ops store_ops = { .save = op_save, .forget = op_forget };
 static const struct pl_owner_ops owner_ops = { .alert = op_alert, .watch = op_watch };

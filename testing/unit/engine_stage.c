@@ -116,6 +116,7 @@ static int fake_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_
 	r = called(text);
 	assert_true(holds((struct pl_guard_item) {
 		.kind = is_listener ? PL_GUARD_LISTENER : PL_GUARD_FLOW, .tuple = *tuple }));
+	assert_false(holds((struct pl_guard_item) { .kind = PL_GUARD_ANSWER, .tuple = *tuple }));
 	for (unsigned i = 0; r == 0 && i < nr; i++) {
 		assert_int_not_equal(pins[i].reqid, 0);
 		assert_true(!is_listener || pins[i].direction == PL_DIR_IN);
@@ -176,6 +177,21 @@ static int fake_unpin(void *ctx, const struct pl_guard_item *items, size_t nr)
 		assert_true(items[i].kind == PL_GUARD_FLOW || items[i].kind == PL_GUARD_PIN);
 		cut(PL_GUARD_PIN, &items[i].tuple, items[i].pin);
 	}
+	return r;
+}
+
+static int fake_answer(void *ctx, const struct pl_tuple *tuple, bool is_on)
+{
+	int r = called(is_on ? "answer" : "silence");
+	struct pl_guard_item item = { .kind = PL_GUARD_ANSWER, .tuple = *tuple };
+
+	(void)ctx;
+	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
+	assert_int_equal(holds(item), !is_on);
+	if (r == 0 && is_on)
+		put(item);
+	else if (r == 0)
+		cut(PL_GUARD_ANSWER, tuple, any_pin);
 	return r;
 }
 
@@ -488,7 +504,7 @@ static int fake_wake_at(void *ctx, uint64_t when)
 
 static const struct pl_guard_ops guard_ops = {
 	fake_guard, fake_permit, fake_retire, fake_block, fake_unguard, fake_listen, fake_born,
-	fake_rebuild, fake_walk, fake_bypass, fake_unpin,
+	fake_rebuild, fake_walk, fake_bypass, fake_unpin, fake_answer,
 };
 static const struct pl_store_ops store_ops = {
 	.walk = fake_store_walk, .save = fake_save, .forget = fake_forget,
@@ -730,6 +746,9 @@ void assert_safe(void)
 			assert_false(latch->state == PL_STATE_ESTABLISHED && latch->is_unsure);
 		}
 		for (unsigned i = 0; i < fake.nr_items; i++) {
+			if (fake.items[i].kind == PL_GUARD_ANSWER &&
+			    pl_tuple_compare(&fake.items[i].tuple, &latch->tuple) == 0)
+				assert_false(is_up);
 			if (fake.items[i].kind != PL_GUARD_PIN || latch->is_unsure ||
 			    pl_tuple_compare(&fake.items[i].tuple, &latch->tuple) != 0)
 				continue;

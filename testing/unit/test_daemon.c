@@ -143,7 +143,7 @@ const struct pl_guard_ops *pl_guard_operations(void)
 
 	ops = (struct pl_guard_ops) {
 		(void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok,
-		rebuild, (void *)ok, (void *)ok, (void *)ok,
+		rebuild, (void *)ok, (void *)ok, (void *)ok, (void *)ok,
 	};
 	return &ops;
 }

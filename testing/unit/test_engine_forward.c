@@ -15,9 +15,16 @@
 static const char rules[] =
 	"[flow exempt]\nforward = yes\nprotocol = tcp\nremote-port = 5009\n"
 	"[flow lan]\nforward = yes\nprotocol = tcp\nlocal = 192.0.2.1\nremote = 192.0.2.2\n"
-	"disposition = reset\nauto = yes\n"
+	"auto = yes\n"
 	"[flow lan-udp]\nforward = yes\nprotocol = udp\nlocal = 192.0.2.1\nremote = 192.0.2.2\n"
 	"auto = yes\n";
+
+/* The same, and the inner end is to be told by a RST. */
+static const char resets[] =
+	"[flow lan]\nforward = yes\nprotocol = tcp\nlocal = 192.0.2.1\nremote = 192.0.2.2\n"
+	"disposition = reset\nauto = yes\n"
+	"[flow lan-udp]\nforward = yes\nprotocol = udp\nlocal = 192.0.2.1\nremote = 192.0.2.2\n"
+	"disposition = reset\nauto = yes\n";
 
 static void begin_with(const char *conf)
 {
@@ -190,6 +197,164 @@ static void a_change_of_policy_breaks_it_L21_K37(void **state)
 	assert_in_force();
 }
 
+static bool is_answered(struct pl_tuple tuple)
+{
+	for (unsigned i = 0; i < fake.nr_items; i++) {
+		if (fake.items[i].kind == PL_GUARD_ANSWER &&
+		    pl_tuple_compare(&fake.items[i].tuple, &tuple) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* After it is blocked and on record; and before it passes again nobody is told any more that it is
+ * over. */
+static void a_rule_may_answer_the_inner_end_with_a_RST_K59_U18_L21(void **state)
+{
+	struct pl_tuple udp = flow(7);
+
+	(void)state;
+	udp.proto = PL_TUPLE_UDP;
+	begin_with(resets);
+	install(child(1, who_b, REQID_B));
+	assert_int_equal(held(flow(5000), 0), PL_AUTO_AGAIN);
+	assert_int_equal(held(back(flow(5001)), 0), PL_AUTO_AGAIN);
+	assert_int_equal(held(udp, 0), PL_AUTO_AGAIN);
+	forget_log();
+	install(child(2, who_c, REQID_C));
+	assert_string_equal(fake.log, "unpin:3 save save save answer answer ACCEPT");
+	assert_true(is_answered(flow(5000)));
+	assert_true(is_answered(flow(5001)));
+	assert_false(is_answered(udp));
+	assert_in_force();
+	/* again, and from another side: nothing to add */
+	install(child(3, who_c, REQID_C));
+	assert_in_force();
+	down(2);
+	forget_log();
+	down(3);
+	assert_non_null(strstr(fake.log, "silence permit:101"));
+	assert_int_equal(latch_at(flow(5000))->state, PL_STATE_ESTABLISHED);
+	assert_false(is_answered(flow(5000)));
+	assert_false(is_answered(flow(5001)));
+	assert_in_force();
+}
+
+static void without_the_word_in_the_rule_nobody_is_answered_K60_L21(void **state)
+{
+	static const char *const words[] = { "", "disposition = default\n", "disposition = wait\n",
+					     "disposition = unreachable\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		char conf[256];
+
+		snprintf(conf, sizeof(conf), "[flow lan]\nforward = yes\nprotocol = tcp\n"
+			 "local = 192.0.2.1\nremote = 192.0.2.2\n%sauto = yes\n", words[i]);
+		begin_with(conf);
+		install(child(1, who_b, REQID_B));
+		assert_int_equal(held(flow(5000), 0), PL_AUTO_AGAIN);
+		forget_log();
+		install(child(2, who_c, REQID_C));
+		assert_string_equal(fake.log, "block save ACCEPT");
+		assert_int_equal(pl_engine_admin_close(fake.engine, latch_at(flow(5000))->id, "x"),
+				 0);
+		assert_false(is_answered(flow(5000)));
+		assert_in_force();
+		fake.is_gone = fake.is_idle = true;
+		later();
+		fake.is_gone = fake.is_idle = false;
+	}
+	/* nor is one of this host: it has a socket */
+	begin_with("[flow own]\nprotocol = tcp\nremote = 192.0.2.2\ndisposition = reset\n");
+	install(child(1, who_b, REQID_B));
+	assert_int_equal(latch_flow(6000, &(uint64_t) { 0 }), 0);
+	forget_log();
+	install(child(2, who_c, REQID_C));
+	assert_string_equal(fake.log, "block save ALERT dispose ACCEPT");
+	assert_false(is_answered(flow(6000)));
+}
+
+/* Waiting for SAs is no break. What the administrator closes is as if reset. */
+static void it_is_answered_when_closed_and_not_while_it_waits_K48_L21(void **state)
+{
+	(void)state;
+	begin_with(resets);
+	assert_int_equal(held(flow(5000), 0), PL_AUTO_AGAIN);
+	assert_int_equal(latch_at(flow(5000))->state, PL_STATE_LARVAL);
+	assert_false(is_answered(flow(5000)));
+	install(child(1, who_b, REQID_B));
+	assert_false(is_answered(flow(5000)));
+	assert_int_equal(pl_engine_admin_close(fake.engine, latch_at(flow(5000))->id, "x"), 0);
+	assert_true(is_answered(flow(5000)));
+	assert_in_force();
+	/* the table is put anew with it, if somebody takes it away */
+	fake.nr_items = 0;
+	assert_int_equal(pl_engine_guard_lost(fake.engine), 0);
+	assert_true(is_answered(flow(5000)));
+	assert_in_force();
+	fake.is_gone = fake.is_idle = true;
+	later();
+	assert_null(latch_at(flow(5000)));
+	assert_int_equal(fake.nr_items, 0);
+	assert_in_force();
+}
+
+/* A successor waits for the peer first, as for every other. */
+static void a_restart_is_no_break_and_its_end_is_one_K16_L21(void **state)
+{
+	(void)state;
+	fake.has_journal = true;
+	begin_with(resets);
+	install(child(1, who_b, REQID_B));
+	assert_int_equal(held(flow(5000), 0), PL_AUTO_AGAIN);
+	install(child(2, who_c, REQID_C));
+	assert_true(is_answered(flow(5000)));
+	fake.conf.restart_wait = 30;
+	start();
+	policy(PL_FACT_POLICY_ADD, "", 1);
+	assert_int_equal(latch_at(flow(5000))->state, PL_STATE_BROKEN);
+	assert_false(is_answered(flow(5000)));
+	assert_in_force();
+	pl_engine_tick(fake.engine);
+	fake.now += 40000 * MS;
+	pl_engine_tick(fake.engine);
+	assert_int_equal(pl_state_shown(latch_at(flow(5000))->state), PL_STATE_CLOSED);
+	assert_true(is_answered(flow(5000)));
+	assert_in_force();
+}
+
+static void whatever_fails_nothing_is_answered_that_may_pass_L21(void **state)
+{
+	(void)state;
+	for (unsigned at = 1; at < 24; at++) {
+		begin_with(resets);
+		install(child(1, who_b, REQID_B));
+		assert_int_equal(held(flow(5000), 0), PL_AUTO_AGAIN);
+		fake.calls = 0;
+		fake.fail_at = at;
+		install(child(2, who_c, REQID_C));
+		assert_safe();
+		down(2);
+		assert_safe();
+		fake.fail_at = 0;
+		if (latch_at(flow(5000))->state == PL_STATE_BROKEN) {
+			install(child(1, who_b, REQID_B));
+			later();
+		}
+		assert_safe();
+		assert_in_force();
+		fake.is_gone = fake.is_idle = true;
+		assert_int_equal(pl_engine_admin_close(fake.engine, latch_at(flow(5000))->id, "x"),
+				 0);
+		for (unsigned i = 0; i < 4; i++)
+			later();
+		fake.is_gone = fake.is_idle = false;
+		assert_null(latch_at(flow(5000)));
+		assert_in_force();
+	}
+}
+
 static void it_ends_when_conntrack_says_so_and_not_with_a_socket_L21(void **state)
 {
 	(void)state;
@@ -345,6 +510,11 @@ int main(void)
 		TEST(a_flow_of_this_host_is_none_that_it_forwards_L21),
 		TEST(a_conflicting_SA_blocks_it_and_its_end_mends_it_L21_K33),
 		TEST(a_change_of_policy_breaks_it_L21_K37),
+		TEST(a_rule_may_answer_the_inner_end_with_a_RST_K59_U18_L21),
+		TEST(without_the_word_in_the_rule_nobody_is_answered_K60_L21),
+		TEST(it_is_answered_when_closed_and_not_while_it_waits_K48_L21),
+		TEST(a_restart_is_no_break_and_its_end_is_one_K16_L21),
+		TEST(whatever_fails_nothing_is_answered_that_may_pass_L21),
 		TEST(it_ends_when_conntrack_says_so_and_not_with_a_socket_L21),
 		TEST(a_broken_one_stays_blocked_until_it_is_over_L21_K45),
 		TEST(no_program_takes_it_over_L21),

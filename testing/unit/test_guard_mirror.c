@@ -220,6 +220,39 @@ static void only_inbound_pins_let_fragments_of_a_pair_in(void **state)
 	pl_mirror_free(mirror);
 }
 
+/* Its end takes it along, also where the transaction is to be undone. */
+static void what_is_answered_is_so_as_long_as_it_is_guarded_L21(void **state)
+{
+	struct pl_mirror *mirror = pl_mirror_new(key);
+	struct pl_nft_batch batch = { .bytes = NULL };
+	struct model *model = calloc(1, sizeof(*model));
+	struct pl_tuple one = flow(0, 1, PL_TUPLE_TCP);
+	struct pl_mirror_entry *entry;
+
+	(void)state;
+	assert_non_null(model);
+	pl_nft_batch_begin(&batch, 1);
+	assert_int_equal(pl_mirror_add(mirror, &batch, &one), 0);
+	entry = pl_mirror_find(mirror, &one);
+	pl_mirror_answer(&batch, entry, 2);
+	pl_mirror_answer(NULL, entry, 0);
+	pl_mirror_answer(NULL, entry, 2);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_ANSWERS), 1);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_answer(&batch, entry, PL_MIRROR_NOWHERE);
+	run(model, &batch);
+	assert_int_equal(count(model, PL_NFT_ANSWERS), 1);
+	pl_nft_batch_begin(&batch, 1);
+	pl_mirror_write_removal(mirror, &batch, entry);
+	pl_mirror_remove(mirror, NULL, entry);
+	run(model, &batch);
+	assert_int_equal(model->nr, 0);
+	free(model);
+	pl_nft_batch_free(&batch);
+	pl_mirror_free(mirror);
+}
+
 static void a_listener_admits_as_many_as_there_are_each_once_K40(void **state)
 {
 	enum { MANY = 1000 };
@@ -333,6 +366,8 @@ static void random_change(struct pl_mirror *mirror, struct pl_nft_batch *batch)
 			pl_mirror_dismiss_until(mirror, batch, entry, NULL);
 		else if (!pl_mirror_dismiss(mirror, batch, entry, pin.reqid))
 			assert_int_equal(pl_mirror_admit(mirror, batch, entry, pin.reqid), 0);
+	} else if (random() % 4 == 0) {
+		pl_mirror_answer(batch, entry, (uint32_t)random() % 3);
 	} else if (pl_mirror_has_pin(entry, &pin, &i)) {
 		pl_mirror_unpin(mirror, batch, entry, i);
 	} else {
@@ -384,6 +419,7 @@ int main(void)
 		cmocka_unit_test(a_block_of_ports_lives_as_long_as_one_of_them),
 		cmocka_unit_test(only_inbound_pins_let_fragments_of_a_pair_in),
 		cmocka_unit_test(what_has_no_SA_opens_no_pair_K55),
+		cmocka_unit_test(what_is_answered_is_so_as_long_as_it_is_guarded_L21),
 		cmocka_unit_test(a_listener_admits_as_many_as_there_are_each_once_K40),
 		cmocka_unit_test(the_changes_add_up_to_what_is_written_at_once),
 	};

@@ -20,14 +20,19 @@ static struct pl_nft_batch batch;
 
 static int build(void **state)
 {
-	static struct pl_conf_rule rule = { .is_auto = 1, .uids = { 0, UINT32_MAX },
-					    .gids = { 0, UINT32_MAX } };
-	static const struct pl_conf conf = { .rules = &rule, .nr_rules = 1 };
+	static const char text[] =
+		"[flow own]\nprotocol = tcp\nremote-port = 80\nauto = yes\n"
+		"[flow lan]\nforward = yes\nprotocol = tcp\nlocal = 10.1.0.0/24\n"
+		"remote = 10.2.0.0/24\nauto = yes\ndisposition = reset\n";
+	struct pl_conf_error err;
+	struct pl_conf conf;
+	int r = pl_conf_load(text, strlen(text), &conf, &err);
 
 	(void)state;
 	pl_nft_batch_begin(&batch, 500);
 	pl_nft_table_build(&batch, PL_NFT_PART_ALL, 1000, &conf);
-	return pl_nft_batch_end(&batch);
+	pl_conf_clear(&conf);
+	return r != 0 ? r : pl_nft_batch_end(&batch);
 }
 
 static int give_back(void **state)
@@ -93,6 +98,8 @@ static void every_refusal_names_the_option_of_the_kernel(void **state)
 		{ NFT_MSG_NEWRULE, "dynset", "CONFIG_NFT_SET_HASH", -EOPNOTSUPP, "" },
 		{ NFT_MSG_NEWRULE, "exthdr", "CONFIG_NFT_EXTHDR", -ENOENT, "" },
 		{ NFT_MSG_NEWRULE, "queue", "CONFIG_NFT_QUEUE", -ENOENT, "Debian's module" },
+		{ NFT_MSG_NEWRULE, "reject", "CONFIG_NFT_REJECT_INET", -ENOENT, "Debian's module" },
+		{ NFT_MSG_NEWRULE, "reject", "Linux 5.9", -EOPNOTSUPP, "not at prerouting" },
 		{ NFT_MSG_NEWRULE, "cmp", "CONFIG_NFT_XFRM", -ENOENT, "always there" },
 		{ NFT_MSG_NEWSET, NULL, "CONFIG_NFT_SET_HASH", -EOPNOTSUPP, "no backend" },
 		{ NFT_MSG_NEWOBJ, NULL, "CONFIG_NFT_COUNTER", -ENOENT, "until Linux 5.17" },

@@ -174,6 +174,31 @@ static int note_queue(struct nftnl_expr *expr, void *c)
 	return 0;
 }
 
+/* What a rule asks, and what it does, one word for each expression. */
+static int note_words(struct nftnl_expr *expr, void *c)
+{
+	const char *name = nftnl_expr_get_str(expr, NFTNL_EXPR_NAME);
+
+	if (strcmp(name, "lookup") == 0)
+		note(c, " %s", nftnl_expr_get_str(expr, NFTNL_EXPR_LOOKUP_SET));
+	else if (strcmp(name, "meta") == 0)
+		note(c, " meta %u", nftnl_expr_get_u32(expr, NFTNL_EXPR_META_KEY));
+	else if (strcmp(name, "cmp") == 0)
+		note(c, " %s %u",
+		     nftnl_expr_get_u32(expr, NFTNL_EXPR_CMP_OP) == NFT_CMP_EQ ? "is" : "other",
+		     *(const uint8_t *)nftnl_expr_get(expr, NFTNL_EXPR_CMP_DATA, &(uint32_t){ 0 }));
+	else if (strcmp(name, "reject") == 0)
+		note(c, " reject %u", nftnl_expr_get_u32(expr, NFTNL_EXPR_REJECT_TYPE));
+	else if (strcmp(name, "payload") == 0)
+		note(c, " at %u.%u", nftnl_expr_get_u32(expr, NFTNL_EXPR_PAYLOAD_BASE),
+		     nftnl_expr_get_u32(expr, NFTNL_EXPR_PAYLOAD_OFFSET));
+	else if (strcmp(name, "immediate") == 0)
+		note(c, " verdict %u", nftnl_expr_get_u32(expr, NFTNL_EXPR_IMM_VERDICT));
+	else
+		note(c, " %s", name);
+	return 0;
+}
+
 static void note_rule(struct contents *c, const struct nlmsghdr *message)
 {
 	struct nftnl_rule *rule = nftnl_rule_alloc();
@@ -186,6 +211,11 @@ static void note_rule(struct contents *c, const struct nlmsghdr *message)
 	note(c, "rule %s %s\n", nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN),
 	     (const char *)nftnl_udata_get(comment));
 	nftnl_expr_foreach(rule, note_queue, c);
+	if (strcmp((const char *)nftnl_udata_get(comment), "answered") == 0 ||
+	    strcmp((const char *)nftnl_udata_get(comment), "to the inner end by an SA") == 0) {
+		nftnl_expr_foreach(rule, note_words, c);
+		note(c, "\n");
+	}
 	nftnl_rule_free(rule);
 }
 
@@ -275,6 +305,7 @@ static const struct {
 	{ "map born4 20 8 timeout 1000\n", 0 },
 	{ "map born6 44 8 timeout 1000\n", 0 }, { "set same4 8 timeout 2000\n", 0 },
 	{ "set ports4 2\n", 0 }, { "set ports6 2\n", 0 },
+	{ "set answers4 24\n", 0 }, { "set answers6 48\n", 0 },
 	{ "hook prerouting 0 -450\n", 0 }, { "hook input 1 350\n", 0 },
 	{ "hook forward 2 350\n", 0 }, { "hook output 3 -175\n", 0 },
 	{ "hook postrouting 4 350\n", 0 },
@@ -466,6 +497,8 @@ static void what_is_forwarded_is_held_where_it_begins_L21(void **state)
 		"rule auto_forward_out4 no SYN\nrule auto_forward_out4 the rest\nqueue 5660\n",
 		"rule rewritten4 no latch had the port\nrule rewritten4 to the inner end\n"
 		"rule rewritten4 rewritten\n",
+		"rule postrouting4 to the inner end by an SA\n rt is 1 at 1.16 at 1.12 meta 16"
+		" at 2.2 at 2.0 flows4 objref verdict 0\nrule postrouting4 translated\n",
 		"rule icmp_quote_forward4 pinned\nrule icmp_quote_forward4 latched\n",
 		"rule icmp_quote_out4 to the inner end\n",
 		"rule auto_errors4 lan\n", "rule auto_errors_out4 lan\n",
@@ -499,6 +532,50 @@ static void what_is_forwarded_is_held_where_it_begins_L21(void **state)
 	assert_null(strstr(c->text, "auto_errors"));
 	assert_null(strstr(c->text, "to the inner end"));
 	pl_conf_clear(&conf);
+	free(c);
+}
+
+/* The inner end, in clear, by the device that leads to it. */
+static void only_the_inner_end_is_answered_if_a_rule_says_so_K59_K60_L21(void **state)
+{
+	static const char text[] =
+		"[flow lan]\nforward = yes\nprotocol = tcp\nlocal = 10.1.0.0/24\n"
+		"remote = 10.2.0.0/24\nauto = yes\n%s";
+	static const char *const wants[] = {
+		"rule prerouting4 fragment\nrule prerouting4 answered\n"
+		" meta 16 is 6 meta 25 is 0 meta 4 at 1.12 at 1.16 meta 16 at 2.0 at 2.2 answers4"
+		" objref reject 1\n",
+		"rule prerouting6 answered\n meta 16 is 6 meta 25 is 0 meta 4 at 1.8 at 1.24",
+	};
+	static const char *const no[] = {
+		"", "disposition = wait\n", "disposition = unreachable\n",
+		/* of UDP, and of this host's own */
+		"[flow udp]\nforward = yes\nprotocol = udp\nlocal = 10.1.0.0/24\n"
+		"remote = 10.2.0.0/24\nauto = yes\ndisposition = reset\n",
+		"[flow own]\nprotocol = tcp\nremote-port = 80\nauto = yes\n"
+		"disposition = reset\n",
+		"[flow not]\nforward = yes\nprotocol = tcp\ndisposition = reset\n",
+	};
+	struct contents *c = malloc(sizeof(*c));
+	char buffer[512];
+	struct pl_conf_error err;
+	struct pl_conf conf;
+
+	(void)state;
+	assert_non_null(c);
+	for (size_t i = 0; i <= sizeof(no) / sizeof(no[0]); i++) {
+		bool is_yes = i == sizeof(no) / sizeof(no[0]);
+
+		snprintf(buffer, sizeof(buffer), text, is_yes ? "disposition = reset\n" : no[i]);
+		assert_int_equal(pl_conf_load(buffer, strlen(buffer), &conf, &err), 0);
+		build_with(PL_NFT_PART_ALL, &conf, c);
+		for (size_t j = 0; is_yes && j < sizeof(wants) / sizeof(wants[0]); j++) {
+			if (strstr(c->text, wants[j]) == NULL)
+				fail_msg("missing: %s", wants[j]);
+		}
+		assert_int_equal(strstr(c->text, "answered") != NULL, is_yes);
+		pl_conf_clear(&conf);
+	}
 	free(c);
 }
 
@@ -693,6 +770,7 @@ int main(void)
 		cmocka_unit_test(a_part_left_out_takes_its_rules_along),
 		cmocka_unit_test(automatic_rules_hold_packets_in_their_order_K12),
 		cmocka_unit_test(what_is_forwarded_is_held_where_it_begins_L21),
+		cmocka_unit_test(only_the_inner_end_is_answered_if_a_rule_says_so_K59_K60_L21),
 		cmocka_unit_test(without_automatic_rules_nothing_holds_packets_K13),
 		cmocka_unit_test(a_batch_that_grew_is_used_again),
 		cmocka_unit_test(elements_of_one_set_share_messages_of_bounded_length),

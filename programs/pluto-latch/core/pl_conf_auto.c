@@ -10,6 +10,8 @@
 
 #include "core/pl_conf_auto.h"
 
+#include "core/pl_db.h"
+
 #include <string.h>
 
 const uint16_t pl_conf_ike_ports[PL_CONF_IKE_PORTS] = { 500, 4500 };
@@ -122,6 +124,18 @@ bool pl_conf_auto_forwards(const struct pl_conf *conf)
 {
 	for (unsigned i = 0; i < conf->nr_rules; i++) {
 		if (conf->rules[i].is_auto && conf->rules[i].is_forward)
+			return true;
+	}
+	return false;
+}
+
+bool pl_conf_auto_answers(const struct pl_conf *conf)
+{
+	for (unsigned i = 0; i < conf->nr_rules; i++) {
+		const struct pl_conf_rule *rule = &conf->rules[i];
+
+		if (rule->is_auto && rule->is_forward && rule->proto == PL_TUPLE_TCP &&
+		    rule->disposition == PL_DISPOSITION_RESET)
 			return true;
 	}
 	return false;

@@ -37,6 +37,12 @@ bool pl_conf_auto_counts(const struct pl_conf_rule *rule);
 bool pl_conf_auto_forwards(const struct pl_conf *conf);
 
 /**
+ * pl_conf_auto_answers() - and the inner end of some of them is answered when they are broken
+ * @conf: a configuration
+ */
+bool pl_conf_auto_answers(const struct pl_conf *conf);
+
+/**
  * pl_conf_auto_listens() - connections that come to ports of this host begin at a latch
  * @rule: of a configuration
  */

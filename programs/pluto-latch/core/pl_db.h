@@ -61,6 +61,7 @@ struct pl_owner {
  * @is_due:      its break, or the end of a pin, waits for others of the same event (pl_breaks)
  * @is_tagged:   one of the flows of a UDP socket that stays unconnected (U9, U10)
  * @is_forwarded: neither end is here (L21): @tuple.local is the one whose side needs no IPsec
+ * @is_answered: and the guard answers that one with a RST (pl_answer)
  * @generation:  of the database when the latch last changed; the engine's to set
  * @mono_ns:     CLOCK_MONOTONIC of the last change; the engine's to set
  * @cause:       event of the last change of state
@@ -90,6 +91,7 @@ struct pl_latch {
 	bool is_tagged : 1;
 	bool is_due : 1;
 	bool is_forwarded : 1;
+	bool is_answered : 1;
 	unsigned diff;
 	struct pl_params params;
 	uint64_t cookie;

@@ -13,9 +13,10 @@
  * - A listener of a rule stays as long as the daemon runs: nobody's release opens its port.
  *
  * - Of a flow that is forwarded (L21, RFC 5660 section 2.5) neither end is here: no socket tells
- *   whose it is or when it ends, no birth is recorded, and nothing resets it. Whoever began it,
- *   the packet that is held passes only if its own SA is pinned by then. It is over when conntrack
- *   knows nothing of it any more; what comes then without beginning a connection is dropped.
+ *   whose it is or when it ends, no birth is recorded, and a break resets nothing here, but see
+ *   pl_answer. Whoever began it, the packet that is held passes only if its own SA is pinned by
+ *   then. It is over when conntrack knows nothing of it any more; what comes then without beginning
+ *   a connection is dropped.
  *
  * They belong to the administrator (PL_OWNER_ADMIN), and count against their own limit. A program
  * that latches its connection after all takes it over.

@@ -95,6 +95,9 @@ static int items_of(const struct pl_world *world, struct items *ret)
 		r = add_item(ret, &item);
 		if (r == 0 && pl_births_are_taken(latch))
 			r = add_births(ret, world, latch);
+		else if (r == 0 && latch->is_answered)
+			r = add_item(ret, &(struct pl_guard_item) { .kind = PL_GUARD_ANSWER,
+								    .tuple = latch->tuple });
 		else if (r == 0 && item.kind == PL_GUARD_FLOW && pl_step_is_pinned(latch->state))
 			r = add_pins(ret, world, latch);
 	}

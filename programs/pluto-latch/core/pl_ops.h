@@ -30,6 +30,7 @@ enum pl_guard_kind {
 	PL_GUARD_FLOW,		/* a connection in `flows` */
 	PL_GUARD_LISTENER,	/* a 3-tuple */
 	PL_GUARD_PIN,		/* a connection in `pins`, a listener in `births` */
+	PL_GUARD_ANSWER,	/* a connection in `answers` */
 	PL_GUARD_ROOF,
 };
 
@@ -97,6 +98,11 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  *         the table.
  * @unpin: what @block does to each PL_GUARD_FLOW, and @retire to each PL_GUARD_PIN. After an error
  *         the engine asks for each of them alone. May be NULL: then it always does.
+ * @answer: segments of the local end of a TCP connection that is forwarded are answered with a RST
+ *         instead of being dropped in silence, or no longer. Refuses a connection that is not
+ *         guarded, and to begin with one that has pins (PL_E_WRONG_STATE); while it is so, @permit
+ *         and @bypass refuse it. @block changes nothing about it, @unguard ends it. @walk and
+ *         @rebuild have it as PL_GUARD_ANSWER. May be NULL: then nothing is ever answered.
  * @walk:  what is in force now, as read from the kernel, not from memory; in any order. For
  *         comparison with the database; nothing is changed. Before the first @rebuild, what a
  *         predecessor left; PL_E_UNAVAILABLE when there was none.
@@ -119,6 +125,7 @@ struct pl_guard_ops {
 	int (*walk)(void *ctx, pl_guard_visit *visit, void *visit_ctx);
 	int (*bypass)(void *ctx, const struct pl_tuple *tuple);
 	int (*unpin)(void *ctx, const struct pl_guard_item *items, size_t nr_items);
+	int (*answer)(void *ctx, const struct pl_tuple *tuple, bool is_on);
 };
 
 /* What is wrong with what an earlier daemon left: a set. */

@@ -12,6 +12,7 @@
 
 #include "core/pl_step.h"
 
+#include "core/pl_answer.h"
 #include "core/pl_association.h"
 #include "core/pl_births.h"
 #include "core/pl_bypass.h"
@@ -223,7 +224,8 @@ static int permit(struct pl_world *world, struct pl_latch *latch)
 	if (latch->is_bypass)
 		return permit_bypass(world, latch);
 	r = pl_step_pins(world, &terms, reqids, &nr);
-
+	if (r == 0)
+		r = pl_answer_end(world, latch);
 	if (r == 0 && latch->is_unsure)
 		r = block(world, latch);
 	if (r != 0 || nr == 0)
@@ -327,9 +329,8 @@ static enum pl_disposition disposition_of(const struct pl_latch *latch,
 					  const struct pl_step *step)
 {
 	/* The kernel would not close a UDP socket but disconnect it, and its program would hear
-	 * anybody from then on. What is forwarded has no socket here. */
-	if (latch->is_forwarded || pl_tuple_is_listener(&latch->tuple) ||
-	    latch->tuple.proto == PL_TUPLE_UDP)
+	 * anybody from then on. */
+	if (pl_tuple_is_listener(&latch->tuple) || latch->tuple.proto == PL_TUPLE_UDP)
 		return PL_DISPOSITION_WAIT;
 	if (step->effects & PL_DO_RESET)
 		return PL_DISPOSITION_RESET;
@@ -341,12 +342,14 @@ static enum pl_disposition disposition_of(const struct pl_latch *latch,
 						     PL_DISPOSITION_RESET;
 }
 
-static void dispose(struct pl_world *world, const struct pl_latch *latch,
-		    const struct pl_step *step)
+static void dispose(struct pl_world *world, struct pl_latch *latch, const struct pl_step *step)
 {
 	enum pl_disposition disposition = disposition_of(latch, step);
 
-	if (disposition != PL_DISPOSITION_WAIT)
+	/* What is forwarded has no socket here. */
+	if (latch->is_forwarded && disposition != PL_DISPOSITION_WAIT)
+		pl_answer_begin(world, latch);
+	else if (disposition != PL_DISPOSITION_WAIT)
 		(void)world->ops.socket->dispose(world->ops.socket_ctx, &latch->tuple,
 						 latch->cookie, disposition);
 }

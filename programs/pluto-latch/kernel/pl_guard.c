@@ -31,6 +31,7 @@
 #include "kernel/pl_guard_missing.h"
 #include "kernel/pl_guard_mirror.h"
 #include "kernel/pl_netlink.h"
+#include "kernel/pl_route.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -354,17 +355,6 @@ static int permit_births(struct pl_guard *guard, struct pl_mirror_entry *entry,
 	return r;
 }
 
-static bool are_pins(const struct pl_tuple *tuple, const struct pl_pin *pins, unsigned nr_pins)
-{
-	for (unsigned i = 0; i < nr_pins; i++) {
-		if (pins[i].reqid == 0 ||
-		    (pins[i].direction != PL_DIR_IN &&
-		     (pins[i].direction != PL_DIR_OUT || pl_tuple_is_listener(tuple))))
-			return false;
-	}
-	return nr_pins > 0;
-}
-
 static int permit_pins(struct pl_guard *guard, struct pl_mirror_entry *entry,
 		       const struct pl_pin *pins, unsigned nr_pins)
 {
@@ -391,7 +381,7 @@ static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pi
 
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
-	if (entry == NULL || !are_pins(tuple, pins, nr_pins))
+	if (entry == NULL || entry->device != 0 || !pl_mirror_may_pin(tuple, pins, nr_pins))
 		return PL_E_WRONG_STATE;
 	if (pl_tuple_is_listener(tuple))
 		return permit_births(guard, entry, pins, nr_pins);
@@ -406,9 +396,35 @@ static int op_bypass(void *ctx, const struct pl_tuple *tuple)
 
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
-	if (entry == NULL || pl_tuple_is_listener(tuple) || entry->nr_pins > 0)
+	if (entry == NULL || entry->device != 0 || pl_tuple_is_listener(tuple) ||
+	    entry->nr_pins > 0)
 		return PL_E_WRONG_STATE;
 	return permit_pins(guard, entry, pins, 2);
+}
+
+static int op_answer(void *ctx, const struct pl_tuple *tuple, bool is_on)
+{
+	struct pl_guard *guard = ctx;
+	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
+	uint32_t before, device = 0;
+	int r;
+
+	if (!guard->is_in_force)
+		return PL_E_UNAVAILABLE;
+	if (!pl_mirror_may_answer(entry))
+		return PL_E_WRONG_STATE;
+	before = entry->device;
+	if ((before != 0) == is_on)
+		return 0;
+	r = is_on ? pl_route_device(tuple, &device) : 0;
+	if (r != 0)
+		return r;
+	start(guard);
+	pl_mirror_answer(&guard->batch, entry, device);
+	r = commit(guard);
+	if (r != 0)
+		pl_mirror_answer(NULL, entry, before);
+	return r;
 }
 
 /* Return: something is to be sent. */
@@ -652,34 +668,14 @@ static int op_born(void *ctx, const struct pl_tuple *tuple, uint32_t ret_reqids[
 	return 0;
 }
 
-static bool is_bypass(const struct pl_tuple *tuple, const struct pl_pin *pin)
-{
-	return pin->reqid == 0 && !pl_tuple_is_listener(tuple) &&
-	       (pin->direction == PL_DIR_IN || pin->direction == PL_DIR_OUT);
-}
-
+/* Without a way to it nobody is answered; the rest of the table does not wait for that. */
 static int mirror_item(struct pl_mirror *mirror, const struct pl_guard_item *item)
 {
-	struct pl_mirror_entry *entry = pl_mirror_find(mirror, &item->tuple);
-	unsigned i;
+	uint32_t device = PL_MIRROR_NOWHERE;
 
-	switch (item->kind) {
-	case PL_GUARD_FLOW:
-	case PL_GUARD_LISTENER:
-		return entry != NULL ? 0 : pl_mirror_add(mirror, NULL, &item->tuple);
-	case PL_GUARD_PIN:
-		if (entry == NULL || !(are_pins(&item->tuple, &item->pin, 1) ||
-				       is_bypass(&item->tuple, &item->pin)))
-			return PL_E_WRONG_STATE;
-		if (pl_tuple_is_listener(&item->tuple))
-			return pl_mirror_admit(mirror, NULL, entry, item->pin.reqid);
-		return pl_mirror_has_pin(entry, &item->pin, &i) ?
-			       0 : pl_mirror_pin(mirror, NULL, entry, &item->pin);
-	case PL_GUARD_NONE:
-	case PL_GUARD_ROOF:
-		break;
-	}
-	return PL_E_MALFORMED;
+	if (item->kind == PL_GUARD_ANSWER)
+		(void)!pl_route_device(&item->tuple, &device);
+	return pl_mirror_put(mirror, item, device);
 }
 
 static int op_rebuild(void *ctx, const struct pl_guard_item *items, size_t nr_items)
@@ -714,6 +710,8 @@ static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple
 		return 0;
 	if (set == PL_NFT_FLOWS || set == PL_NFT_LISTENERS) {
 		item.kind = set == PL_NFT_FLOWS ? PL_GUARD_FLOW : PL_GUARD_LISTENER;
+	} else if (set == PL_NFT_ANSWERS) {
+		item.kind = PL_GUARD_ANSWER;
 	} else {
 		item.pin.direction = set == PL_NFT_PIN_OUT ? PL_DIR_OUT : PL_DIR_IN;
 		item.pin.reqid = reqid;
@@ -724,7 +722,8 @@ static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple
 static int walk(struct pl_guard *guard, pl_guard_visit *visit, void *visit_ctx)
 {
 	static const enum pl_nft_set order[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
-						 PL_NFT_PIN_IN, PL_NFT_PIN_OUT };
+						 PL_NFT_PIN_IN, PL_NFT_PIN_OUT,
+						 PL_NFT_ANSWERS };
 	struct visitor visitor = { .visit = visit, .ctx = visit_ctx };
 	int r = 0;
 
@@ -753,6 +752,7 @@ static const struct pl_guard_ops operations = {
 	.walk = op_walk,
 	.bypass = op_bypass,
 	.unpin = op_unpin,
+	.answer = op_answer,
 };
 
 const struct pl_guard_ops *pl_guard_operations(void)

@@ -276,6 +276,13 @@ static void pin_element(struct pl_nft_batch *batch, bool is_new,
 		pl_nft_element(batch, is_new, pin_set(pin), &entry->tuple, pin->reqid);
 }
 
+static void answer_element(struct pl_nft_batch *batch, bool is_new,
+			   const struct pl_mirror_entry *entry)
+{
+	if (batch != NULL && entry->device != 0)
+		pl_nft_element(batch, is_new, PL_NFT_ANSWERS, &entry->tuple, entry->device);
+}
+
 int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		  const struct pl_tuple *tuple)
 {
@@ -332,6 +339,7 @@ void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch
 		if (has_pair(&entry->pins[i]))
 			pairs_removal(mirror, batch, &entry->tuple, entry->pins[i].reqid);
 	}
+	answer_element(batch, false, entry);
 	for (const struct pl_mirror_birth *birth = entry->births; birth != NULL;
 	     birth = birth->next)
 		birth_element(batch, false, entry, birth);
@@ -398,6 +406,13 @@ bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin 
 		return true;
 	}
 	return false;
+}
+
+void pl_mirror_answer(struct pl_nft_batch *batch, struct pl_mirror_entry *entry, uint32_t device)
+{
+	answer_element(batch, false, entry);
+	entry->device = device;
+	answer_element(batch, true, entry);
 }
 
 static struct pl_tuple birth_key(const struct pl_mirror_entry *entry, uint32_t reqid)
@@ -469,6 +484,58 @@ void pl_mirror_dismiss_until(struct pl_mirror *mirror, struct pl_nft_batch *batc
 		end_birth(mirror, batch, entry, entry->births);
 }
 
+bool pl_mirror_may_pin(const struct pl_tuple *tuple, const struct pl_pin *pins, unsigned nr_pins)
+{
+	for (unsigned i = 0; i < nr_pins; i++) {
+		if (pins[i].reqid == 0 ||
+		    (pins[i].direction != PL_DIR_IN &&
+		     (pins[i].direction != PL_DIR_OUT || pl_tuple_is_listener(tuple))))
+			return false;
+	}
+	return nr_pins > 0;
+}
+
+bool pl_mirror_may_answer(const struct pl_mirror_entry *entry)
+{
+	return entry != NULL && entry->tuple.proto == PL_TUPLE_TCP &&
+	       !pl_tuple_is_listener(&entry->tuple) && entry->nr_pins == 0;
+}
+
+static bool is_bypass(const struct pl_tuple *tuple, const struct pl_pin *pin)
+{
+	return pin->reqid == 0 && !pl_tuple_is_listener(tuple) &&
+	       (pin->direction == PL_DIR_IN || pin->direction == PL_DIR_OUT);
+}
+
+int pl_mirror_put(struct pl_mirror *mirror, const struct pl_guard_item *item, uint32_t device)
+{
+	struct pl_mirror_entry *entry = pl_mirror_find(mirror, &item->tuple);
+	unsigned i;
+
+	switch (item->kind) {
+	case PL_GUARD_FLOW:
+	case PL_GUARD_LISTENER:
+		return entry != NULL ? 0 : pl_mirror_add(mirror, NULL, &item->tuple);
+	case PL_GUARD_PIN:
+		if (entry == NULL || !(pl_mirror_may_pin(&item->tuple, &item->pin, 1) ||
+				       is_bypass(&item->tuple, &item->pin)))
+			return PL_E_WRONG_STATE;
+		if (pl_tuple_is_listener(&item->tuple))
+			return pl_mirror_admit(mirror, NULL, entry, item->pin.reqid);
+		return pl_mirror_has_pin(entry, &item->pin, &i) ?
+			       0 : pl_mirror_pin(mirror, NULL, entry, &item->pin);
+	case PL_GUARD_ANSWER:
+		if (!pl_mirror_may_answer(entry))
+			return PL_E_WRONG_STATE;
+		pl_mirror_answer(NULL, entry, device);
+		return 0;
+	case PL_GUARD_NONE:
+	case PL_GUARD_ROOF:
+		break;
+	}
+	return PL_E_MALFORMED;
+}
+
 static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch *batch,
 			enum pl_nft_set set)
 {
@@ -478,6 +545,8 @@ static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch
 		pl_nft_element(batch, true, set, &entry->tuple, 0);
 		return;
 	}
+	if (set == PL_NFT_ANSWERS)
+		answer_element(batch, true, entry);
 	for (const struct pl_mirror_birth *birth = set == PL_NFT_BIRTHS ? entry->births : NULL;
 	     birth != NULL; birth = birth->next)
 		birth_element(batch, true, entry, birth);
@@ -502,7 +571,8 @@ static void write_ports(const struct pl_mirror *mirror, struct pl_nft_batch *bat
 void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
 {
 	static const enum pl_nft_set sets[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
-						PL_NFT_PIN_IN, PL_NFT_PIN_OUT };
+						PL_NFT_PIN_IN, PL_NFT_PIN_OUT,
+						PL_NFT_ANSWERS };
 	static const enum pl_nft_set shared[] = { PL_NFT_FLOWS, PL_NFT_PAIRS, PL_NFT_PAIR_PINS };
 
 	for (unsigned i = 0; i < 2 * sizeof(sets) / sizeof(sets[0]); i++) {

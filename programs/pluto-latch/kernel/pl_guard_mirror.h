@@ -11,6 +11,9 @@
 /* Rekeying and reauthentication at once have four in each direction. */
 enum { PL_MIRROR_PINS_MAX = 8 };
 
+/* A device that no packet comes by. */
+#define PL_MIRROR_NOWHERE UINT32_MAX
+
 struct pl_mirror_birth;
 
 /**
@@ -18,6 +21,8 @@ struct pl_mirror_birth;
  * @tuple:       normal; first, for the table
  * @prev:        in the list of all
  * @next:        likewise
+ * @device:      that leads to its local end, whose segments are answered; 0: they are not; change
+ *               it with pl_mirror_answer()
  * @births:      pins of a listener: as many as it has peers, the last one first
  * @nr_pins:     of a connection
  * @pins:        of it
@@ -26,6 +31,7 @@ struct pl_mirror_entry {
 	struct pl_tuple tuple;
 	struct pl_mirror_entry *prev, *next;
 	struct pl_mirror_birth *births;
+	uint32_t device;
 	unsigned nr_pins;
 	struct pl_pin pins[PL_MIRROR_PINS_MAX];
 };
@@ -124,6 +130,16 @@ bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin 
 		       unsigned *ret_i);
 
 /**
+ * pl_mirror_answer() - its local end gets a RST, or no longer
+ * @batch: or NULL
+ * @entry: a connection
+ * @device: that leads to its local end; PL_MIRROR_NOWHERE is none that a packet comes by; 0: it
+ *          does not
+ */
+void pl_mirror_answer(struct pl_nft_batch *batch, struct pl_mirror_entry *entry,
+		      uint32_t device);
+
+/**
  * pl_mirror_admit() - a listener's connections may begin under this reqid
  * @mirror: a mirror
  * @batch:  or NULL
@@ -156,6 +172,32 @@ bool pl_mirror_dismiss(struct pl_mirror *mirror, struct pl_nft_batch *batch,
  */
 void pl_mirror_dismiss_until(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 			     struct pl_mirror_entry *entry, const struct pl_mirror_birth *until);
+
+/**
+ * pl_mirror_may_pin() - are these pins of what they are for
+ * @tuple:   of a connection or a listener
+ * @pins:    of it
+ * @nr_pins: how many; 0 are none
+ */
+bool pl_mirror_may_pin(const struct pl_tuple *tuple, const struct pl_pin *pins, unsigned nr_pins);
+
+/**
+ * pl_mirror_may_answer() - it is a connection of TCP that nothing of passes
+ * @entry: or NULL
+ */
+bool pl_mirror_may_answer(const struct pl_mirror_entry *entry);
+
+/**
+ * pl_mirror_put() - what an item of the engine says; being there is no error
+ * @mirror: a mirror
+ * @item:   a flow comes before what is about it
+ * @device: for PL_GUARD_ANSWER
+ *
+ * Return: 0; PL_E_WRONG_STATE for what is about no flow, or not of it; PL_E_MALFORMED;
+ * PL_E_TOO_MANY; -ENOMEM
+ */
+int pl_mirror_put(struct pl_mirror *mirror, const struct pl_guard_item *item,
+		  uint32_t device) PL_MUST_USE;
 
 /**
  * pl_mirror_write() - everything, as elements for an empty table

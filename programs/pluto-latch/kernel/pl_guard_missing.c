@@ -39,6 +39,10 @@ static const struct {
 	{ "queue",
 	  "The kernel's nftables cannot hold packets, which automatic latches need "
 	  "(CONFIG_NFT_QUEUE, module nft_queue)." },
+	{ "reject",
+	  "The kernel's nftables cannot answer with a RST, which disposition = reset needs where "
+	  "forward = yes (CONFIG_NFT_REJECT and CONFIG_NFT_REJECT_INET, module nft_reject_inet; "
+	  "Linux 5.9)." },
 	{ "exthdr",
 	  "The kernel's nftables cannot read IPv6 extension headers (CONFIG_NFT_EXTHDR)." },
 	{ "dynset",

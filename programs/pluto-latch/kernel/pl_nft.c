@@ -43,6 +43,8 @@ static const struct {
 			  { .has_remote = true, .has_local_port = true, .is_map = true } },
 	[PL_NFT_SAME] = { "same4", "same6", { .has_reqid = true, .is_reqid_twice = true } },
 	[PL_NFT_PORTS] = { "ports4", "ports6", { .is_port_block = true } },
+	[PL_NFT_ANSWERS] = { "answers4", "answers6",
+			     { .has_remote = true, .has_local_port = true, .has_reqid = true } },
 };
 
 static void make_room(struct pl_nft_batch *batch)

@@ -91,6 +91,8 @@ enum pl_nft_set {
 				 * of SCTP its ports without addresses */
 	PL_NFT_SAME,		/* reqid, the same reqid; likewise */
 	PL_NFT_PORTS,		/* a local port, without its last bits */
+	PL_NFT_ANSWERS,		/* connection, and for a reqid the device that leads to its
+				 * local end: segments that come by it get a RST */
 	PL_NFT_SET_ROOF,
 };
 

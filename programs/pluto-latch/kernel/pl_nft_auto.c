@@ -14,11 +14,17 @@
  *   travel in. What has its way through the loopback device never leaves this host; that are also
  *   packets that XFRM throws away, and has asked pluto for the SA for.
  * - Forwarded (L21): which end is the inner one, and so the local one of every key, is told by the
- *   addresses of the rule. Towards it nothing is protected. A packet from the other end must have
- *   come by a pinned SA; one to it is sent by one, which is asked here already, and once more
+ *   addresses of the rule. Towards it nothing is protected: what an SA would carry there is for
+ *   somebody else who says that he has its address, and drops. A packet from the other end must
+ *   have come by a pinned SA; one to it is sent by one, which is asked here already, and once more
  *   behind NAT (postrouting 350). What is in no latched flow and begins no connection is dropped:
  *   no socket of this host would say that there never was one, so that nobody gets in by leaving
  *   out the beginning.
+ * - Broken and forwarded, where latch.conf wants a RST for it (core/pl_answer.c): only a segment
+ *   from the inner end in clear, by the device that leads to it, is answered; never one that an SA
+ *   carried, or that the outside sent in its name. That is asked before routing, since afterwards a
+ *   packet that waits for SAs is never seen. The RST has the other end's address and goes to the
+ *   inner end, as what the other end sends.
  */
 
 #include "kernel/pl_nft_auto.h"
@@ -224,6 +230,34 @@ static void build_forward(struct pl_nft_batch *batch, uint8_t af, const struct p
 	}
 	judge_forwarded(&in);
 	judge_forwarded(&out);
+}
+
+void pl_nft_auto_answer(struct pl_nft_batch *batch, uint8_t af, const char *name)
+{
+	struct chain chain = chain_of(batch, af, name, false);
+	struct pl_nft_rule rule;
+
+	chain.view.reqid = PL_NFT_REQID_DEVICE;
+	begin(&chain, &rule, "answered");
+	pl_nft_rule_proto(&rule, NFT_CMP_EQ, PL_TUPLE_TCP);
+	pl_nft_rule_unprotected_in(&rule);
+	pl_nft_rule_in_set(&rule, PL_NFT_ANSWERS, &chain.view);
+	pl_nft_rule_count(&rule, pl_nft_counter_name(PL_NFT_FORWARD_UNPINNED));
+	pl_nft_rule_reset(&rule);
+	pl_nft_rule_emit(&rule, batch);
+}
+
+void pl_nft_auto_inwards(struct pl_nft_batch *batch, uint8_t af, const char *name)
+{
+	struct chain chain = chain_of(batch, af, name, true);
+	struct pl_nft_rule rule;
+
+	begin(&chain, &rule, "to the inner end by an SA");
+	pl_nft_rule_protected_out(&rule);
+	pl_nft_rule_in_set(&rule, PL_NFT_FLOWS, &chain.view);
+	pl_nft_rule_count(&rule, pl_nft_counter_name(PL_NFT_OUT_UNPINNED));
+	pl_nft_rule_verdict(&rule, NF_DROP, NULL);
+	pl_nft_rule_emit(&rule, batch);
 }
 
 /* What is never held. */

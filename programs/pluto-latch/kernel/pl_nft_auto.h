@@ -34,4 +34,22 @@ enum { PL_NFT_QUEUE = 5660 };
  */
 void pl_nft_auto_build(struct pl_nft_batch *batch, uint8_t af, const struct pl_conf *conf);
 
+/**
+ * pl_nft_auto_answer() - of what is broken and answered, the inner end's segments get a RST
+ * @batch: begun; has the chain
+ * @af:    of the chain
+ * @chain: at prerouting, without the family in which its name ends
+ *
+ * Whatever else comes along goes on.
+ */
+void pl_nft_auto_answer(struct pl_nft_batch *batch, uint8_t af, const char *chain);
+
+/**
+ * pl_nft_auto_inwards() - no SA carries what goes to the inner end of a forwarded connection
+ * @batch: as above
+ * @af:    as above
+ * @chain: at postrouting
+ */
+void pl_nft_auto_inwards(struct pl_nft_batch *batch, uint8_t af, const char *chain);
+
 #endif

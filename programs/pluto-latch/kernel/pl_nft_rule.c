@@ -242,16 +242,33 @@ void pl_nft_rule_ct(struct pl_nft_rule *rule, uint32_t key, uint32_t bits)
 	compare(rule, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
-void pl_nft_rule_unprotected_out(struct pl_nft_rule *rule)
+/* @is_so: 0 or 1 */
+static void is_protected_out(struct pl_nft_rule *rule, uint8_t is_so)
 {
 	struct nftnl_expr *expr = add(rule, "rt");
-	static const uint8_t no;
 
 	if (expr == NULL)
 		return;
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_RT_DREG, SCRATCH);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_RT_KEY, NFT_RT_XFRM);
-	compare(rule, NFT_CMP_EQ, &no, sizeof(no));
+	compare(rule, NFT_CMP_EQ, &is_so, sizeof(is_so));
+}
+
+void pl_nft_rule_unprotected_out(struct pl_nft_rule *rule)
+{
+	is_protected_out(rule, 0);
+}
+
+void pl_nft_rule_protected_out(struct pl_nft_rule *rule)
+{
+	is_protected_out(rule, 1);
+}
+
+void pl_nft_rule_unprotected_in(struct pl_nft_rule *rule)
+{
+	static const uint8_t no;
+
+	pl_nft_rule_meta(rule, NFT_META_SECPATH, NFT_CMP_EQ, &no, sizeof(no));
 }
 
 static void load_reqid(struct pl_nft_rule *rule, uint32_t reg, enum pl_nft_reqid which)
@@ -261,6 +278,10 @@ static void load_reqid(struct pl_nft_rule *rule, uint32_t reg, enum pl_nft_reqid
 
 	if (which == PL_NFT_REQID_BYPASS) {
 		load_bytes(rule, reg, &none, sizeof(none));
+		return;
+	}
+	if (which == PL_NFT_REQID_DEVICE) {
+		load_meta(rule, reg, NFT_META_IIF);
 		return;
 	}
 	expr = add(rule, "xfrm");
@@ -474,6 +495,16 @@ void pl_nft_rule_queue(struct pl_nft_rule *rule, uint16_t queue)
 	nftnl_expr_set_u16(expr, NFTNL_EXPR_QUEUE_NUM, queue);
 	nftnl_expr_set_u16(expr, NFTNL_EXPR_QUEUE_TOTAL, 1);
 	nftnl_expr_set_u16(expr, NFTNL_EXPR_QUEUE_FLAGS, 0);
+}
+
+void pl_nft_rule_reset(struct pl_nft_rule *rule)
+{
+	struct nftnl_expr *expr = add(rule, "reject");
+
+	if (expr == NULL)
+		return;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
+	nftnl_expr_set_u8(expr, NFTNL_EXPR_REJECT_CODE, 0);
 }
 
 void pl_nft_rule_verdict(struct pl_nft_rule *rule, int verdict, const char *chain)

@@ -30,6 +30,7 @@ enum pl_nft_reqid {
 	PL_NFT_REQID_IN,
 	PL_NFT_REQID_OUT,
 	PL_NFT_REQID_BYPASS,	/* 0, whatever the packet has: of pins for what has no SA */
+	PL_NFT_REQID_DEVICE,	/* none: the device that the packet came by, of answers */
 };
 
 /**
@@ -151,6 +152,18 @@ void pl_nft_rule_ct(struct pl_nft_rule *rule, uint32_t key, uint32_t bits);
 void pl_nft_rule_unprotected_out(struct pl_nft_rule *rule);
 
 /**
+ * pl_nft_rule_protected_out() - go on only if an SA will carry the packet
+ * @rule: begun
+ */
+void pl_nft_rule_protected_out(struct pl_nft_rule *rule);
+
+/**
+ * pl_nft_rule_unprotected_in() - go on only if no SA carried the packet
+ * @rule: begun
+ */
+void pl_nft_rule_unprotected_in(struct pl_nft_rule *rule);
+
+/**
  * pl_nft_rule_in_set() - go on only if the packet, read like this, is in a set
  * @rule: begun, with a family
  * @set:  which
@@ -194,6 +207,12 @@ void pl_nft_rule_port(struct pl_nft_rule *rule, const struct pl_nft_view *view, 
  * @queue: its number
  */
 void pl_nft_rule_queue(struct pl_nft_rule *rule, uint16_t queue);
+
+/**
+ * pl_nft_rule_reset() - end the rule: a RST goes back to the sender, and the packet is dropped
+ * @rule: begun, of TCP; of a chain at prerouting, input, forward or output
+ */
+void pl_nft_rule_reset(struct pl_nft_rule *rule);
 
 /**
  * pl_nft_rule_learn() - put the packet into a set, unless it is there; else the rule ends

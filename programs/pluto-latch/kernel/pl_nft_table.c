@@ -130,6 +130,7 @@ struct table {
 	unsigned parts;
 	const struct pl_conf *conf;	/* NULL without automatic rules */
 	bool forwards;			/* some of them are for what is forwarded */
+	bool answers;			/* and want a RST for what is broken of it */
 	uint8_t af;
 };
 
@@ -425,7 +426,6 @@ static void icmp_chains(const struct table *t)
 static void input_chain(const struct table *t)
 {
 	static const struct pl_nft_view *const ends[] = { &view_in, &view_any_in };
-	static const uint8_t no;
 	struct pl_nft_view bypass = view_in;
 	struct pl_nft_rule rule;
 
@@ -440,7 +440,7 @@ static void input_chain(const struct table *t)
 	finish(t, &rule, NF_ACCEPT, NULL);
 	bypass.reqid = PL_NFT_REQID_BYPASS;
 	begin(t, &rule, "input", "no SA");
-	pl_nft_rule_meta(&rule, NFT_META_SECPATH, NFT_CMP_EQ, &no, sizeof(no));
+	pl_nft_rule_unprotected_in(&rule);
 	pl_nft_rule_in_set(&rule, PL_NFT_PIN_IN, &bypass);
 	finish(t, &rule, NF_ACCEPT, NULL);
 	if (t->parts & PL_NFT_PART_PIN)
@@ -465,11 +465,10 @@ static void admit(const struct table *t, struct pl_nft_rule *rule)
 static void listener_chain(const struct table *t)
 {
 	static const struct pl_nft_view *const births[] = { &view_in, &view_ports_in };
-	static const uint8_t no;
 	struct pl_nft_rule rule;
 
 	begin(t, &rule, "listener", "unprotected");
-	pl_nft_rule_meta(&rule, NFT_META_SECPATH, NFT_CMP_EQ, &no, sizeof(no));
+	pl_nft_rule_unprotected_in(&rule);
 	drop(t, &rule, PL_NFT_IN_BIRTH);
 	begin(t, &rule, "listener", "this SA");
 	pl_nft_rule_learn(&rule, PL_NFT_SAME, &view_in, true);
@@ -612,6 +611,8 @@ static void postrouting_chain(const struct table *t)
 	struct pl_nft_view bypass = view_out;
 	struct pl_nft_rule rule;
 
+	if (t->forwards)
+		pl_nft_auto_inwards(t->batch, t->af, "postrouting");
 	translated(t, "postrouting", "translated_out", PL_NFT_OUT_TRANSLATED);
 	if (t->parts & PL_NFT_PART_ICMP_OUT)
 		icmp_types(t, "portless_out", "icmp_out");
@@ -815,6 +816,7 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 	if (conf != NULL && pl_conf_auto_is_any(conf))
 		t.conf = conf;
 	t.forwards = t.conf != NULL && pl_conf_auto_forwards(conf);
+	t.answers = t.conf != NULL && pl_conf_auto_answers(conf);
 
 	pl_nft_table_remove(batch);
 	put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, PL_NFT_TABLE,
@@ -834,6 +836,8 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 		t.af = i == 0 ? PL_AF_IP4 : PL_AF_IP6;
 		base_rules(&t);
 		jump_fragment(&t, "prerouting", "fragment_in");
+		if (t.answers)
+			pl_nft_auto_answer(batch, t.af, "prerouting");
 		fragment_chains(&t);
 		icmp_chains(&t);
 		input_chain(&t);

@@ -291,3 +291,22 @@ int pl_route_way(struct pl_ask *ask, const struct pl_route_query *query, struct 
 		*ret = way;
 	return r;
 }
+
+int pl_route_device(const struct pl_tuple *tuple, uint32_t *ret)
+{
+	struct pl_route_query query = { .tuple = { .af = tuple->af } };
+	struct pl_route route = { .device = 0 };
+	struct pl_ask ask;
+	int r = pl_ask_open(NETLINK_ROUTE, &ask);
+
+	if (r != 0)
+		return r;
+	memcpy(query.tuple.remote, tuple->local, sizeof(query.tuple.remote));
+	r = ask_route(&ask, &query, &route);
+	pl_ask_close(&ask);
+	if (r == 0 && (route.type != RTN_UNICAST || route.device == 0))
+		r = PL_E_UNSUPPORTED;
+	if (r == 0)
+		*ret = route.device;
+	return r;
+}

@@ -64,6 +64,16 @@ int pl_route_way(struct pl_ask *ask, const struct pl_route_query *query,
 		 struct pl_route_way *ret) PL_MUST_USE;
 
 /**
+ * pl_route_device() - by which device is the local end of a forwarded connection reached
+ * @tuple: normal
+ * @ret:   its index
+ *
+ * Return: 0; PL_E_UNSUPPORTED when it is this host, or no single one; PL_E_MALFORMED; negative
+ * errno
+ */
+int pl_route_device(const struct pl_tuple *tuple, uint32_t *ret) PL_MUST_USE;
+
+/**
  * pl_route_build() - ask for the route
  * @buf:   PL_ASK_MAX bytes
  * @query: with a remote end

@@ -128,6 +128,7 @@ static int print_item(void *ctx, const struct pl_guard_item *item)
 		[PL_GUARD_FLOW] = "flow",
 		[PL_GUARD_LISTENER] = "listener",
 		[PL_GUARD_PIN] = "pin",
+		[PL_GUARD_ANSWER] = "answer",
 	};
 	char text[PL_TUPLE_TEXT_MAX];
 

@@ -43,6 +43,8 @@ gateway_bed() {
 		latch_conf c a.test
 		net take 192.0.2.3 10.2.0.2/32 192.0.2.1 10.1.0.2/32 a.test \
 			leftprotoport=tcp/5000 rightprotoport=tcp/4000
+		net more 192.0.2.3 10.2.0.2/32 192.0.2.1 10.1.0.2/32 a.test \
+			leftprotoport=tcp/5001 rightprotoport=tcp/4001
 		net other 192.0.2.3 10.2.0.2/32 192.0.2.1 10.1.0.2/32 a.test \
 			leftprotoport=udp/5010 rightprotoport=udp/4010
 	} >"$OUT/c.conf"

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The disposition of what is forwarded (RFC 5660 sections 2.5 and 5.5: L21, K59 to K61). No socket
+ * of it is here that could be reset. So on a break the guard answers the inner end's next segment
+ * with a RST, in the name of the other end, instead of dropping it in silence.
+ *
+ * A middlebox that speaks for others is not what everybody wants: the default is to wait, other
+ * than for sockets. Only a rule of latch.conf that says so in words (disposition = reset) has it.
+ *
+ * Invariants:
+ * - What is answered is blocked: it has no pin, and gets none before the answers end.
+ * - Waiting for SAs, or for a peer after a restart, is no break, and nothing is answered.
+ */
+
+#include "core/pl_answer.h"
+
+static bool is_wanted(const struct pl_latch *latch)
+{
+	return latch->is_forwarded && latch->tuple.proto == PL_TUPLE_TCP &&
+	       latch->disposition == PL_DISPOSITION_RESET;
+}
+
+void pl_answer_begin(struct pl_world *world, struct pl_latch *latch)
+{
+	const struct pl_guard_ops *ops = world->ops.guard;
+
+	if (!is_wanted(latch) || latch->is_unsure || ops->answer == NULL)
+		return;
+	if (ops->answer(world->ops.guard_ctx, &latch->tuple, true) == 0)
+		latch->is_answered = true;
+}
+
+int pl_answer_end(struct pl_world *world, struct pl_latch *latch)
+{
+	const struct pl_guard_ops *ops = world->ops.guard;
+	int r = 0;
+
+	if (latch->is_answered)
+		r = ops->answer(world->ops.guard_ctx, &latch->tuple, false);
+	if (r == 0)
+		latch->is_answered = false;
+	return r;
+}
