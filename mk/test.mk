@@ -111,7 +111,7 @@ $(BUILD)/guest/bin/xfrm-watch: GUEST_LIBS := -lmnl
 $(BUILD)/guest/bin/resume-token: GUEST_CFLAGS = $(BUS_CFLAGS)
 $(BUILD)/guest/bin/resume-token: GUEST_LIBS := -ldbus-1
 # With the library inside: hosts without ours run them, too.
-LATCH_PROGRAMS := $(patsubst %,$(BUILD)/guest/bin/%,secret-server tag-server latch-many)
+LATCH_PROGRAMS := $(patsubst %,$(BUILD)/guest/bin/%,secret-server tag-server latch-many latch-soak)
 $(LATCH_PROGRAMS): $(BUILD)/lib/liblatch.a
 $(LATCH_PROGRAMS): GUEST_CFLAGS := -Ilib/liblatch/include
 $(LATCH_PROGRAMS): GUEST_LIBS := $(BUILD)/lib/liblatch.a -ldbus-1 -ljansson

@@ -45,7 +45,7 @@ tool_start() {
 	TOOL_IN[$name]=$in TOOL_OUT[$name]=$out TOOL_HOST[$name]=$host
 	host_enter "$host" "${3:-}"
 	# shellcheck disable=SC2086 # words on purpose
-	"${ENTER[@]}" ${TOOL_UNDER:-} "${TOOL_PROGRAM:-latch-tool}" <"$fifo.in" >"$fifo.out" 2>>"$(tool_log "$name")" &
+	"${ENTER[@]}" ${TOOL_UNDER:-} ${TOOL_PROGRAM:-latch-tool} <"$fifo.in" >"$fifo.out" 2>>"$(tool_log "$name")" &
 	BG_PID[$host.$name]=$!
 }
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Clients of B at random, see testing/guest/programs/latch-soak.c; A has the other end, B the bus.
+#
+#	soak_peers		soak-peer on A, and the tool S on B; $seed is what its chances are from
+#	counts			DID[NAME] is what the clients have counted; it goes to the notes
+#	least NAME N		DID[NAME] is N a minute or more
+#	slots			how many slots of B's journal are in use
+#	note_viable_parent	at the end: one expectation of stock pluto is noted and not failed
+
+declare -A DID
+
+# A's program and the clients of B; what A would send in clear it drops: the capture judges B.
+soak_peers() {
+	on a nft -f - <<-END || fail "A cannot drop what is in clear"
+		table inet soak {
+			chain output {
+				type filter hook output priority 0
+				meta l4proto tcp rt ipsec missing drop
+				udp sport 4001 rt ipsec missing drop
+			}
+		}
+	END
+	bg a peer soak-peer 192.0.2.1 4000 4001
+	wait_for 5 "A's program listens" file_has "$OUT/a.peer.log" ready
+	TOOL_PROGRAM="latch-soak 192.0.2.2 192.0.2.1 $seed" tool_start b S
+}
+
+# Slots of 512 bytes behind the head; one that is free is all zero.
+slots() {
+	od -An -v -tx8 -w512 -j512 "${HOST_ROOT[b]}/run/pluto-latch/latches" | grep -c "[1-9a-f]"
+}
+
+# Sets DID to what the clients have counted, too, and writes it to the notes.
+counts() {
+	local word event
+	answers "the clients have counted" "ok *" S counts
+	for word in ${ANSWER#ok }; do
+		DID[${word%=*}]=${word#*=}
+	done
+	for event in "${!DID[@]}"; do
+		echo "$event ${DID[$event]}"
+	done | sort | tee -a "$OUT/levels" | paste -sd , >>"$OUT/notes"
+}
+
+# least "WHAT" N: it happened so often a minute, on a machine that is slow
+least() {
+	check_gt "$1: ${DID[$1]:-0} times" $(($2 * ${seconds:-60} / 60 - 1)) "${DID[$1]:-0}"
+}
+
+# An expectation of stock pluto that only writes to its log: who initiates between the response of
+# IKE_SA_INIT and IKE_AUTH finds an IKE SA in a state that it has not listed. It is noted, in sight.
+note_viable_parent() {
+	local log nr words="EXPECTATION FAILED\(: .*find_viable_parent_for_connection()\)"
+	for log in "$(ike_log b)" "$OUT/b.ike.old.log"; do
+		nr=$(cat "$log" 2>/dev/null | grep -c "$words") || continue
+		sed -i "s/$words/expectation of stock pluto\1/" "$log"
+		echo "$nr times pluto's find_viable_parent_for_connection() expected another state" >>"$OUT/notes"
+	done
+}
