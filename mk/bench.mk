@@ -19,12 +19,19 @@ $(BUILD)/bench/g1_find: BENCH_CFLAGS = $(shell pkg-config --cflags glib-2.0)
 $(BUILD)/bench/g1_find: BENCH_LIBS = $(shell pkg-config --libs glib-2.0)
 
 # Those that ask the kernel: in a network namespace of their own, as root.
-BENCH_KERNEL := $(addprefix $(BUILD)/bench/,g4_break g5_mass g6_packet g7_birth g11_memory)
+BENCH_KERNEL := $(addprefix $(BUILD)/bench/,g4_break g5_mass g6_packet g7_birth g10_restart \
+	g11_memory)
 $(BENCH_KERNEL): $(call objects,gcc,testing/bench/netns.c $(KERNEL_SRC))
 $(BENCH_KERNEL): BENCH_LIBS = $(KERNEL_LIBS)
 
 # Those that have engines with many latches.
-$(addprefix $(BUILD)/bench/,g3_events g5_mass g11_memory): $(call objects,gcc,testing/bench/engine.c)
+$(addprefix $(BUILD)/bench/,g3_events g5_mass g10_restart g11_memory): \
+	$(call objects,gcc,testing/bench/engine.c)
+
+# Those that have a journal.
+$(BUILD)/bench/g10_restart: $(call objects,gcc,$(STORE_SRC))
+$(BUILD)/bench/g10_restart: BENCH_CFLAGS = $(STORE_CFLAGS)
+$(BUILD)/bench/g10_restart: BENCH_LIBS = $(KERNEL_LIBS) $(STORE_LIBS)
 
 # scenario guard-cost runs it where there is ESP
 GUEST_PROGRAMS += $(BUILD)/bench/g6_packet

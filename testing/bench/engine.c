@@ -211,21 +211,32 @@ struct pl_identity *bench_peer(void)
 	return peer;
 }
 
-struct pl_engine *bench_engine(const struct pl_guard_ops *guard, void *guard_ctx, uint32_t peers)
+struct pl_engine *bench_engine_again(const struct pl_guard_ops *guard, void *guard_ctx,
+				     const struct pl_store_ops *store, void *store_ctx,
+				     struct pl_identity_pool *identities)
 {
 	static uint64_t clock;
 	struct pl_ops ops = {
-		.guard = guard, .guard_ctx = guard_ctx, .owner = &owner_ops,
-		.socket = &socket_ops, .clock = &clock_ops, .clock_ctx = &clock,
+		.guard = guard, .guard_ctx = guard_ctx, .store = store, .store_ctx = store_ctx,
+		.owner = &owner_ops, .socket = &socket_ops, .clock = &clock_ops,
+		.clock_ctx = &clock,
 	};
-	struct pl_engine_settings settings = { .hash_key = { 1 }, .first_id = 1, .conf = &conf };
+	struct pl_engine_settings settings = {
+		.hash_key = { 1 }, .first_id = 1, .conf = &conf, .identities = identities };
 	struct pl_engine *engine = pl_engine_new(NULL, NULL);
 
-	make_peer();
 	pl_conf_default(&conf);
 	conf.limits.each[PL_LIMIT_LATCHES] = BENCH_LATCHES_MAX;
 	conf.limits.total[PL_LIMIT_LATCHES] = BENCH_LATCHES_MAX;
 	bench_check(engine != NULL && pl_engine_start(engine, &ops, &settings) == 0, "start");
+	return engine;
+}
+
+struct pl_engine *bench_engine(const struct pl_guard_ops *guard, void *guard_ctx, uint32_t peers)
+{
+	struct pl_engine *engine = bench_engine_again(guard, guard_ctx, NULL, NULL, NULL);
+
+	make_peer();
 	for (uint32_t n = 0; n < peers; n++) {
 		bench_set_policies(engine, n);
 		bench_add_sa(engine, 1 + n, n);

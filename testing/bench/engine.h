@@ -25,6 +25,11 @@ struct pl_identity *bench_peer(void);
 /* An engine with SAs and policies of @peers. */
 struct pl_engine *bench_engine(const struct pl_guard_ops *guard, void *guard_ctx, uint32_t peers);
 
+/* An engine without them, which begins with what @store has; NULL is nothing. */
+struct pl_engine *bench_engine_again(const struct pl_guard_ops *guard, void *guard_ctx,
+				     const struct pl_store_ops *store, void *store_ctx,
+				     struct pl_identity_pool *identities);
+
 /* @per_peer latches with each of them. */
 void bench_fill(struct pl_engine *engine, uint32_t peers, uint16_t per_peer);
 

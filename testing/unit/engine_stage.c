@@ -284,12 +284,13 @@ static int fake_forget(void *ctx, uint64_t id)
 	return r;
 }
 
-static int fake_store_walk(void *ctx, pl_store_visit *visit, void *visit_ctx,
-			   struct pl_store_found *ret)
+static int fake_store_walk(void *ctx, struct pl_identity_pool *into, pl_store_visit *visit,
+			   void *visit_ctx, struct pl_store_found *ret)
 {
 	int r = 0;
 
 	(void)ctx;
+	(void)into;
 	*ret = (struct pl_store_found) {
 		.damage = fake.is_damaged ? PL_DAMAGE_RECORD : 0,
 		.nr_unreadable = fake.is_damaged ? 2 : 0,
@@ -298,8 +299,7 @@ static int fake_store_walk(void *ctx, pl_store_visit *visit, void *visit_ctx,
 	for (unsigned i = 0; r == 0 && i < fake.nr_records; i++) {
 		const struct fake_record *record = &fake.records[i];
 
-		r = visit(visit_ctx, &record->kept, record->identity == NULL ? NULL :
-			  pl_identity_data(record->identity));
+		r = visit(visit_ctx, &record->kept, record->identity);
 	}
 	return r;
 }

@@ -93,7 +93,7 @@ void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf)
 	(void)conf;
 }
 
-int pl_guard_adopt(struct pl_guard *guard)
+int pl_guard_inherit(struct pl_guard *guard)
 {
 	(void)guard;
 	return PL_E_NOT_FOUND;

@@ -307,6 +307,27 @@ static void the_later_of_two_of_one_tuple_is_meant(void **state)
 	assert_int_equal(fake.nr_records, 1);
 }
 
+/* First in the guard: whatever goes wrong after that finds every flow blocked. */
+static void a_start_that_fails_late_leaves_everything_blocked_K16(void **state)
+{
+	struct pl_engine_settings settings = { .first_id = 1, .conf = &fake.conf };
+	struct pl_engine *engine = pl_engine_new(NULL, NULL);
+	uint64_t id;
+
+	(void)state;
+	id = established(5000);
+	fake.records[fake.nr_records] = fake.records[0];
+	pl_identity_ref(fake.records[fake.nr_records].identity);
+	fake.records[fake.nr_records++].kept.id = id + 5;
+	assert_int_equal(pins(), 2);
+	fake.refuses = "forget";
+	assert_int_not_equal(pl_engine_start(engine, fake_ops(), &settings), 0);
+	fake.refuses = NULL;
+	assert_int_equal(pins(), 0);
+	assert_int_equal(fake.nr_items, 1);
+	pl_engine_free(engine);
+}
+
 static unsigned asked(void)
 {
 	unsigned nr = 0;
@@ -411,6 +432,7 @@ int main(void)
 		TEST(an_id_is_not_used_again),
 		TEST(its_owner_is_its_socket_and_his_limit_counts_it_D16_L8),
 		TEST(the_later_of_two_of_one_tuple_is_meant),
+		TEST(a_start_that_fails_late_leaves_everything_blocked_K16),
 		TEST(what_cannot_be_read_is_blocked_until_an_administrator_has_seen_it_K53),
 		TEST(with_a_whole_journal_nothing_is_set_free_K16),
 		TEST(pluto_is_not_asked_for_everything_at_once_D16),

@@ -106,11 +106,12 @@ struct seen {
 	struct pl_store_found found;
 };
 
-static int see(void *ctx, const struct pl_kept *slot, const struct pl_identity_data *identity)
+static int see(void *ctx, const struct pl_kept *slot, struct pl_identity *identity)
 {
 	struct seen *seen = ctx;
 	int n = snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len, "%u %s %s, ",
-			 (unsigned)slot->id, identity != NULL ? identity->peer.id :
+			 (unsigned)slot->id,
+			 identity != NULL ? pl_identity_data(identity)->peer.id :
 			 slot->has_identity ? "?" : "-", pl_state_name(slot->state));
 
 	assert_true(n > 0 && (size_t)n < sizeof(seen->text) - seen->len);
@@ -123,7 +124,7 @@ static struct pl_journal *read_again(struct seen *seen)
 	struct pl_journal *journal = open_journal();
 
 	*seen = (struct seen) { .len = 0 };
-	assert_int_equal(pl_journal_read(journal, see, seen, &seen->found), 0);
+	assert_int_equal(pl_journal_read(journal, pool, see, seen, &seen->found), 0);
 	return journal;
 }
 
@@ -204,6 +205,38 @@ static void what_is_saved_is_read_by_the_next_daemon(void **state)
 	pl_journal_close(journal);
 	journal = read_again(&seen);
 	assert_string_equal(seen.text, "3 bob established, 1 bob broken, ");
+	pl_journal_close(journal);
+}
+
+/* Its file is gone after it was seen for the first time. */
+static int see_and_remove(void *ctx, const struct pl_kept *slot, struct pl_identity *identity)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+
+	while ((entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, "identity-", 9) == 0)
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	closedir(dir);
+	return see(ctx, slot, identity);
+}
+
+static void an_identity_is_read_once_for_all_of_its_latches(void **state)
+{
+	struct pl_journal *journal = begin();
+	struct seen seen = { .len = 0 };
+
+	(void)state;
+	for (uint64_t id = 1; id <= 3; id++)
+		save(journal, id, bob);
+	pl_journal_close(journal);
+	journal = open_journal();
+	assert_int_equal(pl_journal_read(journal, pool, see_and_remove, &seen, &seen.found), 0);
+	assert_string_equal(seen.text, "3 bob established, 2 bob established, "
+			    "1 bob established, ");
+	assert_int_equal(seen.found.damage, 0);
+	assert_int_equal(pl_identity_pool_count(pool), 2);
 	pl_journal_close(journal);
 }
 
@@ -309,7 +342,7 @@ static void a_session_that_finds_no_room_changes_nothing_D16(void **state)
 
 	(void)state;
 	assert_int_equal(pl_journal_open(folder, 64, &journal), 0);
-	assert_int_equal(pl_journal_read(journal, see, &seen, &seen.found), 0);
+	assert_int_equal(pl_journal_read(journal, pool, see, &seen, &seen.found), 0);
 	for (uint64_t number = 1; number <= 64; number++)
 		save_session(journal, number, 1);
 	assert_int_equal(pl_journal_save_session(journal, &session), PL_E_LIMIT_EXCEEDED);
@@ -594,6 +627,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_journal_is_empty_and_whole),
 		TEST(what_is_saved_is_read_by_the_next_daemon),
+		TEST(an_identity_is_read_once_for_all_of_its_latches),
 		TEST(an_identity_has_one_file_as_long_as_a_latch_names_it),
 		TEST(what_a_dead_daemon_left_of_identities_goes),
 		TEST(sessions_are_there_with_their_last_token_until_they_are_forgotten),

@@ -94,12 +94,13 @@ static int make(struct pl_journal *journal, const struct change *change)
 	return pl_journal_save(journal, &latch, NULL);
 }
 
-static int see(void *ctx, const struct pl_kept *slot, const struct pl_identity_data *identity)
+static int see(void *ctx, const struct pl_kept *slot, struct pl_identity *identity)
 {
 	struct model *model = ctx;
 	unsigned peer = 0;
 
-	if (slot->id > IDS || identity == NULL || sscanf(identity->peer.id, "peer%u", &peer) != 1)
+	if (slot->id > IDS || identity == NULL ||
+	    sscanf(pl_identity_data(identity)->peer.id, "peer%u", &peer) != 1)
 		return PL_E_MALFORMED;
 	model->peer[slot->id] = (uint8_t)peer;
 	return 0;
@@ -141,7 +142,7 @@ static void live(uint64_t seed, int fd, struct fate mine)
 
 	fate = mine;
 	if (pl_journal_open(folder, IDS, &journal) != 0 ||
-	    pl_journal_read(journal, see, &model, &found) != 0)
+	    pl_journal_read(journal, pool, see, &model, &found) != 0)
 		_exit(0);
 	for (unsigned i = 0; i < CHANGES; i++) {
 		struct change change = next_change(&seed);
@@ -179,7 +180,7 @@ static void read_journal(struct model *ret)
 
 	*ret = (struct model) { { 0 } };
 	assert_int_equal(pl_journal_open(folder, IDS, &journal), 0);
-	assert_int_equal(pl_journal_read(journal, see, ret, &found), 0);
+	assert_int_equal(pl_journal_read(journal, pool, see, ret, &found), 0);
 	pl_journal_close(journal);
 	assert_int_equal(found.damage, 0);
 }

@@ -57,14 +57,19 @@ void pl_engine_forget(struct pl_world *world)
 	world->usage = pl_usage_free(world->usage);
 }
 
+/* What has to be in the guard from the first moment: of the journal, then of the predecessor's
+ * table. The same one may be in both. */
 struct legacy {
-	struct pl_world *world;
 	struct pl_guard_item *items;
 	size_t nr, room;
 };
 
-static int remember(struct legacy *legacy, const struct pl_guard_item *item)
+static int remember(void *ctx, const struct pl_guard_item *item)
 {
+	struct legacy *legacy = ctx;
+
+	if (item->kind != PL_GUARD_FLOW && item->kind != PL_GUARD_LISTENER)
+		return 0;
 	if (legacy->nr == legacy->room) {
 		size_t room = legacy->room == 0 ? 64 : legacy->room * 2;
 		void *items = reallocarray(legacy->items, room, sizeof(*item));
@@ -79,22 +84,22 @@ static int remember(struct legacy *legacy, const struct pl_guard_item *item)
 }
 
 /* Nobody is asked whether his limits allow it: the flow is guarded already. */
-static int inherit(void *ctx, const struct pl_guard_item *item)
+static int inherit(struct pl_world *world, const struct legacy *legacy)
 {
 	static const struct pl_owner socket = { .kind = PL_OWNER_SOCKET };
-	struct legacy *legacy = ctx;
 	struct pl_latch *latch;
-	int r;
+	int r = 0;
 
-	if ((item->kind != PL_GUARD_FLOW && item->kind != PL_GUARD_LISTENER) ||
-	    pl_db_find(legacy->world->db, &item->tuple) != NULL)
-		return 0;
-	r = pl_db_insert(legacy->world->db, &item->tuple, &socket, &latch);
-	if (r != 0)
-		return r;
-	latch->is_inherited = true;
-	legacy->world->nr_unnamed++;
-	return remember(legacy, item);
+	for (size_t i = 0; r == 0 && i < legacy->nr; i++) {
+		r = pl_db_insert(world->db, &legacy->items[i].tuple, &socket, &latch);
+		if (r == PL_E_ALREADY_LATCHED) {
+			r = 0;
+		} else if (r == 0) {
+			latch->is_inherited = true;
+			world->nr_unnamed++;
+		}
+	}
+	return r;
 }
 
 /* Also what of the journal is not in the guard any more. */
@@ -103,7 +108,7 @@ static int add_heritage(struct legacy *legacy, const struct pl_heritage *heritag
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < heritage->nr; i++) {
-		const struct pl_tuple *tuple = &heritage->items[i].kept.tuple;
+		const struct pl_tuple *tuple = &heritage->items[i]->kept.tuple;
 		bool is_listener = pl_tuple_is_listener(tuple);
 		struct pl_guard_item item = {
 			.kind = is_listener ? PL_GUARD_LISTENER : PL_GUARD_FLOW, .tuple = *tuple };
@@ -137,21 +142,23 @@ static void close_inherited(struct pl_world *world)
 		pl_step_wake(world);
 }
 
-/* A guard that was not there before says so. */
+/* First in the guard, and then remembered. A guard that was not there before says so. */
 static int take_over(struct pl_world *world, struct pl_heritage *heritage)
 {
-	struct legacy legacy = { .world = world };
-	int r = pl_restore_insert(world, heritage);
+	struct legacy legacy = { .items = NULL };
+	int r = add_heritage(&legacy, heritage);
 
 	if (r == 0)
-		r = add_heritage(&legacy, heritage);
-	if (r == 0)
-		r = world->ops.guard->walk(world->ops.guard_ctx, inherit, &legacy);
+		r = world->ops.guard->walk(world->ops.guard_ctx, remember, &legacy);
 	if (r == 0 || r == PL_E_UNAVAILABLE)
 		r = world->ops.guard->rebuild(world->ops.guard_ctx, legacy.items, legacy.nr);
 	/* Its flows are blocked by now, and what it put into the SPD for them must not stay. */
 	if (r == 0 && world->ops.steer != NULL)
 		r = world->ops.steer->sweep(world->ops.steer_ctx);
+	if (r == 0)
+		r = pl_restore_insert(world, heritage);
+	if (r == 0)
+		r = inherit(world, &legacy);
 	free(legacy.items);
 	return r;
 }
@@ -173,7 +180,7 @@ static int open_world(struct pl_world *world, const struct pl_ops *ops,
 		       -ENOMEM : 0;
 }
 
-/* In the guard, all of them, before the first of them takes a step. */
+/* In the guard, all of them, before the first of them is in the database. */
 static int begin(struct pl_engine *engine, const struct pl_ops *ops,
 		 const struct pl_engine_settings *settings, struct pl_heritage *heritage)
 {

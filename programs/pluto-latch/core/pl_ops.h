@@ -104,8 +104,9 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  *         and @bypass refuse it. @block changes nothing about it, @unguard ends it. @walk and
  *         @rebuild have it as PL_GUARD_ANSWER. May be NULL: then nothing is ever answered.
  * @walk:  what is in force now, as read from the kernel, not from memory; in any order. For
- *         comparison with the database; nothing is changed. Before the first @rebuild, what a
- *         predecessor left; PL_E_UNAVAILABLE when there was none.
+ *         comparison with the database; nothing is changed. Before the first @rebuild, the flows
+ *         and listeners that a predecessor left, which no @rebuild may miss; PL_E_UNAVAILABLE when
+ *         there was none.
  * @bypass: packets of this connection pass without an SA, and under no SA, until @block or
  *         @unguard. Refuses a connection that is not guarded, or that has pins (PL_E_WRONG_STATE).
  *         @walk and @rebuild have it as a pin of reqid 0 in each direction. May be NULL.
@@ -156,13 +157,13 @@ struct pl_store_found {
  * typedef pl_store_visit - one latch of an earlier daemon
  * @ctx:      of the caller
  * @kept:     valid during the call
- * @identity: of its peer, valid during the call; NULL when there is none, or it cannot be read:
- *            .has_identity tells
+ * @identity: of its peer; whoever keeps it refers to it. NULL when there is none, or it cannot be
+ *            read: .has_identity tells
  *
  * Return: 0 to go on; anything else ends the walk and is handed up
  */
 typedef int pl_store_visit(void *ctx, const struct pl_kept *kept,
-			   const struct pl_identity_data *identity);
+			   struct pl_identity *identity);
 
 /**
  * typedef pl_store_visit_session - one session of an earlier daemon
@@ -177,7 +178,8 @@ typedef int pl_store_visit_session(void *ctx, const struct pl_kept_session *sess
  * struct pl_store_ops - the journal (design D11); each member may be NULL
  *
  * @walk:   what an earlier daemon left, in any order; once, before the first @save. Its latches
- *          stay until they are saved or forgotten under their ids.
+ *          stay until they are saved or forgotten under their ids. Each identity is read once, and
+ *          kept in @pool; without one, none is read.
  * @save:   this latch is as it says from now on. Called after the guard, before socket and owner.
  *          @latch is read during the call only, and so is @peer, whom it is for, NULL for anybody.
  *          An error on the way up means no latch; on the way down it changes nothing else.
@@ -189,8 +191,8 @@ typedef int pl_store_visit_session(void *ctx, const struct pl_kept_session *sess
  * @forget_unreadable: places with something else in them are free; after an error some may be
  */
 struct pl_store_ops {
-	int (*walk)(void *ctx, pl_store_visit *visit, void *visit_ctx,
-		    struct pl_store_found *ret);
+	int (*walk)(void *ctx, struct pl_identity_pool *pool, pl_store_visit *visit,
+		    void *visit_ctx, struct pl_store_found *ret);
 	int (*save)(void *ctx, const struct pl_latch *latch, const char *peer);
 	int (*forget)(void *ctx, uint64_t id);
 	int (*walk_sessions)(void *ctx, pl_store_visit_session *visit, void *visit_ctx);

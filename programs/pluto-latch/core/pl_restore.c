@@ -15,6 +15,7 @@
 #include "core/pl_resume.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +25,11 @@ enum { ASKED_AT_ONCE = 64 };
 
 static int compare_ids(const void *a, const void *b)
 {
-	const struct pl_heirloom *x = a, *y = b;
+	const struct pl_heirloom *x = *(struct pl_heirloom *const *)a;
+	const struct pl_heirloom *y = *(struct pl_heirloom *const *)b;
 
 	return (x->kept.id < y->kept.id) - (x->kept.id > y->kept.id);
 }
-
-struct reading {
-	struct pl_identity_pool *pool;
-	struct pl_heritage *heritage;
-};
 
 static int grow(struct pl_heritage *heritage)
 {
@@ -46,39 +43,47 @@ static int grow(struct pl_heritage *heritage)
 	return 0;
 }
 
-static int remember(void *ctx, const struct pl_kept *kept, const struct pl_identity_data *data)
+static int remember(void *ctx, const struct pl_kept *kept, struct pl_identity *identity)
 {
-	const struct reading *reading = ctx;
-	struct pl_heritage *heritage = reading->heritage;
-	struct pl_heirloom heirloom = { .kept = *kept };
-	int r = heritage->nr < heritage->room ? 0 : grow(heritage);
+	size_t size = offsetof(struct pl_kept, peer) + strlen(kept->peer) + 1;
+	struct pl_heritage *heritage = ctx;
+	struct pl_heirloom *heirloom;
 
-	if (r == 0 && data != NULL && reading->pool != NULL)
-		r = pl_identity_intern(reading->pool, data, &heirloom.identity);
-	if (r == 0)
-		heritage->items[heritage->nr++] = heirloom;
-	return r;
+	if (heritage->nr == heritage->room && grow(heritage) != 0)
+		return -ENOMEM;
+	heirloom = malloc(offsetof(struct pl_heirloom, kept) + size);
+	if (heirloom == NULL)
+		return -ENOMEM;
+	heirloom->identity = pl_identity_ref(identity);
+	memcpy(&heirloom->kept, kept, size);
+	heritage->items[heritage->nr++] = heirloom;
+	return 0;
 }
 
 int pl_restore_read(const struct pl_ops *ops, struct pl_identity_pool *pool,
 		    struct pl_heritage *ret)
 {
-	struct reading reading = { pool, ret };
 	int r;
 
 	*ret = (struct pl_heritage) { .found = { .next_id = 1 } };
 	if (ops->store == NULL || ops->store->walk == NULL)
 		return 0;
-	r = ops->store->walk(ops->store_ctx, remember, &reading, &ret->found);
+	r = ops->store->walk(ops->store_ctx, pool, remember, ret, &ret->found);
 	if (r == 0 && ret->nr > 0)
 		qsort(ret->items, ret->nr, sizeof(ret->items[0]), compare_ids);
 	return r;
 }
 
+static void drop(struct pl_heirloom *heirloom)
+{
+	pl_identity_unref(heirloom->identity);
+	free(heirloom);
+}
+
 void pl_restore_free(struct pl_heritage *heritage)
 {
 	for (size_t i = 0; i < heritage->nr; i++)
-		pl_identity_unref(heritage->items[i].identity);
+		drop(heritage->items[i]);
 	free(heritage->items);
 	*heritage = (struct pl_heritage) { .nr = 0 };
 }
@@ -138,11 +143,10 @@ static int insert(struct pl_world *world, const struct pl_heirloom *heirloom)
 }
 
 /* A latch and the one that takes its place are in the journal side by side for a moment. */
-static int give_way(struct pl_world *world, struct pl_heirloom *heirloom)
+static int give_way(struct pl_world *world, const struct pl_heirloom *heirloom)
 {
 	const struct pl_store_ops *store = world->ops.store;
 
-	heirloom->identity = pl_identity_unref(heirloom->identity);
 	return store->forget == NULL ? 0 : store->forget(world->ops.store_ctx, heirloom->kept.id);
 }
 
@@ -152,7 +156,7 @@ int pl_restore_insert(struct pl_world *world, struct pl_heritage *heritage)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < heritage->nr; i++) {
-		struct pl_heirloom *heirloom = &heritage->items[i];
+		struct pl_heirloom *heirloom = heritage->items[i];
 
 		r = insert(world, heirloom);
 		if (r == PL_E_ALREADY_LATCHED) {
@@ -163,8 +167,10 @@ int pl_restore_insert(struct pl_world *world, struct pl_heritage *heritage)
 	if (r != 0)
 		return r;
 	for (size_t i = 0; i < heritage->nr; i++) {
-		if (heritage->items[i].kept.id != 0)
+		if (heritage->items[i]->kept.id != 0)
 			heritage->items[nr++] = heritage->items[i];
+		else
+			drop(heritage->items[i]);
 	}
 	heritage->nr = nr;
 	return 0;
@@ -213,7 +219,7 @@ static const char *first_reason(const struct pl_heritage *heritage, const struct
 void pl_restore_begin(struct pl_world *world, const struct pl_heritage *heritage)
 {
 	for (size_t i = 0; i < heritage->nr; i++) {
-		const struct pl_heirloom *heirloom = &heritage->items[i];
+		const struct pl_heirloom *heirloom = heritage->items[i];
 		struct pl_latch *latch = pl_db_find_id(world->db, heirloom->kept.id);
 		enum pl_event event = first_event(world, heritage, heirloom);
 		const struct pl_why why = { .text = first_reason(heritage, &heirloom->kept) };

@@ -7,12 +7,12 @@
 
 /**
  * struct pl_heirloom - one latch of an earlier daemon
- * @kept:     as the journal has it
  * @identity: of its peer; a reference; NULL when there is none, or none can be read
+ * @kept:     as the journal has it; ends with its last byte that is not zero: most are for anybody
  */
 struct pl_heirloom {
-	struct pl_kept kept;
 	struct pl_identity *identity;
+	struct pl_kept kept;
 };
 
 /**
@@ -21,7 +21,7 @@ struct pl_heirloom {
  * @found: what the journal says of itself
  */
 struct pl_heritage {
-	struct pl_heirloom *items;
+	struct pl_heirloom **items;
 	size_t nr, room;
 	struct pl_store_found found;
 };

@@ -384,7 +384,7 @@ static int open_guard(struct pl_daemon *daemon, char error[static PL_DAEMON_ERRO
 			 hint != NULL ? hint : strerror(-r));
 		return r;
 	}
-	r = pl_guard_adopt(daemon->guard);
+	r = pl_guard_inherit(daemon->guard);
 	if (r == 0 || r == PL_E_NOT_FOUND)
 		return 0;
 	snprintf(error, PL_DAEMON_ERROR_MAX, "cannot read the nftables table inet latch that is "

@@ -57,6 +57,7 @@ struct pl_guard {
 	unsigned parts;
 	bool is_in_force, is_owned;
 	bool is_tried;		/* whether it can be owned is known */
+	bool is_inherited;	/* not in force yet, and the mirror has what a predecessor left */
 	const char *missing;
 	pl_guard_first *first;	/* NULL when it was done */
 	void *first_ctx;
@@ -257,6 +258,7 @@ int pl_guard_restore(struct pl_guard *guard)
 	r = restore_undisturbed(guard);
 	guard->is_in_force = r == 0;
 	guard->is_owned = r == 0 ? guard->parts & PL_NFT_PART_OWNER : guard->is_owned;
+	guard->is_inherited = guard->is_inherited && r != 0;
 	guard->missing = r == 0 ? NULL : pl_guard_missing_in(&guard->batch, r, &guard->refusal);
 	shrink(guard);
 	return guard->missing != NULL ? PL_E_UNAVAILABLE : r;
@@ -719,25 +721,31 @@ static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple
 	return visitor->visit(visitor->ctx, &item);
 }
 
-static int walk(struct pl_guard *guard, pl_guard_visit *visit, void *visit_ctx)
+/* The first two of these are what is guarded, the others let something pass. */
+static const enum pl_nft_set walked[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
+					  PL_NFT_PIN_IN, PL_NFT_PIN_OUT, PL_NFT_ANSWERS };
+enum { NR_GUARDED = 2, NR_WALKED = sizeof(walked) / sizeof(walked[0]) };
+
+static int walk(struct pl_guard *guard, unsigned nr_sets, pl_guard_visit *visit, void *visit_ctx)
 {
-	static const enum pl_nft_set order[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
-						 PL_NFT_PIN_IN, PL_NFT_PIN_OUT,
-						 PL_NFT_ANSWERS };
 	struct visitor visitor = { .visit = visit, .ctx = visit_ctx };
 	int r = 0;
 
-	for (unsigned i = 0; i < 2 * sizeof(order) / sizeof(order[0]) && r == 0; i++)
-		r = walk_set(guard, order[i / 2], i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6, see_item,
+	for (unsigned i = 0; i < 2 * nr_sets && r == 0; i++)
+		r = walk_set(guard, walked[i / 2], i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6, see_item,
 			     &visitor);
 	return r;
 }
 
+/* The kernel passes over what it showed before, message by message: a list of 100,000 elements
+ * costs more than to add them, and is read once. */
 static int op_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 {
 	struct pl_guard *guard = ctx;
 
-	return guard->is_in_force ? walk(guard, visit, visit_ctx) : PL_E_UNAVAILABLE;
+	if (guard->is_inherited && !guard->is_in_force)
+		return pl_mirror_walk(guard->mirror, visit, visit_ctx);
+	return guard->is_in_force ? walk(guard, NR_WALKED, visit, visit_ctx) : PL_E_UNAVAILABLE;
 }
 
 static const struct pl_guard_ops operations = {
@@ -765,10 +773,10 @@ static int adopt_item(void *ctx, const struct pl_guard_item *item)
 	return mirror_item(ctx, item);
 }
 
-int pl_guard_adopt(struct pl_guard *guard)
+static int read_table(struct pl_guard *guard, unsigned nr_sets)
 {
 	struct pl_mirror *mirror = pl_mirror_new(guard->key);
-	int r = mirror == NULL ? -ENOMEM : walk(guard, adopt_item, mirror);
+	int r = mirror == NULL ? -ENOMEM : walk(guard, nr_sets, adopt_item, mirror);
 
 	/* Without nf_tables nfnetlink finds every question invalid, also one that cannot be. */
 	if (r == -EINVAL && ask_generation(guard, &(uint32_t){ 0 }) == -EINVAL)
@@ -779,8 +787,23 @@ int pl_guard_adopt(struct pl_guard *guard)
 	}
 	pl_mirror_free(guard->mirror);
 	guard->mirror = mirror;
-	guard->is_in_force = true;
 	return 0;
+}
+
+int pl_guard_adopt(struct pl_guard *guard)
+{
+	int r = read_table(guard, NR_WALKED);
+
+	guard->is_in_force = r == 0 || guard->is_in_force;
+	return r;
+}
+
+int pl_guard_inherit(struct pl_guard *guard)
+{
+	int r = read_table(guard, NR_GUARDED);
+
+	guard->is_inherited = r == 0;
+	return r;
 }
 
 /* Every message of a change names its table in attribute 1. */

@@ -69,9 +69,10 @@ void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf);
  * pl_guard_operations() - the operations of core/pl_ops.h, whose context is a guard
  *
  * Besides what is said there: @permit returns PL_E_TOO_MANY for the ninth pin of a connection, and
- * all of them PL_E_UNAVAILABLE before the first @rebuild or pl_guard_adopt(). @walk shows flows,
- * listeners and pins, not pairs, ports of associations and what was born. Of SCTP, whatever has the
- * ports of a connection that is guarded drops as its packets do, between any two addresses.
+ * all of them but @block and @walk PL_E_UNAVAILABLE before the first @rebuild or pl_guard_adopt().
+ * @walk shows flows, listeners and pins, not pairs, ports of associations and what was born. Of
+ * SCTP, whatever has the ports of a connection that is guarded drops as its packets do, between any
+ * two addresses.
  * @born knows one reqid at most, since a packet of another SA never passes, and forgets nothing. It
  * and @unguard of a connection cost the same however many births there are; @unguard of a listener
  * reads them all.
@@ -89,6 +90,17 @@ const struct pl_guard_ops *pl_guard_operations(void);
  * negative errno
  */
 int pl_guard_adopt(struct pl_guard *guard) PL_MUST_USE;
+
+/**
+ * pl_guard_inherit() - which flows and listeners a predecessor left, for the engine's @walk
+ * @guard: open
+ *
+ * Its pins count for nothing: from here on, whatever puts the table back blocks all of them. Until
+ * the first @rebuild it stays as it is.
+ *
+ * Return: as pl_guard_adopt()
+ */
+int pl_guard_inherit(struct pl_guard *guard) PL_MUST_USE;
 
 /**
  * pl_guard_restore() - the table, its rules and everything remembered, in one batch

@@ -556,6 +556,23 @@ static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch
 	}
 }
 
+int pl_mirror_walk(const struct pl_mirror *mirror, pl_guard_visit *visit, void *ctx)
+{
+	int r = 0;
+
+	for (const struct pl_mirror_entry *entry = mirror->all; r == 0 && entry != NULL;
+	     entry = entry->next) {
+		bool is_listener = pl_tuple_is_listener(&entry->tuple);
+		struct pl_guard_item item = {
+			.kind = is_listener ? PL_GUARD_LISTENER : PL_GUARD_FLOW,
+			.tuple = entry->tuple,
+		};
+
+		r = visit(ctx, &item);
+	}
+	return r;
+}
+
 static void write_ports(const struct pl_mirror *mirror, struct pl_nft_batch *batch, uint8_t af)
 {
 	struct pl_tuple tuple = { .af = af };

@@ -4,6 +4,7 @@
 
 #include "store/pl_cursor.h"
 
+#include <endian.h>
 #include <string.h>
 
 static bool has(struct pl_cursor *cursor, size_t len)
@@ -47,17 +48,43 @@ void pl_cursor_bytes(struct pl_cursor *cursor, void *bytes, size_t len)
 		memcpy(bytes, at, len);
 }
 
+/* A restart reads dozens of them for each latch: what the compiler knows the
+ * size of it copies at once. */
+static void copy_number(void *to, const void *from, unsigned size)
+{
+	switch (size) {
+	case 1:
+		memcpy(to, from, 1);
+		break;
+	case 2:
+		memcpy(to, from, 2);
+		break;
+	case 4:
+		memcpy(to, from, 4);
+		break;
+	case 8:
+		memcpy(to, from, 8);
+		break;
+	default:
+		memcpy(to, from, size);
+		break;
+	}
+}
+
 uint64_t pl_cursor_number(struct pl_cursor *cursor, uint64_t value, unsigned size)
 {
-	uint8_t bytes[8] = { 0 };
-	uint64_t read = 0;
+	uint64_t most = UINT64_MAX >> (64 - 8 * size), bytes = htole64(value);
 
-	if (cursor->from == NULL && size < 8 && value >> 8 * size != 0)
+	if (cursor->from == NULL && value > most)
 		cursor->is_over = true;
-	for (unsigned i = 0; i < size; i++)
-		bytes[i] = (uint8_t)(value >> 8 * i);
-	pl_cursor_bytes(cursor, bytes, size);
-	for (unsigned i = 0; i < size; i++)
-		read |= (uint64_t)bytes[i] << 8 * i;
-	return cursor->is_over ? 0 : read;
+	if (!has(cursor, size))
+		return 0;
+	if (cursor->from == NULL) {
+		copy_number(cursor->to, &bytes, size);
+		cursor->to += size;
+	} else {
+		copy_number(&bytes, cursor->from, size);
+		cursor->from += size;
+	}
+	return le64toh(bytes) & most;
 }

@@ -13,6 +13,7 @@
 
 #include "store/pl_identity_bytes.h"
 
+#include <bsd/sys/tree.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,20 +35,23 @@ struct pl_identity_file {
 	uint8_t digest[PL_DIGEST_BYTES];
 	struct pl_identity *identity;
 	size_t holders;
+	RB_ENTRY(pl_identity_file) by_digest;
 };
 
 struct pl_identity_store {
 	int folder;
-	void *by_digest;	/* of struct pl_identity_file, all of them */
+	RB_HEAD(by_digest, pl_identity_file) by_digest;	/* all of them */
 	void *by_identity;	/* those whose identity is known */
 };
 
-static int compare_digest(const void *a, const void *b)
+static int compare_digest(const struct pl_identity_file *a, const struct pl_identity_file *b)
 {
-	const struct pl_identity_file *x = a, *y = b;
-
-	return memcmp(x->digest, y->digest, sizeof(x->digest));
+	return memcmp(a->digest, b->digest, sizeof(a->digest));
 }
+
+/* The macros make functions that nobody calls. */
+#define OURS __attribute__((unused)) static
+RB_GENERATE_INTERNAL(by_digest, pl_identity_file, by_digest, compare_digest, OURS)
 
 static int compare_identity(const void *a, const void *b)
 {
@@ -61,7 +65,7 @@ static void forget_file(struct pl_identity_store *store, struct pl_identity_file
 {
 	if (file->identity != NULL)
 		tdelete(file, &store->by_identity, compare_identity);
-	tdelete(file, &store->by_digest, compare_digest);
+	RB_REMOVE(by_digest, &store->by_digest, file);
 	pl_identity_unref(file->identity);
 	free(file);
 }
@@ -79,8 +83,8 @@ struct pl_identity_store *pl_identity_store_free(struct pl_identity_store *store
 {
 	if (store == NULL)
 		return NULL;
-	while (store->by_digest != NULL)
-		forget_file(store, *(struct pl_identity_file **)store->by_digest);
+	while (!RB_EMPTY(&store->by_digest))
+		forget_file(store, RB_ROOT(&store->by_digest));
 	free(store);
 	return NULL;
 }
@@ -151,18 +155,19 @@ int pl_identity_store_find(struct pl_identity_store *store,
 			   const uint8_t digest[static PL_DIGEST_BYTES],
 			   struct pl_identity_file **ret)
 {
-	struct pl_identity_file *file = calloc(1, sizeof(*file)), **at;
+	struct pl_identity_file key, *file;
 
-	if (file == NULL)
-		return -ENOMEM;
-	memcpy(file->digest, digest, sizeof(file->digest));
-	at = tsearch(file, &store->by_digest, compare_digest);
-	if (at == NULL || *at != file)
-		free(file);
-	if (at == NULL)
-		return -ENOMEM;
-	(*at)->holders++;
-	*ret = *at;
+	memcpy(key.digest, digest, sizeof(key.digest));
+	file = RB_FIND(by_digest, &store->by_digest, &key);
+	if (file == NULL) {
+		file = calloc(1, sizeof(*file));
+		if (file == NULL)
+			return -ENOMEM;
+		memcpy(file->digest, digest, sizeof(file->digest));
+		RB_INSERT(by_digest, &store->by_digest, file);
+	}
+	file->holders++;
+	*ret = file;
 	return 0;
 }
 
@@ -226,9 +231,8 @@ static int check(const struct pl_identity_file *file, const uint8_t *bytes, size
 	return r != 0 ? r : pl_identity_decode(bytes, len, ret);
 }
 
-int pl_identity_store_load(const struct pl_identity_store *store,
-			   const struct pl_identity_file *file, uint8_t **ret_bytes,
-			   struct pl_identity_data *ret)
+static int load(const struct pl_identity_store *store, const struct pl_identity_file *file,
+		uint8_t **ret_bytes, struct pl_identity_data *ret)
 {
 	char name[NAME_MAX_LEN];
 	uint8_t *bytes = NULL;
@@ -256,7 +260,7 @@ static bool is_whole(const struct pl_identity_store *store, const struct pl_iden
 	struct pl_identity_data data;
 	uint8_t *bytes;
 
-	if (pl_identity_store_load(store, file, &bytes, &data) != 0)
+	if (load(store, file, &bytes, &data) != 0)
 		return false;
 	free(bytes);
 	return true;
@@ -273,6 +277,28 @@ static int attach(struct pl_identity_store *store, struct pl_identity_file *file
 		return 0;
 	file->identity = pl_identity_unref(identity);
 	return -ENOMEM;
+}
+
+int pl_identity_store_load(struct pl_identity_store *store, struct pl_identity_file *file,
+			   struct pl_identity_pool *pool, struct pl_identity **ret)
+{
+	struct pl_identity *identity = NULL;
+	struct pl_identity_data data;
+	uint8_t *bytes = NULL;
+	int r = 0;
+
+	if (file->identity == NULL) {
+		r = load(store, file, &bytes, &data);
+		if (r == 0)
+			r = pl_identity_intern(pool, &data, &identity);
+		if (r == 0)
+			r = attach(store, file, identity);
+		pl_identity_unref(identity);
+		free(bytes);
+	}
+	if (r == 0)
+		*ret = file->identity;
+	return r;
 }
 
 static int hold_new(struct pl_identity_store *store, struct pl_identity *identity,
@@ -325,7 +351,8 @@ static bool is_held(const struct pl_identity_store *store, const char *name)
 		key.digest[i] = (uint8_t)byte;
 	}
 	name_of(key.digest, again);
-	return strcmp(name, again) == 0 && tfind(&key, &store->by_digest, compare_digest) != NULL;
+	return strcmp(name, again) == 0 &&
+	       RB_FIND(by_digest, (struct by_digest *)&store->by_digest, &key) != NULL;
 }
 
 int pl_identity_store_sweep(struct pl_identity_store *store)

@@ -70,18 +70,17 @@ struct pl_identity_file *pl_identity_store_release(struct pl_identity_store *sto
 const uint8_t *pl_identity_file_digest(const struct pl_identity_file *file);
 
 /**
- * pl_identity_store_load() - what a file says
- * @store:     the store
- * @file:      of it
- * @ret_bytes: to be freed; what @ret borrows from
- * @ret:       the identity
+ * pl_identity_store_load() - what a file says; read once
+ * @store: the store
+ * @file:  of it
+ * @pool:  where the identity is; must outlive the store
+ * @ret:   borrowed until @file is released
  *
  * Return: 0; PL_E_NOT_FOUND; PL_E_MALFORMED when it is not what its name says; -ENOMEM; what
  * reading said
  */
-int pl_identity_store_load(const struct pl_identity_store *store,
-			   const struct pl_identity_file *file, uint8_t **ret_bytes,
-			   struct pl_identity_data *ret) PL_MUST_USE;
+int pl_identity_store_load(struct pl_identity_store *store, struct pl_identity_file *file,
+			   struct pl_identity_pool *pool, struct pl_identity **ret) PL_MUST_USE;
 
 /**
  * pl_identity_store_sweep() - remove files that nobody needs

@@ -20,6 +20,7 @@
 #include "store/pl_seat.h"
 #include "store/pl_slot.h"
 
+#include <bsd/sys/tree.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <search.h>
@@ -56,6 +57,7 @@ struct place {
 	uint64_t id;
 	uint64_t slot;
 	struct pl_identity_file *identity;
+	RB_ENTRY(place) by_id;
 };
 
 /* Where a session is; .session.token is of the one that was read. */
@@ -67,7 +69,7 @@ struct seat {
 /**
  * struct pl_journal - the journal
  * @head:       as in the file
- * @places:     of struct place, by id
+ * @places:     by id
  * @seats:      of struct seat, by number
  * @free:       slots that are free
  * @unreadable: slots that are neither free nor readable
@@ -78,7 +80,8 @@ struct pl_journal {
 	int folder, fd;
 	struct head head;
 	uint64_t max_slots;
-	void *places, *seats;
+	RB_HEAD(places, place) places;
+	void *seats;
 	struct pl_identity_store *identities;
 	struct numbers {
 		uint64_t *at;
@@ -87,12 +90,14 @@ struct pl_journal {
 	bool is_known, is_foreign;
 };
 
-static int compare_place(const void *a, const void *b)
+static int compare_place(const struct place *a, const struct place *b)
 {
-	const struct place *x = a, *y = b;
-
-	return (x->id > y->id) - (x->id < y->id);
+	return (a->id > b->id) - (a->id < b->id);
 }
+
+/* The macros make functions that nobody calls. */
+#define OURS __attribute__((unused)) static
+RB_GENERATE_INTERNAL(places, place, by_id, compare_place, OURS)
 
 static int compare_seat(const void *a, const void *b)
 {
@@ -140,15 +145,15 @@ static int write_slot(const struct pl_journal *journal, off_t at,
 	return write_at(journal, at, bytes, PL_SLOT_BYTES);
 }
 
-static int read_slot(const struct pl_journal *journal, off_t at,
-		     uint8_t ret[static PL_SLOT_BYTES])
+static int read_slots(const struct pl_journal *journal, off_t at, uint8_t *ret, size_t nr)
 {
+	size_t len = nr * PL_SLOT_BYTES;
 	ssize_t n;
 
 	do
-		n = pread(journal->fd, ret, PL_SLOT_BYTES, at);
+		n = pread(journal->fd, ret, len, at);
 	while (n < 0 && errno == EINTR);
-	return n == PL_SLOT_BYTES ? 0 : n < 0 ? -errno : PL_E_MALFORMED;
+	return n == (ssize_t)len ? 0 : n < 0 ? -errno : PL_E_MALFORMED;
 }
 
 static void walk_head(struct pl_cursor *c, struct head *head)
@@ -247,7 +252,7 @@ static int open_head(struct pl_journal *journal)
 		return -errno;
 	if (stat.st_size == 0)
 		return begin_anew(journal, boot);
-	r = read_slot(journal, 0, bytes);
+	r = read_slots(journal, 0, bytes, 1);
 	if (r == 0)
 		r = decode_head(bytes, &journal->head);
 	if (r == PL_E_MALFORMED) {
@@ -303,16 +308,26 @@ int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **re
 
 int pl_journal_remove(struct pl_journal *journal)
 {
-	if (journal->places != NULL || journal->unreadable.nr != 0)
+	if (!RB_EMPTY(&journal->places) || journal->unreadable.nr != 0)
 		return PL_E_WRONG_STATE;
 	return unlinkat(journal->folder, file_name, 0) == 0 ? 0 : -errno;
+}
+
+static void free_places(struct pl_journal *journal)
+{
+	struct place *place, *next;
+
+	RB_FOREACH_SAFE(place, places, &journal->places, next) {
+		RB_REMOVE(places, &journal->places, place);
+		free(place);
+	}
 }
 
 struct pl_journal *pl_journal_close(struct pl_journal *journal)
 {
 	if (journal == NULL)
 		return NULL;
-	tdestroy(journal->places, free);
+	free_places(journal);
 	tdestroy(journal->seats, free);
 	pl_identity_store_free(journal->identities);
 	free(journal->free.at);
@@ -328,24 +343,22 @@ struct pl_journal *pl_journal_close(struct pl_journal *journal)
 static int put_place(struct pl_journal *journal, uint64_t id, uint64_t slot,
 		     struct pl_identity_file *identity)
 {
-	struct place *place = malloc(sizeof(*place)), **at;
+	struct place *place = malloc(sizeof(*place));
 
 	if (place == NULL)
 		return -ENOMEM;
-	*place = (struct place) { id, slot, identity };
-	at = tsearch(place, &journal->places, compare_place);
-	if (at != NULL && *at == place)
+	*place = (struct place) { .id = id, .slot = slot, .identity = identity };
+	if (RB_INSERT(places, &journal->places, place) == NULL)
 		return 0;
 	free(place);
-	return at == NULL ? -ENOMEM : PL_E_MALFORMED;
+	return PL_E_MALFORMED;
 }
 
 static struct place *find_place(const struct pl_journal *journal, uint64_t id)
 {
 	struct place key = { .id = id };
-	struct place **at = tfind(&key, &journal->places, compare_place);
 
-	return at == NULL ? NULL : *at;
+	return RB_FIND(places, (struct places *)&journal->places, &key);
 }
 
 /* PL_E_MALFORMED for a second one of a number. */
@@ -380,67 +393,96 @@ static void drop_seat(struct pl_journal *journal, struct seat *seat)
 }
 
 /* What is in a slot, and where it is from now on. PL_E_MALFORMED also for a second one of an id. */
-static int take_slot(struct pl_journal *journal, uint64_t number, const struct pl_kept *kept)
+static int take_slot(struct pl_journal *journal, uint64_t number, const struct pl_kept *kept,
+		     struct pl_identity_file **ret)
 {
 	struct pl_identity_file *identity = NULL;
 	int r = 0;
 
-	if (find_place(journal, kept->id) != NULL || kept->id >= journal->head.next_id)
+	if (kept->id >= journal->head.next_id)
 		return PL_E_MALFORMED;
 	if (kept->has_identity)
 		r = pl_identity_store_find(journal->identities, kept->identity, &identity);
 	if (r == 0)
 		r = put_place(journal, kept->id, number, identity);
-	if (r != 0)
+	if (r == 0)
+		*ret = identity;
+	else
 		pl_identity_store_release(journal->identities, identity);
 	return r;
 }
 
-static int show_slot(struct pl_journal *journal, const struct pl_kept *kept,
-		     pl_store_visit *visit, void *ctx, struct pl_store_found *found)
+/* A walk over all slots. */
+struct reading {
+	struct pl_journal *journal;
+	struct pl_identity_pool *pool;
+	pl_store_visit *visit;
+	void *ctx;
+	struct pl_store_found found;
+};
+
+static int show_latch(struct reading *reading, const struct pl_kept *kept,
+		      struct pl_identity_file *file)
 {
-	const struct place *place = find_place(journal, kept->id);
-	struct pl_identity_data data;
-	uint8_t *bytes = NULL;
+	struct pl_identity *identity = NULL;
 	int r = 0;
 
-	if (place->identity != NULL)
-		r = pl_identity_store_load(journal->identities, place->identity, &bytes, &data);
+	if (file != NULL && reading->pool != NULL)
+		r = pl_identity_store_load(reading->journal->identities, file, reading->pool,
+					   &identity);
 	if (r == PL_E_NOT_FOUND || r == PL_E_MALFORMED)
-		found->damage |= PL_DAMAGE_IDENTITY;
+		reading->found.damage |= PL_DAMAGE_IDENTITY;
 	else if (r != 0)
 		return r;
-	found->nr_latches++;
-	r = visit(ctx, kept, bytes == NULL ? NULL : &data);
-	free(bytes);
-	return r;
+	reading->found.nr_latches++;
+	return reading->visit(reading->ctx, kept, identity);
 }
 
-static int read_one(struct pl_journal *journal, uint64_t number, pl_store_visit *visit,
-		    void *ctx, struct pl_store_found *found)
+static int read_one(struct reading *reading, uint64_t number,
+		    const uint8_t bytes[static PL_SLOT_BYTES])
 {
-	uint8_t bytes[PL_SLOT_BYTES];
+	struct pl_journal *journal = reading->journal;
+	struct pl_identity_file *identity = NULL;
 	struct pl_kept_session session;
 	struct pl_kept kept;
-	bool is_session = false;
-	int r = read_slot(journal, offset_of(number), bytes);
+	int r = pl_slot_decode(bytes, &kept);
 
-	if (r == 0)
-		r = pl_slot_decode(bytes, &kept);
 	if (r == PL_E_NOT_FOUND)
 		return push(&journal->free, number);
 	if (r == 0) {
-		r = take_slot(journal, number, &kept);
+		r = take_slot(journal, number, &kept, &identity);
+		if (r == 0)
+			return show_latch(reading, &kept, identity);
 	} else if (r == PL_E_MALFORMED && pl_seat_decode(bytes, &session) == 0) {
-		is_session = true;
 		r = put_seat(journal, &session, number);
 	}
-	if (r == PL_E_MALFORMED) {
-		found->damage |= PL_DAMAGE_RECORD;
-		found->nr_unreadable++;
-		return push(&journal->unreadable, number);
+	if (r != PL_E_MALFORMED)
+		return r;
+	reading->found.damage |= PL_DAMAGE_RECORD;
+	reading->found.nr_unreadable++;
+	return push(&journal->unreadable, number);
+}
+
+/* From the last slot to the first, so that the first ones are given out first. */
+static int read_all(struct reading *reading)
+{
+	static uint8_t bytes[SLOTS_AT_ONCE * PL_SLOT_BYTES];
+	uint64_t end = reading->journal->head.nr_slots;
+	int r = 0;
+
+	while (r == 0 && end > 0) {
+		size_t nr = end < SLOTS_AT_ONCE ? (size_t)end : SLOTS_AT_ONCE;
+
+		end -= nr;
+		/* What somebody cuts off while we read is no slot. */
+		memset(bytes, 0xff, sizeof(bytes));
+		r = read_slots(reading->journal, offset_of(end), bytes, nr);
+		if (r == PL_E_MALFORMED)
+			r = 0;
+		for (size_t i = nr; r == 0 && i-- > 0; )
+			r = read_one(reading, end + i, bytes + i * PL_SLOT_BYTES);
 	}
-	return r != 0 || is_session ? r : show_slot(journal, &kept, visit, ctx, found);
+	return r;
 }
 
 /* Room behind what the head speaks of is what SIGKILL left of a file that was about to grow. */
@@ -475,21 +517,21 @@ static int mend(struct pl_journal *journal, const struct pl_store_found *found)
 	return set_head(journal, &journal->head);
 }
 
-int pl_journal_read(struct pl_journal *journal, pl_store_visit *visit, void *ctx,
-		    struct pl_store_found *ret)
+int pl_journal_read(struct pl_journal *journal, struct pl_identity_pool *pool,
+		    pl_store_visit *visit, void *ctx, struct pl_store_found *ret)
 {
-	struct pl_store_found found = { .damage = 0 };
-	int r = adopt_size(journal, &found);
+	struct reading reading = { journal, pool, visit, ctx, { .damage = 0 } };
+	int r = adopt_size(journal, &reading.found);
 
-	for (uint64_t i = journal->head.nr_slots; r == 0 && i-- > 0; )
-		r = read_one(journal, i, visit, ctx, &found);
 	if (r == 0)
-		r = mend(journal, &found);
+		r = read_all(&reading);
+	if (r == 0)
+		r = mend(journal, &reading.found);
 	if (r == 0)
 		r = pl_identity_store_sweep(journal->identities);
 	if (r == 0) {
-		found.next_id = journal->head.next_id;
-		*ret = found;
+		reading.found.next_id = journal->head.next_id;
+		*ret = reading.found;
 	}
 	return r;
 }
@@ -568,7 +610,7 @@ static int save_at(struct pl_journal *journal, uint64_t id, struct place *place,
 		if (r == 0) {
 			journal->free.nr--;
 		} else if (place != NULL) {
-			tdelete(place, &journal->places, compare_place);
+			RB_REMOVE(places, &journal->places, place);
 			free(place);
 		}
 	}
@@ -625,7 +667,7 @@ int pl_journal_forget(struct pl_journal *journal, uint64_t id)
 	if (r != 0)
 		return r;
 	pl_identity_store_release(journal->identities, place->identity);
-	tdelete(place, &journal->places, compare_place);
+	RB_REMOVE(places, &journal->places, place);
 	free(place);
 	return 0;
 }
@@ -699,9 +741,10 @@ int pl_journal_forget_unreadable(struct pl_journal *journal)
 	return r;
 }
 
-static int op_walk(void *ctx, pl_store_visit *visit, void *visit_ctx, struct pl_store_found *ret)
+static int op_walk(void *ctx, struct pl_identity_pool *pool, pl_store_visit *visit,
+		   void *visit_ctx, struct pl_store_found *ret)
 {
-	return pl_journal_read(ctx, visit, visit_ctx, ret);
+	return pl_journal_read(ctx, pool, visit, visit_ctx, ret);
 }
 
 static int op_save(void *ctx, const struct pl_latch *latch, const char *peer)

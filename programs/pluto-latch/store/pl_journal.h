@@ -42,14 +42,15 @@ struct pl_journal *pl_journal_close(struct pl_journal *journal);
 /**
  * pl_journal_read() - everything that is there; once, before anything is saved; struct pl_store_ops
  * @journal: the journal
+ * @pool:    where identities are; must outlive the journal; NULL: none is read
  * @visit:   called once for each latch, in no useful order
  * @ctx:     for @visit
  * @ret:     complete only when 0 is returned
  *
  * Return: 0; -ENOMEM; what reading or @visit said
  */
-int pl_journal_read(struct pl_journal *journal, pl_store_visit *visit, void *ctx,
-		    struct pl_store_found *ret) PL_MUST_USE;
+int pl_journal_read(struct pl_journal *journal, struct pl_identity_pool *pool,
+		    pl_store_visit *visit, void *ctx, struct pl_store_found *ret) PL_MUST_USE;
 
 /**
  * pl_journal_save() - this latch is as it says; struct pl_store_ops

@@ -48,18 +48,25 @@ static void walk_tuple(struct pl_cursor *c, struct pl_tuple *tuple)
 	pl_cursor_bytes(c, tuple->remote, sizeof(tuple->remote));
 }
 
+_Static_assert(sizeof(struct pl_suite) == 8, "as long as its numbers in a record");
+
 static void walk_params(struct pl_cursor *c, struct pl_params *params)
 {
+	unsigned nr;
+
 	WALK(c, params->replay_window, 4);
 	WALK(c, params->mode, 1);
 	WALK(c, params->nr_suites, 1);
-	for (unsigned i = 0; i < PL_SUITES_MAX; i++) {
+	nr = params->nr_suites < PL_SUITES_MAX ? params->nr_suites : PL_SUITES_MAX;
+	for (unsigned i = 0; i < nr; i++) {
 		WALK(c, params->suites[i].encrypt, 2);
 		WALK(c, params->suites[i].key_bits, 2);
 		WALK(c, params->suites[i].integ, 2);
 		WALK(c, params->suites[i].protocol, 1);
 		WALK(c, params->suites[i].esn, 1);
 	}
+	/* The others are zeros in a record that is sound, in any order of bytes. */
+	pl_cursor_bytes(c, &params->suites[nr], (PL_SUITES_MAX - nr) * sizeof(params->suites[0]));
 }
 
 /* The record, for both directions. */
@@ -148,13 +155,12 @@ void pl_slot_encode(const struct pl_kept *kept, uint8_t ret[static PL_SLOT_BYTES
 	put_sum(ret);
 }
 
-static bool is_zero(const uint8_t *bytes, size_t len)
+/* @len: not more than a slot has */
+static bool is_zero(const void *bytes, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (bytes[i] != 0)
-			return false;
-	}
-	return true;
+	static const uint8_t zeros[PL_SLOT_BYTES];
+
+	return memcmp(bytes, zeros, len) == 0;
 }
 
 static bool is_tuple_normal(const struct pl_tuple *tuple)
@@ -184,7 +190,7 @@ static bool are_params_sound(const struct pl_params *params)
 		const struct pl_suite *suite = &params->suites[i];
 
 		if (i < params->nr_suites ? !is_suite_sound(suite) :
-		    !is_zero((const uint8_t *)suite, sizeof(*suite)))
+		    !is_zero(suite, sizeof(*suite)))
 			return false;
 	}
 	return true;
@@ -203,7 +209,7 @@ static bool is_peer_sound(const char peer[static PL_PEER_ID_MAX + 1])
 	char normal[PL_PEER_ID_MAX + 1];
 	size_t len = strnlen(peer, PL_PEER_ID_MAX + 1);
 
-	if (len > PL_PEER_ID_MAX || !is_zero((const uint8_t *)peer + len, PL_PEER_ID_MAX + 1 - len))
+	if (len > PL_PEER_ID_MAX || !is_zero(peer + len, PL_PEER_ID_MAX + 1 - len))
 		return false;
 	return len == 0 || (pl_peer_id_read(peer, normal) == 0 && strcmp(peer, normal) == 0);
 }
