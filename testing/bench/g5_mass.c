@@ -58,8 +58,8 @@ static void measure_ours(struct pl_guard *guard, struct bench_series series[stat
 	bench_note(&series[TOLD], (double)(bench_cpu_ns() - cpu) / NR);
 	bench_note(&series[CPU], (double)(blocked_cpu - cpu) / NR);
 	bench_note(&series[WALL], (double)(blocked_wall - wall) / NR);
-	/* The engine is left to the end of the process: freeing it takes longer than all this. */
 	bench_check(bench_told == NR, "not everybody was told");
+	pl_engine_free(engine);
 }
 
 static void measure_bare(struct mnl_socket *socket, struct pl_nft_batch *batches,

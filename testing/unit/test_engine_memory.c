@@ -7,6 +7,8 @@
 
 #include "engine_stage.h"
 
+#include "core/pl_node.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -16,6 +18,8 @@ void *__real_reallocarray(void *ptr, size_t nr, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t nr, size_t size);
 void *__wrap_reallocarray(void *ptr, size_t nr, size_t size);
+struct pl_node *__real_pl_node_new(struct pl_nodes *nodes);
+struct pl_node *__wrap_pl_node_new(struct pl_nodes *nodes);
 
 /* The allocation that fails: 1 is the next; 0 is none. */
 static unsigned countdown;
@@ -38,6 +42,12 @@ void *__wrap_calloc(size_t nr, size_t size)
 void *__wrap_reallocarray(void *ptr, size_t nr, size_t size)
 {
 	return fails() ? NULL : __real_reallocarray(ptr, nr, size);
+}
+
+/* Latches come by the slab: each may be the first one of it. */
+struct pl_node *__wrap_pl_node_new(struct pl_nodes *nodes)
+{
+	return fails() ? NULL : __real_pl_node_new(nodes);
 }
 
 static int latch_again(void)

@@ -3,7 +3,7 @@
 /* The Latch Database (RFC 5660 section 2.3): every latch, found in six ways.
  *
  * - by tuple: a hash table (pl_table), for what sockets and clients name;
- * - by id: a tree, for calls and for List, whose cursor is the last id seen;
+ * - by id: a tree (pl_node), for calls and for List, whose cursor is the last id seen;
  * - by owner: a tree of (kind, number, id), for the end of a session;
  * - by uid: a tree of (uid, id), so that what a user asks about his latches does not cost the time
  *   of everybody's;
@@ -21,11 +21,10 @@
 #include "core/pl_db.h"
 
 #include "core/pl_demand.h"
+#include "core/pl_node.h"
 #include "core/pl_order.h"
 #include "core/pl_table.h"
 
-#include <bsd/sys/queue.h>
-#include <bsd/sys/tree.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,69 +36,27 @@ _Static_assert(PL_STATE_ROOF <= 1 << 5, "states");
 _Static_assert(PL_EVENT_ROOF <= 1 << 6, "events");
 _Static_assert(PL_DISPOSITION_ROOF <= 1 << 3, "dispositions");
 
-struct node {
-	struct pl_latch latch;
-	struct node *chain;
-	RB_ENTRY(node) by_id;
-	RB_ENTRY(node) by_owner;
-	RB_ENTRY(node) by_uid;
-	TAILQ_ENTRY(node) minded;
-};
-
-static int compare_u64(uint64_t a, uint64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-static int compare_id(const struct node *a, const struct node *b)
-{
-	return compare_u64(a->latch.id, b->latch.id);
-}
-
-static int compare_owner(const struct node *a, const struct node *b)
-{
-	int order = compare_u64(a->latch.owner.kind, b->latch.owner.kind);
-
-	if (order == 0)
-		order = compare_u64(a->latch.owner.number, b->latch.owner.number);
-	return order == 0 ? compare_id(a, b) : order;
-}
-
-static int compare_uid(const struct node *a, const struct node *b)
-{
-	int order = compare_u64(a->latch.owner.uid, b->latch.owner.uid);
-
-	return order == 0 ? compare_id(a, b) : order;
-}
-
-RB_HEAD(by_id, node);
-RB_HEAD(by_owner, node);
-RB_HEAD(by_uid, node);
-
 struct pl_db {
+	struct pl_nodes *nodes;
 	struct pl_table *table;
-	struct by_id by_id;
-	struct by_owner by_owner;
-	struct by_uid by_uid;
 	struct pl_order *connections;
 	struct pl_order *listeners;
 	struct pl_demands *demands;
-	TAILQ_HEAD(, node) minded;
+	uint32_t minded[2];	/* first and last */
 	uint64_t next_id;
-	struct node *chains[CHAINS];
+	uint32_t chains[CHAINS];
 	/* The heir is in none of the above. */
-	struct node *giving_way, *heir;
+	struct pl_node *giving_way, *heir;
 };
 
-/* The macros make functions that nobody calls. */
-#define OURS __attribute__((unused)) static
-RB_GENERATE_INTERNAL(by_id, node, by_id, compare_id, OURS)
-RB_GENERATE_INTERNAL(by_owner, node, by_owner, compare_owner, OURS)
-RB_GENERATE_INTERNAL(by_uid, node, by_uid, compare_uid, OURS)
-
-static struct node *node_of(const struct pl_latch *latch)
+static struct pl_node *node_of(const struct pl_latch *latch)
 {
-	return (struct node *)((const char *)latch - offsetof(struct node, latch));
+	return (struct pl_node *)((const char *)latch - offsetof(struct pl_node, latch));
+}
+
+static struct pl_latch *latch_in(struct pl_node *node)
+{
+	return node == NULL ? NULL : &node->latch;
 }
 
 /* The table knows a latch by its tuple. */
@@ -118,33 +75,39 @@ static struct pl_order *place_of(struct pl_db *db, const struct pl_tuple *tuple)
 struct pl_db *pl_db_new(const uint8_t key[static 16], uint64_t first_id)
 {
 	struct pl_db *db = calloc(1, sizeof(*db));
+	uint64_t seed;
 
 	if (db == NULL)
 		return NULL;
-	RB_INIT(&db->by_id);
-	RB_INIT(&db->by_owner);
-	RB_INIT(&db->by_uid);
-	TAILQ_INIT(&db->minded);
+	memcpy(&seed, key, sizeof(seed));
 	db->next_id = first_id == 0 ? 1 : first_id;
+	db->nodes = pl_nodes_new(seed);
 	db->table = pl_table_new(key);
 	db->connections = pl_order_new();
 	db->listeners = pl_order_new();
 	db->demands = pl_demands_new();
-	if (db->table == NULL || db->connections == NULL || db->listeners == NULL ||
-	    db->demands == NULL)
+	if (db->nodes == NULL || db->table == NULL || db->connections == NULL ||
+	    db->listeners == NULL || db->demands == NULL)
 		return pl_db_free(db);
 	return db;
 }
 
+static void forget(struct pl_latch *latch)
+{
+	pl_identity_unref(latch->params.peer.identity);
+	free(latch->reason);
+}
+
+/* Each latch once, and no index: they all end. */
 struct pl_db *pl_db_free(struct pl_db *db)
 {
-	struct node *node;
+	struct pl_node *node;
 
 	if (db == NULL)
 		return NULL;
-	pl_db_drop_heir(db);
-	while ((node = RB_MIN(by_id, &db->by_id)) != NULL)
-		pl_db_remove(db, &node->latch);
+	for (uint32_t at = 0; db->nodes != NULL && (node = pl_node_each(db->nodes, &at)) != NULL; )
+		forget(&node->latch);
+	pl_nodes_free(db->nodes);
 	pl_table_free(db->table);
 	pl_order_free(db->connections);
 	pl_order_free(db->listeners);
@@ -153,10 +116,10 @@ struct pl_db *pl_db_free(struct pl_db *db)
 	return NULL;
 }
 
-static struct node *new_node(uint64_t id, const struct pl_tuple *tuple,
-			     const struct pl_owner *owner)
+static struct pl_node *new_node(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
+				const struct pl_owner *owner)
 {
-	struct node *node = calloc(1, sizeof(*node));
+	struct pl_node *node = pl_node_new(db->nodes);
 
 	if (node == NULL)
 		return NULL;
@@ -167,22 +130,27 @@ static struct node *new_node(uint64_t id, const struct pl_tuple *tuple,
 	return node;
 }
 
-static void enter(struct pl_db *db, struct node *node)
+static void enter(struct pl_db *db, struct pl_node *node)
 {
-	RB_INSERT(by_id, &db->by_id, node);
-	RB_INSERT(by_owner, &db->by_owner, node);
-	RB_INSERT(by_uid, &db->by_uid, node);
+	for (unsigned tree = 0; tree < PL_NODE_TREE_ROOF; tree++)
+		pl_node_put(db->nodes, (enum pl_node_tree)tree, node);
+}
+
+static void leave(struct pl_db *db, struct pl_node *node)
+{
+	for (unsigned tree = 0; tree < PL_NODE_TREE_ROOF; tree++)
+		pl_node_take(db->nodes, (enum pl_node_tree)tree, node);
 }
 
 static int add(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 	       const struct pl_owner *owner, struct pl_latch **ret)
 {
-	struct node *node;
+	struct pl_node *node;
 	int r;
 
 	if (pl_table_find(db->table, tuple) != NULL)
 		return PL_E_ALREADY_LATCHED;
-	node = new_node(id, tuple, owner);
+	node = new_node(db, id, tuple, owner);
 	if (node == NULL)
 		return -ENOMEM;
 	r = pl_table_put(db->table, &node->latch.tuple);
@@ -192,7 +160,7 @@ static int add(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 			(void)pl_table_take(db->table, tuple);
 	}
 	if (r != 0) {
-		free(node);
+		pl_node_free(db->nodes, node);
 		return r;
 	}
 	enter(db, node);
@@ -216,11 +184,11 @@ int pl_db_insert(struct pl_db *db, const struct pl_tuple *tuple, const struct pl
 int pl_db_name_heir(struct pl_db *db, struct pl_latch *old, const struct pl_owner *owner,
 		    struct pl_latch **ret)
 {
-	struct node *node;
+	struct pl_node *node;
 
 	if (db->next_id == UINT64_MAX)
 		return PL_E_LIMIT_EXCEEDED;
-	node = new_node(db->next_id, &old->tuple, owner);
+	node = new_node(db, db->next_id, &old->tuple, owner);
 	if (node == NULL)
 		return -ENOMEM;
 	db->next_id++;
@@ -234,7 +202,7 @@ void pl_db_drop_heir(struct pl_db *db)
 {
 	if (db->heir != NULL)
 		pl_demands_drop(db->demands, db->heir->latch.id);
-	free(db->heir);
+	pl_node_free(db->nodes, db->heir);
 	db->heir = db->giving_way = NULL;
 }
 
@@ -248,18 +216,19 @@ const char *pl_db_peer(const struct pl_db *db, const struct pl_latch *latch)
 	return pl_demands_find(db->demands, latch->id);
 }
 
-static struct node **chain_of(const struct pl_db *db, uint64_t cookie)
+static uint32_t *chain_of(struct pl_db *db, uint64_t cookie)
 {
-	return (struct node **)&db->chains[cookie % CHAINS];
+	return &db->chains[cookie % CHAINS];
 }
 
 void pl_db_set_cookie(struct pl_db *db, struct pl_latch *latch, uint64_t cookie)
 {
-	struct node *node = node_of(latch), **at = chain_of(db, latch->cookie);
+	uint32_t *at = chain_of(db, latch->cookie);
+	struct pl_node *node = node_of(latch);
 
 	if (latch->cookie != 0) {
-		while (*at != node)
-			at = &(*at)->chain;
+		while (*at != node->number)
+			at = &pl_node_at(db->nodes, *at)->chain;
 		*at = node->chain;
 	}
 	latch->cookie = cookie;
@@ -267,19 +236,20 @@ void pl_db_set_cookie(struct pl_db *db, struct pl_latch *latch, uint64_t cookie)
 		return;
 	at = chain_of(db, cookie);
 	node->chain = *at;
-	*at = node;
+	*at = node->number;
 }
 
 struct pl_latch *pl_db_next_of_cookie(const struct pl_db *db, uint64_t cookie,
 				      const struct pl_latch *after)
 {
-	struct node *node = after == NULL ? *chain_of(db, cookie) : node_of(after)->chain;
+	struct pl_node *node = pl_node_at(db->nodes, after == NULL ? db->chains[cookie % CHAINS] :
+								    node_of(after)->chain);
 
 	if (cookie == 0)
 		return NULL;
 	while (node != NULL && node->latch.cookie != cookie)
-		node = node->chain;
-	return node == NULL ? NULL : &node->latch;
+		node = pl_node_at(db->nodes, node->chain);
+	return latch_in(node);
 }
 
 int pl_db_restore(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
@@ -297,16 +267,14 @@ int pl_db_restore(struct pl_db *db, uint64_t id, const struct pl_tuple *tuple,
 
 struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 {
-	struct node *node;
+	struct pl_node *node;
 
 	if (latch == NULL)
 		return NULL;
 	node = node_of(latch);
 	pl_db_mind(db, latch, false);
 	pl_db_set_cookie(db, latch, 0);
-	RB_REMOVE(by_owner, &db->by_owner, node);
-	RB_REMOVE(by_uid, &db->by_uid, node);
-	RB_REMOVE(by_id, &db->by_id, node);
+	leave(db, node);
 	if (db->giving_way == node) {
 		pl_order_replace(place_of(db, &latch->tuple), &db->heir->latch.tuple);
 		pl_table_replace(db->table, &db->heir->latch.tuple);
@@ -317,38 +285,47 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 		(void)pl_table_take(db->table, &latch->tuple);
 	}
 	pl_demands_drop(db->demands, latch->id);
-	pl_identity_unref(latch->params.peer.identity);
-	free(latch->reason);
-	free(node);
+	forget(latch);
+	pl_node_free(db->nodes, node);
 	return NULL;
 }
 
 void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner *owner)
 {
-	RB_REMOVE(by_owner, &db->by_owner, node_of(latch));
-	RB_REMOVE(by_uid, &db->by_uid, node_of(latch));
+	leave(db, node_of(latch));
 	latch->owner = *owner;
-	RB_INSERT(by_owner, &db->by_owner, node_of(latch));
-	RB_INSERT(by_uid, &db->by_uid, node_of(latch));
+	enter(db, node_of(latch));
+}
+
+/* Where the list of those to look after refers to @number from one side, or where it begins. */
+static uint32_t *minded_by(struct pl_db *db, uint32_t number, unsigned side)
+{
+	return number == 0 ? &db->minded[side] : &pl_node_at(db->nodes, number)->minded[side];
 }
 
 void pl_db_mind(struct pl_db *db, struct pl_latch *latch, bool is_minded)
 {
+	enum { NEXT, PREV };	/* of the list as a whole: first and last */
+	struct pl_node *node = node_of(latch);
+
 	if (latch->is_minded == is_minded)
 		return;
-	if (is_minded)
-		TAILQ_INSERT_TAIL(&db->minded, node_of(latch), minded);
-	else
-		TAILQ_REMOVE(&db->minded, node_of(latch), minded);
+	if (is_minded) {
+		node->minded[NEXT] = 0;
+		node->minded[PREV] = db->minded[PREV];
+		*minded_by(db, node->minded[PREV], NEXT) = node->number;
+		db->minded[PREV] = node->number;
+	} else {
+		*minded_by(db, node->minded[PREV], NEXT) = node->minded[NEXT];
+		*minded_by(db, node->minded[NEXT], PREV) = node->minded[PREV];
+	}
 	latch->is_minded = is_minded;
 }
 
 struct pl_latch *pl_db_minded(const struct pl_db *db, const struct pl_latch *after)
 {
-	struct node *node = after == NULL ? TAILQ_FIRST(&db->minded) :
-					    TAILQ_NEXT(node_of(after), minded);
-
-	return node == NULL ? NULL : &node->latch;
+	return latch_in(pl_node_at(db->nodes, after == NULL ? db->minded[0] :
+							     node_of(after)->minded[0]));
 }
 
 int pl_latch_set_params(struct pl_latch *latch, const struct pl_params *params)
@@ -381,50 +358,45 @@ struct pl_latch *pl_db_find_listener(const struct pl_db *db, const struct pl_tup
 	return pl_db_find(db, &tuple);
 }
 
+static struct pl_latch *seek(const struct pl_db *db, enum pl_node_tree tree,
+			     const struct pl_latch *key)
+{
+	return latch_in(pl_node_seek(db->nodes, tree, key));
+}
+
 struct pl_latch *pl_db_find_id(const struct pl_db *db, uint64_t id)
 {
-	struct node key = { .latch = { .id = id } };
-	struct node *node = RB_FIND(by_id, (struct by_id *)&db->by_id, &key);
+	const struct pl_latch key = { .id = id };
+	struct pl_latch *latch = seek(db, PL_NODE_BY_ID, &key);
 
-	return node == NULL ? NULL : &node->latch;
+	return latch == NULL || latch->id != id ? NULL : latch;
 }
 
 struct pl_latch *pl_db_next(const struct pl_db *db, uint64_t cursor)
 {
-	struct node key = { .latch = { .id = cursor + 1 } };
-	struct node *node;
+	const struct pl_latch key = { .id = cursor + 1 };
 
-	if (cursor == UINT64_MAX)
-		return NULL;
-	node = RB_NFIND(by_id, (struct by_id *)&db->by_id, &key);
-	return node == NULL ? NULL : &node->latch;
+	return cursor == UINT64_MAX ? NULL : seek(db, PL_NODE_BY_ID, &key);
 }
 
 struct pl_latch *pl_db_next_of(const struct pl_db *db, enum pl_owner_kind kind, uint64_t number,
 			       uint64_t cursor)
 {
-	struct node key = {
-		.latch = { .id = cursor + 1, .owner = { .kind = kind, .number = number } },
-	};
-	struct node *node;
+	const struct pl_latch key = {
+		.id = cursor + 1, .owner = { .kind = kind, .number = number } };
+	struct pl_latch *latch = cursor == UINT64_MAX ? NULL : seek(db, PL_NODE_BY_OWNER, &key);
 
-	if (cursor == UINT64_MAX)
+	if (latch == NULL || latch->owner.kind != kind || latch->owner.number != number)
 		return NULL;
-	node = RB_NFIND(by_owner, (struct by_owner *)&db->by_owner, &key);
-	if (node == NULL || node->latch.owner.kind != kind || node->latch.owner.number != number)
-		return NULL;
-	return &node->latch;
+	return latch;
 }
 
 struct pl_latch *pl_db_next_of_uid(const struct pl_db *db, uint32_t uid, uint64_t cursor)
 {
-	struct node key = { .latch = { .id = cursor + 1, .owner = { .uid = uid } } };
-	struct node *node;
+	const struct pl_latch key = { .id = cursor + 1, .owner = { .uid = uid } };
+	struct pl_latch *latch = cursor == UINT64_MAX ? NULL : seek(db, PL_NODE_BY_UID, &key);
 
-	if (cursor == UINT64_MAX)
-		return NULL;
-	node = RB_NFIND(by_uid, (struct by_uid *)&db->by_uid, &key);
-	return node == NULL || node->latch.owner.uid != uid ? NULL : &node->latch;
+	return latch == NULL || latch->owner.uid != uid ? NULL : latch;
 }
 
 /* A box: every field of a tuple lies between that of .lo and that of .hi. */
@@ -729,5 +701,5 @@ size_t pl_db_table_bytes(const struct pl_db *db)
 
 size_t pl_db_latch_bytes(void)
 {
-	return sizeof(struct node) + PL_ORDER_BYTES;
+	return sizeof(struct pl_node) + PL_ORDER_BYTES;
 }
