@@ -190,6 +190,17 @@ void pl_table_replace(struct pl_table *table, const struct pl_tuple *tuple)
 		table->slots[at] = tuple;
 }
 
+const struct pl_tuple *pl_table_next(const struct pl_table *table, size_t *at)
+{
+	while (*at < table->nr_slots) {
+		const struct pl_tuple *tuple = table->slots[(*at)++];
+
+		if (tuple != NULL)
+			return tuple;
+	}
+	return NULL;
+}
+
 size_t pl_table_count(const struct pl_table *table)
 {
 	return table->count;

@@ -68,6 +68,15 @@ const struct pl_tuple *pl_table_take(struct pl_table *table, const struct pl_tup
 void pl_table_replace(struct pl_table *table, const struct pl_tuple *tuple);
 
 /**
+ * pl_table_next() - everything that was put in, in no useful order
+ * @table: not changed meanwhile
+ * @at:    0 begins; moves on
+ *
+ * Return: what was put in, or NULL at the end
+ */
+const struct pl_tuple *pl_table_next(const struct pl_table *table, size_t *at);
+
+/**
  * pl_table_count() - tuples in the table
  * @table: a table
  */

@@ -344,13 +344,13 @@ static int op_add(void *ctx, const struct pl_tuple *tuple)
 static int permit_births(struct pl_guard *guard, struct pl_mirror_entry *entry,
 			 const struct pl_pin *pins, unsigned nr_pins)
 {
-	const struct pl_mirror_birth *before = entry->births;
+	const struct pl_mirror_birth *before = pl_mirror_births(entry);
 	int r = 0;
 
 	start(guard);
 	for (unsigned i = 0; i < nr_pins && r == 0; i++)
 		r = pl_mirror_admit(guard->mirror, &guard->batch, entry, pins[i].reqid);
-	if (r == 0 && entry->births != before)
+	if (r == 0 && pl_mirror_births(entry) != before)
 		r = commit(guard);
 	if (r != 0)
 		pl_mirror_dismiss_until(guard->mirror, NULL, entry, before);
@@ -366,7 +366,7 @@ static int permit_pins(struct pl_guard *guard, struct pl_mirror_entry *entry,
 	start(guard);
 	for (unsigned n = 0; n < nr_pins && r == 0; n++) {
 		if (!pl_mirror_has_pin(entry, &pins[n], &i))
-			r = pl_mirror_pin(guard->mirror, &guard->batch, entry, &pins[n]);
+			r = pl_mirror_pin(guard->mirror, &guard->batch, &entry, &pins[n]);
 	}
 	if (r == 0 && entry->nr_pins > before)
 		r = commit(guard);
@@ -383,7 +383,7 @@ static int op_permit(void *ctx, const struct pl_tuple *tuple, const struct pl_pi
 
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
-	if (entry == NULL || entry->device != 0 || !pl_mirror_may_pin(tuple, pins, nr_pins))
+	if (entry == NULL || !pl_mirror_may_pin(tuple, pins, nr_pins))
 		return PL_E_WRONG_STATE;
 	if (pl_tuple_is_listener(tuple))
 		return permit_births(guard, entry, pins, nr_pins);
@@ -398,8 +398,7 @@ static int op_bypass(void *ctx, const struct pl_tuple *tuple)
 
 	if (!guard->is_in_force)
 		return PL_E_UNAVAILABLE;
-	if (entry == NULL || entry->device != 0 || pl_tuple_is_listener(tuple) ||
-	    entry->nr_pins > 0)
+	if (entry == NULL || pl_tuple_is_listener(tuple) || entry->nr_pins > 0)
 		return PL_E_WRONG_STATE;
 	return permit_pins(guard, entry, pins, 2);
 }
@@ -415,7 +414,7 @@ static int op_answer(void *ctx, const struct pl_tuple *tuple, bool is_on)
 		return PL_E_UNAVAILABLE;
 	if (!pl_mirror_may_answer(entry))
 		return PL_E_WRONG_STATE;
-	before = entry->device;
+	before = pl_mirror_device(entry);
 	if ((before != 0) == is_on)
 		return 0;
 	r = is_on ? pl_route_device(tuple, &device) : 0;
@@ -445,10 +444,10 @@ static bool unpin(struct pl_guard *guard, struct pl_mirror_entry *entry, const s
 /* Every pin of one direction. */
 static bool unpin_way(struct pl_guard *guard, struct pl_mirror_entry *entry, enum pl_direction way)
 {
-	bool is_changed = way == PL_DIR_IN && entry->births != NULL;
+	bool is_changed = way == PL_DIR_IN && pl_mirror_births(entry) != NULL;
 
 	for (unsigned i = entry->nr_pins; i-- > 0; ) {
-		if (entry->pins[i].direction != way)
+		if (pl_mirror_pin_at(entry, i).direction != way)
 			continue;
 		pl_mirror_unpin(guard->mirror, &guard->batch, entry, i);
 		is_changed = true;

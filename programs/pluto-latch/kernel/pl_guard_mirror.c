@@ -36,10 +36,16 @@ struct pl_mirror_birth {
 
 enum { NR_BLOCKS = 65536 / PL_NFT_PORT_BLOCK };
 
+/* A pin in each direction, and again while an SA gives way to its successor. */
+enum { FEW_PINS = 4 };
+
+_Static_assert(sizeof(struct pl_mirror_entry) % sizeof(void *) == 0, "as aligned as what follows");
+_Static_assert(sizeof(void *) <= FEW_PINS * sizeof(uint32_t), "room for a listener's births");
+
 struct pl_mirror {
 	struct pl_table *entries, *pairs, *births;
 	unsigned port_refs[2][NR_BLOCKS];	/* IPv4, IPv6: entries with a local port there */
-	struct pl_mirror_entry *all;
+	size_t nr_of[2];			/* likewise: entries */
 	struct pair *all_pairs;
 };
 
@@ -57,12 +63,56 @@ struct pl_mirror *pl_mirror_new(const uint8_t key[static 16])
 	return mirror;
 }
 
+static struct pl_mirror_entry *next_entry(const struct pl_mirror *mirror, size_t *at)
+{
+	return (struct pl_mirror_entry *)pl_table_next(mirror->entries, at);
+}
+
+/* Behind an entry: of a connection the reqids of its pins, or the device by which it is answered; of
+ * a listener its first birth. */
+static uint32_t *reqids_of(const struct pl_mirror_entry *entry)
+{
+	return (uint32_t *)(void *)(uintptr_t)(entry + 1);
+}
+
+static struct pl_mirror_birth **births_at(const struct pl_mirror_entry *entry)
+{
+	return (struct pl_mirror_birth **)(void *)(uintptr_t)(entry + 1);
+}
+
+struct pl_mirror_birth *pl_mirror_births(const struct pl_mirror_entry *entry)
+{
+	return pl_tuple_is_listener(&entry->tuple) ? *births_at(entry) : NULL;
+}
+
+static void free_entries(struct pl_mirror *mirror)
+{
+	struct pl_mirror_entry *entry;
+
+	if (mirror->entries == NULL)
+		return;
+	for (size_t at = 0; (entry = next_entry(mirror, &at)) != NULL; ) {
+		struct pl_mirror_birth *birth = pl_mirror_births(entry), *next;
+
+		for (; birth != NULL; birth = next) {
+			next = birth->next;
+			free(birth);
+		}
+		free(entry);
+	}
+}
+
 struct pl_mirror *pl_mirror_free(struct pl_mirror *mirror)
 {
 	if (mirror == NULL)
 		return NULL;
-	while (mirror->all != NULL)
-		pl_mirror_remove(mirror, NULL, mirror->all);
+	free_entries(mirror);
+	while (mirror->all_pairs != NULL) {
+		struct pair *pair = mirror->all_pairs;
+
+		mirror->all_pairs = pair->next;
+		free(pair);
+	}
 	pl_table_free(mirror->entries);
 	pl_table_free(mirror->pairs);
 	pl_table_free(mirror->births);
@@ -264,6 +314,20 @@ static void birth_element(struct pl_nft_batch *batch, bool is_new,
 		pl_nft_element(batch, is_new, PL_NFT_BIRTHS, &entry->tuple, birth->reqid);
 }
 
+struct pl_pin pl_mirror_pin_at(const struct pl_mirror_entry *entry, unsigned i)
+{
+	return (struct pl_pin) {
+		entry->outbound >> i & 1 ? PL_DIR_OUT : PL_DIR_IN, reqids_of(entry)[i] };
+}
+
+static void set_pin(struct pl_mirror_entry *entry, unsigned i, const struct pl_pin *pin)
+{
+	unsigned others = entry->outbound & ~(1u << i);
+
+	entry->outbound = (uint8_t)(others | (pin->direction == PL_DIR_OUT) << i);
+	reqids_of(entry)[i] = pin->reqid;
+}
+
 static enum pl_nft_set pin_set(const struct pl_pin *pin)
 {
 	return pin->direction == PL_DIR_IN ? PL_NFT_PIN_IN : PL_NFT_PIN_OUT;
@@ -279,19 +343,52 @@ static void pin_element(struct pl_nft_batch *batch, bool is_new,
 static void answer_element(struct pl_nft_batch *batch, bool is_new,
 			   const struct pl_mirror_entry *entry)
 {
-	if (batch != NULL && entry->device != 0)
-		pl_nft_element(batch, is_new, PL_NFT_ANSWERS, &entry->tuple, entry->device);
+	if (batch != NULL && entry->is_answered)
+		pl_nft_element(batch, is_new, PL_NFT_ANSWERS, &entry->tuple,
+			       pl_mirror_device(entry));
+}
+
+static unsigned room_of(bool is_wide)
+{
+	return is_wide ? PL_MIRROR_PINS_MAX : FEW_PINS;
+}
+
+static struct pl_mirror_entry *new_entry(const struct pl_tuple *tuple, bool is_wide)
+{
+	struct pl_mirror_entry *entry;
+
+	entry = calloc(1, sizeof(*entry) + room_of(is_wide) * sizeof(uint32_t));
+	if (entry == NULL)
+		return NULL;
+	entry->tuple = *tuple;
+	entry->is_wide = is_wide;
+	return entry;
+}
+
+static int more_room(struct pl_mirror *mirror, struct pl_mirror_entry **entry)
+{
+	const struct pl_mirror_entry *from = *entry;
+	struct pl_mirror_entry *to = new_entry(&from->tuple, true);
+
+	if (to == NULL)
+		return -ENOMEM;
+	to->nr_pins = from->nr_pins;
+	to->outbound = from->outbound;
+	memcpy(reqids_of(to), reqids_of(from), from->nr_pins * sizeof(uint32_t));
+	pl_table_replace(mirror->entries, &to->tuple);
+	free(*entry);
+	*entry = to;
+	return 0;
 }
 
 int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		  const struct pl_tuple *tuple)
 {
-	struct pl_mirror_entry *entry = calloc(1, sizeof(*entry));
+	struct pl_mirror_entry *entry = new_entry(tuple, false);
 	int r;
 
 	if (entry == NULL)
 		return -ENOMEM;
-	entry->tuple = *tuple;
 	r = pl_table_put(mirror->entries, &entry->tuple);
 	if (r == 0 && !pl_tuple_is_listener(tuple)) {
 		r = hold(mirror, batch, tuple, 0);
@@ -302,10 +399,7 @@ int pl_mirror_add(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		free(entry);
 		return r;
 	}
-	entry->next = mirror->all;
-	if (entry->next != NULL)
-		entry->next->prev = entry;
-	mirror->all = entry;
+	mirror->nr_of[tuple->af == PL_AF_IP6]++;
 	entry_elements(batch, true, entry);
 	hold_port(mirror, batch, tuple);
 	return 0;
@@ -335,12 +429,14 @@ void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch
 			     const struct pl_mirror_entry *entry)
 {
 	for (unsigned i = 0; i < entry->nr_pins; i++) {
-		pin_element(batch, false, entry, &entry->pins[i]);
-		if (has_pair(&entry->pins[i]))
-			pairs_removal(mirror, batch, &entry->tuple, entry->pins[i].reqid);
+		struct pl_pin pin = pl_mirror_pin_at(entry, i);
+
+		pin_element(batch, false, entry, &pin);
+		if (has_pair(&pin))
+			pairs_removal(mirror, batch, &entry->tuple, pin.reqid);
 	}
 	answer_element(batch, false, entry);
-	for (const struct pl_mirror_birth *birth = entry->births; birth != NULL;
+	for (const struct pl_mirror_birth *birth = pl_mirror_births(entry); birth != NULL;
 	     birth = birth->next)
 		birth_element(batch, false, entry, birth);
 	entry_elements(batch, false, entry);
@@ -360,36 +456,37 @@ void pl_mirror_remove(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 	if (!pl_tuple_is_listener(&entry->tuple))
 		let_go(mirror, NULL, &entry->tuple, 0);
 	let_go_port(mirror, &entry->tuple);
-	if (entry->prev != NULL)
-		entry->prev->next = entry->next;
-	else
-		mirror->all = entry->next;
-	if (entry->next != NULL)
-		entry->next->prev = entry->prev;
+	mirror->nr_of[entry->tuple.af == PL_AF_IP6]--;
 	pl_table_take(mirror->entries, &entry->tuple);
 	free(entry);
 }
 
 int pl_mirror_pin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
-		  struct pl_mirror_entry *entry, const struct pl_pin *pin)
+		  struct pl_mirror_entry **entry, const struct pl_pin *pin)
 {
-	int r = entry->nr_pins == PL_MIRROR_PINS_MAX ? PL_E_TOO_MANY : 0;
+	unsigned i = (*entry)->nr_pins;
+	int r = (*entry)->is_answered ? PL_E_WRONG_STATE : i == PL_MIRROR_PINS_MAX ? PL_E_TOO_MANY : 0;
 
+	if (r == 0 && i == room_of((*entry)->is_wide))
+		r = more_room(mirror, entry);
 	if (r == 0 && has_pair(pin))
-		r = hold(mirror, batch, &entry->tuple, pin->reqid);
+		r = hold(mirror, batch, &(*entry)->tuple, pin->reqid);
 	if (r != 0)
 		return r;
-	entry->pins[entry->nr_pins++] = *pin;
-	pin_element(batch, true, entry, pin);
+	set_pin(*entry, i, pin);
+	(*entry)->nr_pins++;
+	pin_element(batch, true, *entry, pin);
 	return 0;
 }
 
 void pl_mirror_unpin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		     struct pl_mirror_entry *entry, unsigned i)
 {
-	struct pl_pin pin = entry->pins[i];
+	struct pl_pin pin = pl_mirror_pin_at(entry, i);
+	struct pl_pin last = pl_mirror_pin_at(entry, entry->nr_pins - 1u);
 
-	entry->pins[i] = entry->pins[--entry->nr_pins];
+	entry->nr_pins--;
+	set_pin(entry, i, &last);
 	pin_element(batch, false, entry, &pin);
 	if (has_pair(&pin))
 		let_go(mirror, batch, &entry->tuple, pin.reqid);
@@ -399,8 +496,9 @@ bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin 
 		       unsigned *ret_i)
 {
 	for (unsigned i = 0; i < entry->nr_pins; i++) {
-		if (entry->pins[i].reqid != pin->reqid ||
-		    entry->pins[i].direction != pin->direction)
+		struct pl_pin other = pl_mirror_pin_at(entry, i);
+
+		if (other.reqid != pin->reqid || other.direction != pin->direction)
 			continue;
 		*ret_i = i;
 		return true;
@@ -408,10 +506,16 @@ bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin 
 	return false;
 }
 
+uint32_t pl_mirror_device(const struct pl_mirror_entry *entry)
+{
+	return entry->is_answered ? *reqids_of(entry) : 0;
+}
+
 void pl_mirror_answer(struct pl_nft_batch *batch, struct pl_mirror_entry *entry, uint32_t device)
 {
 	answer_element(batch, false, entry);
-	entry->device = device;
+	entry->is_answered = device != 0;
+	*reqids_of(entry) = device;
 	answer_element(batch, true, entry);
 }
 
@@ -442,10 +546,10 @@ int pl_mirror_admit(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		free(birth);
 		return r;
 	}
-	birth->next = entry->births;
+	birth->next = *births_at(entry);
 	if (birth->next != NULL)
 		birth->next->prev = birth;
-	entry->births = birth;
+	*births_at(entry) = birth;
 	birth_element(batch, true, entry, birth);
 	return 0;
 }
@@ -457,7 +561,7 @@ static void end_birth(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 	if (birth->prev != NULL)
 		birth->prev->next = birth->next;
 	else
-		entry->births = birth->next;
+		*births_at(entry) = birth->next;
 	if (birth->next != NULL)
 		birth->next->prev = birth->prev;
 	pl_table_take(mirror->births, &birth->key);
@@ -480,8 +584,8 @@ bool pl_mirror_dismiss(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 void pl_mirror_dismiss_until(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 			     struct pl_mirror_entry *entry, const struct pl_mirror_birth *until)
 {
-	while (entry->births != until)
-		end_birth(mirror, batch, entry, entry->births);
+	while (pl_mirror_births(entry) != until)
+		end_birth(mirror, batch, entry, pl_mirror_births(entry));
 }
 
 bool pl_mirror_may_pin(const struct pl_tuple *tuple, const struct pl_pin *pins, unsigned nr_pins)
@@ -523,7 +627,7 @@ int pl_mirror_put(struct pl_mirror *mirror, const struct pl_guard_item *item, ui
 		if (pl_tuple_is_listener(&item->tuple))
 			return pl_mirror_admit(mirror, NULL, entry, item->pin.reqid);
 		return pl_mirror_has_pin(entry, &item->pin, &i) ?
-			       0 : pl_mirror_pin(mirror, NULL, entry, &item->pin);
+			       0 : pl_mirror_pin(mirror, NULL, &entry, &item->pin);
 	case PL_GUARD_ANSWER:
 		if (!pl_mirror_may_answer(entry))
 			return PL_E_WRONG_STATE;
@@ -547,21 +651,25 @@ static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch
 	}
 	if (set == PL_NFT_ANSWERS)
 		answer_element(batch, true, entry);
-	for (const struct pl_mirror_birth *birth = set == PL_NFT_BIRTHS ? entry->births : NULL;
-	     birth != NULL; birth = birth->next)
-		birth_element(batch, true, entry, birth);
+	if (set == PL_NFT_BIRTHS) {
+		for (const struct pl_mirror_birth *birth = pl_mirror_births(entry); birth != NULL;
+		     birth = birth->next)
+			birth_element(batch, true, entry, birth);
+	}
 	for (unsigned i = 0; i < entry->nr_pins; i++) {
-		if (pin_set(&entry->pins[i]) == set)
-			pin_element(batch, true, entry, &entry->pins[i]);
+		struct pl_pin pin = pl_mirror_pin_at(entry, i);
+
+		if (pin_set(&pin) == set)
+			pin_element(batch, true, entry, &pin);
 	}
 }
 
 int pl_mirror_walk(const struct pl_mirror *mirror, pl_guard_visit *visit, void *ctx)
 {
+	const struct pl_mirror_entry *entry;
 	int r = 0;
 
-	for (const struct pl_mirror_entry *entry = mirror->all; r == 0 && entry != NULL;
-	     entry = entry->next) {
+	for (size_t at = 0; r == 0 && (entry = next_entry(mirror, &at)) != NULL; ) {
 		bool is_listener = pl_tuple_is_listener(&entry->tuple);
 		struct pl_guard_item item = {
 			.kind = is_listener ? PL_GUARD_LISTENER : PL_GUARD_FLOW,
@@ -593,9 +701,11 @@ void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
 	static const enum pl_nft_set shared[] = { PL_NFT_FLOWS, PL_NFT_PAIRS, PL_NFT_PAIR_PINS };
 
 	for (unsigned i = 0; i < 2 * sizeof(sets) / sizeof(sets[0]); i++) {
-		for (const struct pl_mirror_entry *entry = mirror->all; entry != NULL;
-		     entry = entry->next) {
-			if (entry->tuple.af == (i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6))
+		const struct pl_mirror_entry *entry;
+
+		for (size_t at = 0; mirror->nr_of[i % 2] > 0 &&
+				    (entry = next_entry(mirror, &at)) != NULL; ) {
+			if (entry->tuple.af == families[i % 2])
 				write_entry(entry, batch, sets[i / 2]);
 		}
 	}

@@ -7,6 +7,7 @@
 #include "kernel/pl_nft.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Rekeying and reauthentication at once have four in each direction. */
 enum { PL_MIRROR_PINS_MAX = 8 };
@@ -19,21 +20,19 @@ struct pl_mirror_birth;
 /**
  * struct pl_mirror_entry - a flow or a listener that the guard holds
  * @tuple:       normal; first, for the table
- * @prev:        in the list of all
- * @next:        likewise
- * @device:      that leads to its local end, whose segments are answered; 0: they are not; change
- *               it with pl_mirror_answer()
- * @births:      pins of a listener: as many as it has peers, the last one first
- * @nr_pins:     of a connection
- * @pins:        of it
+ * @nr_pins:     of a connection; 0 of a listener
+ * @is_wide:     there is memory for all pins behind the entry, not just for a few
+ * @is_answered: its local end's segments are, and it has no pins; change it with pl_mirror_answer()
+ * @outbound:    which pins are PL_DIR_OUT, by bits
+ *
+ * A hundred thousand have two pins each: what they are is behind the entry.
  */
 struct pl_mirror_entry {
 	struct pl_tuple tuple;
-	struct pl_mirror_entry *prev, *next;
-	struct pl_mirror_birth *births;
-	uint32_t device;
-	unsigned nr_pins;
-	struct pl_pin pins[PL_MIRROR_PINS_MAX];
+	uint8_t nr_pins : 4;
+	bool is_wide : 1;
+	bool is_answered : 1;
+	uint8_t outbound;
 };
 
 /**
@@ -70,6 +69,14 @@ struct pl_mirror_entry *pl_mirror_find(const struct pl_mirror *mirror,
 				       const struct pl_tuple *tuple);
 
 /**
+ * pl_mirror_births() - pins of a listener: as many as it has peers, the last one first
+ * @entry: of a mirror
+ *
+ * Return: NULL when there is none; of a connection, too
+ */
+struct pl_mirror_birth *pl_mirror_births(const struct pl_mirror_entry *entry);
+
+/**
  * pl_mirror_add() - guard a flow or a listener, without pins
  * @mirror: has no such entry
  * @batch:  or NULL
@@ -99,16 +106,23 @@ void pl_mirror_write_removal(const struct pl_mirror *mirror, struct pl_nft_batch
 			     const struct pl_mirror_entry *entry);
 
 /**
+ * pl_mirror_pin_at() - pin number @i
+ * @entry: a connection
+ * @i:     less than @entry->nr_pins
+ */
+struct pl_pin pl_mirror_pin_at(const struct pl_mirror_entry *entry, unsigned i);
+
+/**
  * pl_mirror_pin() - add a pin
  * @mirror: a mirror
  * @batch:  or NULL
- * @entry:  a connection of it
+ * @entry:  a connection of it; may move
  * @pin:    not there yet
  *
- * Return: 0, -ENOMEM, or PL_E_TOO_MANY
+ * Return: 0, -ENOMEM, PL_E_TOO_MANY, or PL_E_WRONG_STATE for what is answered
  */
 int pl_mirror_pin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
-		  struct pl_mirror_entry *entry, const struct pl_pin *pin) PL_MUST_USE;
+		  struct pl_mirror_entry **entry, const struct pl_pin *pin) PL_MUST_USE;
 
 /**
  * pl_mirror_unpin() - remove pin number @i; the last one takes its number
@@ -130,9 +144,17 @@ bool pl_mirror_has_pin(const struct pl_mirror_entry *entry, const struct pl_pin 
 		       unsigned *ret_i);
 
 /**
+ * pl_mirror_device() - by which its local end is answered
+ * @entry: a connection
+ *
+ * Return: as pl_mirror_answer() was told
+ */
+uint32_t pl_mirror_device(const struct pl_mirror_entry *entry);
+
+/**
  * pl_mirror_answer() - its local end gets a RST, or no longer
  * @batch: or NULL
- * @entry: a connection
+ * @entry: a connection without pins
  * @device: that leads to its local end; PL_MIRROR_NOWHERE is none that a packet comes by; 0: it
  *          does not
  */
@@ -168,7 +190,7 @@ bool pl_mirror_dismiss(struct pl_mirror *mirror, struct pl_nft_batch *batch,
  * @mirror: a mirror
  * @batch:  or NULL
  * @entry:  a listener of it
- * @until:  what @entry->births was before them; NULL is all
+ * @until:  what pl_mirror_births() was before them; NULL is all
  */
 void pl_mirror_dismiss_until(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 			     struct pl_mirror_entry *entry, const struct pl_mirror_birth *until);
