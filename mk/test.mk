@@ -9,7 +9,7 @@ NAMESPACE_TESTS := $(patsubst testing/namespace/%.c,$(BUILD)/namespace/%, \
 GUEST_PROGRAMS := $(patsubst testing/guest/programs/%.c,$(BUILD)/guest/bin/%, \
 	$(wildcard testing/guest/programs/*.c))
 KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,conf conf_auto error identity limits peer_id \
-	siphash table ts ts_wire tuple)
+	selector siphash table ts ts_pieces ts_wire tuple)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 
@@ -55,7 +55,7 @@ $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 
 .SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c $(CORE_SRC) $(KERNEL_SRC))
 KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missing \
-	%/test_socket_diag %/test_socket_end %/test_socket_ends %/test_xfrm_decode %/test_reroute %/test_steering \
+	%/test_socket_diag %/test_socket_end %/test_socket_ends %/test_xfrm_decode %/test_reroute %/test_steering %/test_policies \
 	%/test_queue_decode,$(UNIT_TESTS))
 $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
@@ -108,7 +108,7 @@ $(BUILD)/gcc/$(STREAM).o: $(STREAM).h
 # libraries, for LD_PRELOAD
 $(BUILD)/guest/bin/linger $(BUILD)/guest/bin/busy: GUEST_CFLAGS := -fPIC -shared
 
-$(BUILD)/guest/bin/xfrm-watch: GUEST_LIBS := -lmnl
+$(BUILD)/guest/bin/xfrm-watch $(BUILD)/guest/bin/xfrm-selectors: GUEST_LIBS := -lmnl
 $(BUILD)/guest/bin/resume-token: GUEST_CFLAGS = $(BUS_CFLAGS)
 $(BUILD)/guest/bin/resume-token: GUEST_LIBS := -ldbus-1
 # With the library inside: hosts without ours run them, too.

@@ -324,7 +324,7 @@ static void what_cannot_be_said_exactly_is_wider_and_marked(void **state)
 
 	(void)state;
 	info->sel.dport = htons(0x1200);
-	info->sel.dport_mask = htons(0xff00);
+	info->sel.dport_mask = htons(0xff0f);
 	assert_int_equal(decode(&bytes, &change), 0);
 	assert_true(change.u.policy.is_partial);
 	is_range(&change.u.policy.dst, "0.0.0.0-255.255.255.255/0/0-65535");
@@ -361,6 +361,36 @@ static void an_SA_without_algorithms_is_larval_if_it_could_have_some(void **stat
 	assert_false(change.u.sa.is_larval);
 	info->family = AF_PACKET;
 	assert_int_equal(decode(&bytes, &change), PL_E_MALFORMED);
+}
+
+/* What a narrowed child SA has (K32): the mirror must know it for pluto's own. */
+static void a_block_of_ports_is_a_range(void **state)
+{
+	static const struct {
+		uint16_t port, mask;
+		const char *want;
+	} t[] = {
+		{ 0x1200, 0xff00, "0.0.0.0-255.255.255.255/0/4608-4863" },
+		{ 0x1234, 0xff00, "0.0.0.0-255.255.255.255/0/4608-4863" },
+		{ 0, 0x8000, "0.0.0.0-255.255.255.255/0/0-32767" },
+		{ 0x8000, 0x8000, "0.0.0.0-255.255.255.255/0/32768-65535" },
+		{ 0xffff, 0xfffe, "0.0.0.0-255.255.255.255/0/65534-65535" },
+		{ 0, 0xffff, "0.0.0.0-255.255.255.255/0/0-0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct bytes bytes = policy_with(NULL, 0, XFRM_POLICY_ALLOW);
+		struct xfrm_userpolicy_info *info = info_of(&bytes);
+		struct pl_xfrm_change change;
+
+		info->sel.sport = htons(t[i].port);
+		info->sel.sport_mask = htons(t[i].mask);
+		assert_int_equal(decode(&bytes, &change), 0);
+		assert_false(change.u.policy.is_partial);
+		is_range(&change.u.policy.src, t[i].want);
+		is_range(&change.u.policy.dst, "0.0.0.0-255.255.255.255/0/0-65535");
+	}
 }
 
 static void what_is_unknown_asks_for_a_list(void **state)
@@ -439,6 +469,7 @@ int main(void)
 		cmocka_unit_test(only_what_demands_ESP_or_AH_protects_T7),
 		cmocka_unit_test(what_cannot_be_said_exactly_is_wider_and_marked),
 		cmocka_unit_test(an_SA_without_algorithms_is_larval_if_it_could_have_some),
+		cmocka_unit_test(a_block_of_ports_is_a_range),
 		cmocka_unit_test(what_is_unknown_asks_for_a_list),
 		cmocka_unit_test(a_message_that_is_cut_is_refused),
 	};

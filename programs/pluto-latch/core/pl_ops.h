@@ -366,6 +366,29 @@ struct pl_route_ops {
 };
 
 /**
+ * struct pl_policy - a policy for part of the ports of a protocol: a piece of what a child SA was
+ * narrowed to (core/pl_ts_pieces.h)
+ * @direction:   PL_DIR_IN: also of what is forwarded
+ * @src:         subnet and block of ports that it selects; .proto is that of @dst
+ * @dst:         likewise
+ * @priority:    lower wins
+ * @is_blocking: it discards; nothing of what follows counts then
+ * @protocol:    of its SAs, ESP or AH, in tunnel mode
+ * @reqid:       likewise
+ * @from:        outer addresses of the direction
+ * @to:          likewise
+ */
+struct pl_policy {
+	enum pl_direction direction;
+	struct pl_ts src, dst;
+	uint32_t priority;
+	bool is_blocking;
+	enum pl_protocol protocol;
+	uint32_t reqid;
+	struct pl_address from, to;
+};
+
+/**
  * struct pl_steer - policies for just one connection (K38)
  * @tuple:    of the connection
  * @protocol: of its SAs, ESP or AH

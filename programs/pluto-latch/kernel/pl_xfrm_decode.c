@@ -122,14 +122,15 @@ static bool set_prefix(struct pl_ts *ts, const xfrm_address_t *address, unsigned
 	return true;
 }
 
-/* Return: false when the kernel's mask is neither of the two that have a range. */
+/* Return: false when the kernel's mask leaves ports that are no range. */
 static bool set_port(struct pl_ts *ts, uint16_t port, uint16_t mask)
 {
-	bool is_one = mask == 0xffff;
+	uint16_t rest = (uint16_t)~ntohs(mask);
+	bool is_range = (rest & (rest + 1u)) == 0;
 
-	ts->lo_port = is_one ? ntohs(port) : 0;
-	ts->hi_port = is_one ? ntohs(port) : UINT16_MAX;
-	return is_one || mask == 0;
+	ts->lo_port = is_range ? ntohs(port) & (uint16_t)~rest : 0;
+	ts->hi_port = is_range ? ts->lo_port | rest : UINT16_MAX;
+	return is_range;
 }
 
 static int read_selector(const struct xfrm_selector *sel, struct pl_ts *src, struct pl_ts *dst,
