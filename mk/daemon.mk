@@ -12,7 +12,8 @@ BUS_SRC := $(wildcard $(DAEMON_DIR)/bus/*.c)
 STORE_SRC := $(wildcard $(DAEMON_DIR)/store/*.c)
 OURS_SRC := $(CORE_SRC) $(KERNEL_SRC) $(BUS_SRC) $(STORE_SRC) \
 	$(wildcard $(DAEMON_DIR)/daemon/*.c) $(SEAM_SRC)
-SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c
+SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c \
+	$(patsubst %,$(DAEMON_DIR)/kernel/pl_%.c,policies socket_ask netlink)
 DAEMON := $(BUILD)/bin/pluto-latch
 DAEMON_CLANG := $(BUILD)/bin/pluto-latch.clang
 SCRIPTED := $(BUILD)/bin/pluto-latch.scripted

@@ -13,6 +13,7 @@
 #include "kernel/pl_reroute.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
+#include "kernel/pl_policies.h"
 #include "kernel/pl_steering.h"
 #include "kernel/pl_xfrm_watch.h"
 #include "store/pl_journal.h"
@@ -185,6 +186,18 @@ struct pl_diag *pl_diag_close(struct pl_diag *diag)
 {
 	(void)diag;
 	return NULL;
+}
+
+int pl_policies_put(struct pl_ask *ask, const struct pl_policy *policy)
+{
+	assert_non_null(ask);
+	return policy->priority == 0 ? PL_E_UNSUPPORTED : 0;
+}
+
+int pl_policies_take(struct pl_ask *ask, const struct pl_policy *policy)
+{
+	assert_non_null(ask);
+	return policy->priority == 0 ? -EIO : 0;
 }
 
 const struct pl_steer_ops *pl_steering_operations(void)
@@ -676,6 +689,17 @@ static void guard_and_journal_go_with_an_orderly_end_that_closes_and_leaves_noth
 	assert_string_equal(stage.removed, "");
 }
 
+static void what_the_kernel_says_of_policies_is_handed_to_pluto(void **state)
+{
+	struct pl_policy good = { .priority = 1 }, bad = { .priority = 0 };
+
+	(void)state;
+	assert_int_equal(pl_daemon_put_policy(stage.daemon, &good), 0);
+	assert_int_equal(pl_daemon_put_policy(stage.daemon, &bad), PL_E_UNSUPPORTED);
+	assert_int_equal(pl_daemon_take_policy(stage.daemon, &good), 0);
+	assert_int_equal(pl_daemon_take_policy(stage.daemon, &bad), -EIO);
+}
+
 static void pluto_changes_SAs(bool is_due)
 {
 	stage.is_due = is_due;
@@ -741,6 +765,7 @@ int main(void)
 		TEST(SAs_that_cannot_be_read_are_asked_for_until_they_can_T9),
 		TEST(nobody_hears_of_held_packets_without_a_rule_K13),
 		TEST(a_listener_that_cannot_be_latched_is_no_start_K12),
+		TEST(what_the_kernel_says_of_policies_is_handed_to_pluto),
 		TEST(guard_and_journal_go_with_an_orderly_end_that_closes_and_leaves_nothing),
 	};
 #undef TEST

@@ -24,6 +24,7 @@
 #include "kernel/pl_reroute.h"
 #include "kernel/pl_socket_diag.h"
 #include "kernel/pl_socket_watch.h"
+#include "kernel/pl_policies.h"
 #include "kernel/pl_steering.h"
 #include "kernel/pl_xfrm_watch.h"
 #include "store/pl_journal.h"
@@ -172,6 +173,16 @@ static int steering_sweep(void *ctx)
 	struct pl_daemon *daemon = ctx;
 
 	return pl_steering_operations()->sweep(&daemon->steering);
+}
+
+int pl_daemon_put_policy(struct pl_daemon *daemon, const struct pl_policy *policy)
+{
+	return pl_policies_put(&daemon->steering, policy);
+}
+
+int pl_daemon_take_policy(struct pl_daemon *daemon, const struct pl_policy *policy)
+{
+	return pl_policies_take(&daemon->steering, policy);
 }
 
 static const struct pl_steer_ops steer_ops = { steering_put, steering_take, steering_sweep };

@@ -57,6 +57,24 @@ int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base) PL_MUST_
 void pl_daemon_hear(struct pl_daemon *daemon);
 
 /**
+ * pl_daemon_put_policy() - a policy of the kernel that pluto cannot say
+ * @daemon: started
+ * @policy: in the place of its like
+ *
+ * Return: 0, PL_E_UNSUPPORTED, PL_E_UNAVAILABLE or a negative errno
+ */
+int pl_daemon_put_policy(struct pl_daemon *daemon, const struct pl_policy *policy) PL_MUST_USE;
+
+/**
+ * pl_daemon_take_policy() - it is gone
+ * @daemon: started
+ * @policy: direction and selectors of it; without one is fine
+ *
+ * Return: 0, PL_E_UNSUPPORTED or a negative errno
+ */
+int pl_daemon_take_policy(struct pl_daemon *daemon, const struct pl_policy *policy) PL_MUST_USE;
+
+/**
  * pl_daemon_free() - leave bus and event loop; the guard's table stays in the kernel
  * @daemon: NULL is fine
  *

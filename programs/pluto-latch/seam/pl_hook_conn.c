@@ -5,6 +5,7 @@
  */
 
 #include "seam/pl_wrap.h"
+#include "seam/pl_cut.h"
 #include "seam/pl_initiate.h"
 #include "seam/pl_narrow.h"
 #include "seam/pl_seam.h"
@@ -39,6 +40,7 @@ void __wrap_connection_db_del(struct connection *c)
 	pl_upstream_installed(c, &fact.u.ts.tsi, &fact.u.ts.tsr);
 	pl_seam_note(&fact);
 	pl_initiate_conn_gone(c);
+	pl_cut_drop(c->serialno);
 	__real_connection_db_del(c);
 }
 
@@ -52,4 +54,32 @@ void __wrap_connection_unroute(struct connection *c, where_t where)
 {
 	note(PL_FACT_CONN_UNROUTE, c);
 	__real_connection_unroute(c, where);
+}
+
+/* A connection that was narrowed has a policy for each block of ports; what an updown script does
+ * is about addresses, so it runs for the first of each. */
+static bool has_run(const struct connection *c, const struct spd *spd)
+{
+	if (pl_cut_find(c->serialno) == NULL)
+		return false;
+	for (const struct spd *before = c->child.spds.list; before != spd; before++) {
+		if (selector_range_eq_selector_range(before->local->client, spd->local->client) &&
+		    selector_range_eq_selector_range(before->remote->client, spd->remote->client))
+			return true;
+	}
+	return false;
+}
+
+bool __wrap_do_updown(enum updown updown_verb, const struct connection *c, const struct spd *spd,
+		      struct child_sa *child, struct logger *logger)
+{
+	return has_run(c, spd) || __real_do_updown(updown_verb, c, spd, child, logger);
+}
+
+void __wrap_do_updown_unroute_spd(const struct spd *spd, const struct spd_owner *owner,
+				  struct child_sa *child, struct logger *logger,
+				  struct updown_env env)
+{
+	if (!has_run(spd->connection, spd))
+		__real_do_updown_unroute_spd(spd, owner, child, logger, env);
 }

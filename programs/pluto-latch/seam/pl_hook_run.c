@@ -8,6 +8,7 @@
  */
 
 #include "seam/pl_wrap.h"
+#include "seam/pl_cut.h"
 #include "seam/pl_ike.h"
 #include "seam/pl_initiate.h"
 #include "seam/pl_seam.h"
@@ -26,6 +27,11 @@ static bool has_run, is_kernel_changed;
 struct pl_engine *pl_seam_engine(void)
 {
 	return engine;
+}
+
+struct pl_daemon *pl_seam_daemon(void)
+{
+	return latch_daemon;
 }
 
 struct pl_identity_pool *pl_seam_identities(void)
@@ -121,6 +127,7 @@ void __wrap_free_server(void)
 	latch_daemon = pl_daemon_free(latch_daemon);
 	pl_initiate_free();
 	pl_ike_drop_all();
+	pl_cut_free();
 	engine = pl_engine_free(engine);
 	identities = pl_identity_pool_free(identities);
 	pl_trace_close();

@@ -3,16 +3,21 @@
 /* Traffic selectors: pluto selects first, then the engine is asked with both what the peer proposed
  * (read by ourselves, so that ranges stay ranges) and what pluto would do.
  *
+ * A connection that was narrowed (pl_cut.c) keeps its selectors for the life of the child, also in
+ * rekeys, whoever asks for them: pluto's own would say less.
+ *
  * Fail closed: no engine, a payload we cannot read, a NARROW that is not within both proposal and
  * selection, or that pluto cannot hold exactly: the child SA is refused. In TS that is clean: the
  * peer gets TS_UNACCEPTABLE and its IKE SA lives on. Refusing later makes a 5.2 initiator wait.
  */
 
 #include "seam/pl_wrap.h"
+#include "seam/pl_cut.h"
 #include "seam/pl_initiate.h"
 #include "seam/pl_seam.h"
 #include "seam/pl_upstream.h"
 
+#include "core/pl_selector.h"
 #include "core/pl_ts_wire.h"
 
 static int read_payload(const struct msg_digest *md, enum next_payload_types_ikev2 type,
@@ -54,11 +59,11 @@ static struct pl_fact ts_fact(enum pl_fact_kind kind, const struct child_sa *chi
 static const char *apply_narrow(const struct child_sa *child, const struct pl_ts_facts *ts,
 				const struct pl_ts_verdict *verdict)
 {
-	if (!pl_ts_list_covers(&ts->tsi, &verdict->tsi) ||
-	    !pl_ts_list_covers(&ts->tsr, &verdict->tsr))
+	if (!pl_selector_contains(&ts->tsi, &verdict->tsi) ||
+	    !pl_selector_contains(&ts->tsr, &verdict->tsr))
 		return "verdict is wider than the proposal";
-	if (!pl_ts_list_covers(&ts->selected_tsi, &verdict->tsi) ||
-	    !pl_ts_list_covers(&ts->selected_tsr, &verdict->tsr))
+	if (!pl_selector_contains(&ts->selected_tsi, &verdict->tsi) ||
+	    !pl_selector_contains(&ts->selected_tsr, &verdict->tsr))
 		return "verdict is wider than the connection";
 	/* The responder's own side is TSr. */
 	return pl_upstream_narrow(child->sa.st_connection, &verdict->tsr, &verdict->tsi);
@@ -99,9 +104,8 @@ static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 	return fact.is_ok;
 }
 
-bool __wrap_process_v2TS_request_payloads(struct child_sa *child, const struct msg_digest *md)
+static bool judge_request(struct child_sa *child, const struct msg_digest *md, bool ok)
 {
-	bool ok = __real_process_v2TS_request_payloads(child, md);
 	struct pl_fact fact = ts_fact(PL_FACT_TS_REQUEST, child, md, ok);
 	struct pl_ts_verdict narrow = { .tsi = { .len = 0 } };
 	enum pl_verdict_kind given = PL_VERDICT_NONE;
@@ -109,6 +113,30 @@ bool __wrap_process_v2TS_request_payloads(struct child_sa *child, const struct m
 	if (pl_seam_engine() != NULL)
 		given = pl_engine_ts_request(pl_seam_engine(), &fact, &narrow);
 	return ok && conclude(child, &fact, given, &narrow);
+}
+
+/* The connection of an IKE SA is that of its first child; when that is gone, the next one begins
+ * with what the connection had before it was narrowed. Any other connection that was narrowed and
+ * has no child now is one that nobody can tell anything of. */
+static bool is_chosen_well(const struct child_sa *child)
+{
+	const struct connection *c = child->sa.st_connection;
+
+	if (pl_cut_find(c->serialno) == NULL || kernel_policy_installed(c) ||
+	    c->established_child_sa != SOS_NOBODY)
+		return true;
+	llog(RC_LOG, child->sa.logger,
+	     "latch: refusing Traffic Selectors: they are of a child that is gone");
+	return false;
+}
+
+bool __wrap_process_v2TS_request_payloads(struct child_sa *child, const struct msg_digest *md)
+{
+	bool ok;
+
+	pl_upstream_widen(child->sa.st_connection);
+	ok = __real_process_v2TS_request_payloads(child, md) && is_chosen_well(child);
+	return judge_request(child, md, ok);
 }
 
 static bool ask_other(enum pl_fact_kind kind, const struct child_sa *child,
@@ -122,16 +150,42 @@ static bool ask_other(enum pl_fact_kind kind, const struct child_sa *child,
 	return ok && conclude(child, &fact, given, NULL);
 }
 
+/* The message has all that was agreed; pluto's own selectors are not all of it. */
+static bool has_cut(const struct msg_digest *md, const struct pl_ts_list *tsi,
+		    const struct pl_ts_list *tsr)
+{
+	struct pl_ts_facts said = { .is_accepted = false };
+
+	read_proposal(md, &said);
+	return said.proposed_error == 0 && pl_selector_contains(&said.tsi, tsi) &&
+	       pl_selector_contains(&said.tsr, tsr);
+}
+
+/* And nothing else. */
+static bool is_cut(const struct msg_digest *md, const struct pl_ts_list *tsi,
+		   const struct pl_ts_list *tsr)
+{
+	struct pl_ts_facts said = { .is_accepted = false };
+
+	read_proposal(md, &said);
+	return has_cut(md, tsi, tsr) && pl_selector_contains(tsi, &said.tsi) &&
+	       pl_selector_contains(tsr, &said.tsr);
+}
+
 bool __wrap_verify_rekey_child_request_ts(struct child_sa *child, struct msg_digest *md)
 {
-	bool ok = __real_verify_rekey_child_request_ts(child, md);
+	const struct pl_cut *cut = pl_cut_find(child->sa.st_connection->serialno);
+	bool ok = cut == NULL ? __real_verify_rekey_child_request_ts(child, md) :
+				has_cut(md, &cut->remote, &cut->local);
 
 	return ask_other(PL_FACT_TS_REKEY, child, md, ok);
 }
 
 bool __wrap_process_v2TS_response_payloads(struct child_sa *child, struct msg_digest *md)
 {
-	bool ok = __real_process_v2TS_response_payloads(child, md);
+	const struct pl_cut *cut = pl_cut_find(child->sa.st_connection->serialno);
+	bool ok = cut == NULL ? __real_process_v2TS_response_payloads(child, md) :
+				is_cut(md, &cut->local, &cut->remote);
 
 	/* a clean end: pluto tells the peer to delete what it has made */
 	if (ask_other(PL_FACT_TS_RESPONSE, child, md, ok))
@@ -146,7 +200,9 @@ bool __wrap_emit_v2TS_request_payloads(struct pbs_out *outpbs, const struct chil
 	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_TS_OFFER, &child->sa);
 
 	pl_upstream_offered(child->sa.st_connection, &fact.u.ts.tsi, &fact.u.ts.tsr);
-	fact.is_ok = __real_emit_v2TS_request_payloads(outpbs, child);
+	fact.is_ok = pl_cut_find(child->sa.st_connection->serialno) == NULL ?
+			     __real_emit_v2TS_request_payloads(outpbs, child) :
+			     pl_upstream_emit(outpbs, &fact.u.ts.tsi, &fact.u.ts.tsr);
 	pl_seam_note(&fact);
 	return fact.is_ok;
 }
@@ -156,7 +212,9 @@ bool __wrap_emit_v2TS_response_payloads(struct pbs_out *outpbs, const struct chi
 	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_TS_ANSWER, &child->sa);
 
 	pl_upstream_answered(child->sa.st_connection, &fact.u.ts.tsr, &fact.u.ts.tsi);
-	fact.is_ok = __real_emit_v2TS_response_payloads(outpbs, child);
+	fact.is_ok = pl_cut_find(child->sa.st_connection->serialno) == NULL ?
+			     __real_emit_v2TS_response_payloads(outpbs, child) :
+			     pl_upstream_emit(outpbs, &fact.u.ts.tsi, &fact.u.ts.tsr);
 	pl_seam_note(&fact);
 	return fact.is_ok;
 }

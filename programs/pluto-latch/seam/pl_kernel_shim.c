@@ -7,8 +7,11 @@
  */
 
 #include "seam/pl_wrap.h"
+#include "seam/pl_cut.h"
 #include "seam/pl_seam.h"
 #include "seam/pl_upstream.h"
+
+#include "daemon/pl_daemon.h"
 
 #include <arpa/inet.h>
 
@@ -56,28 +59,75 @@ static void shim_flush(struct logger *logger)
 	upstream->flush(logger);
 }
 
+/* What a policy of pluto selects: of a connection that was narrowed a block of ports. */
+static bool is_block(const struct pl_fact *fact, const ip_selector *src, const ip_selector *dst,
+		     struct pl_policy_facts *ret)
+{
+	bool is_out = ret->direction == PL_DIR_OUT;
+	const struct pl_ts_piece *piece = pl_cut_piece(fact->conn.serial, is_out ? src : dst,
+						       is_out ? dst : src);
+	uint16_t mask;
+
+	ret->src = pl_upstream_ts(src);
+	ret->dst = pl_upstream_ts(dst);
+	if (piece == NULL)
+		return false;
+	ret->src = is_out ? piece->local : piece->remote;
+	ret->dst = is_out ? piece->remote : piece->local;
+	return (pl_ts_port_mask(&ret->src, &mask) && mask != 0 && mask != UINT16_MAX) ||
+	       (pl_ts_port_mask(&ret->dst, &mask) && mask != 0 && mask != UINT16_MAX);
+}
+
+/* Where pluto would say one port. What it does without SAs is blocking here: it does that between
+ * one SA and the next, and never for long. */
+static bool put_block(const struct pl_policy_facts *facts, const struct kernel_policy *policy,
+		      struct logger *logger)
+{
+	struct pl_policy block = {
+		.direction = facts->direction, .src = facts->src, .dst = facts->dst,
+		.priority = facts->priority, .is_blocking = policy->shunt != SHUNT_IPSEC,
+		.protocol = policy->nr_rules == 0 ? PL_PROTO_NONE :
+						    (enum pl_protocol)policy->rule[0].proto,
+		.reqid = facts->reqid,
+		.from = pl_upstream_address(policy->src.host),
+		.to = pl_upstream_address(policy->dst.host),
+	};
+	int r;
+
+	if (!block.is_blocking &&
+	    (policy->nr_rules != 1 || policy->mode != KERNEL_MODE_TUNNEL || policy->iptfs))
+		return false;
+	r = pl_daemon_put_policy(pl_seam_daemon(), &block);
+	if (r != 0)
+		llog(RC_LOG, logger, "latch: the kernel refuses a policy of what was narrowed: "
+		     "%s", r < 0 ? strerror(-r) : "it cannot be said");
+	return r == 0;
+}
+
 static bool shim_policy_add(enum kernel_policy_op op, enum direction dir, const ip_selector *src,
 			    const ip_selector *dst, const struct kernel_policy *policy,
 			    deltatime_t use_lifetime, struct logger *logger, const char *func)
 {
 	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_POLICY_ADD, logger);
+	bool in_block;
 	name_buf nb;
 
 	fact.u.policy = (struct pl_policy_facts) {
 		.direction = direction_of(dir),
 		.mode = policy->nr_rules == 0 ? PL_MODE_NONE : mode_of(policy->mode),
 		.is_replacing = op == KERNEL_POLICY_OP_REPLACE,
-		.src = pl_upstream_ts(src),
-		.dst = pl_upstream_ts(dst),
 		.priority = policy->priority.value,
 		.reqid = policy->nr_rules == 0 ? 0 : policy->rule[policy->nr_rules - 1].reqid,
 		.nr_templates = policy->nr_rules,
 	};
-	pl_seam_copy_text(fact.u.policy.shunt,
+	in_block = is_block(&fact, src, dst, &fact.u.policy);
+	pl_seam_copy_text(fact.u.policy.shunt, in_block && policy->shunt != SHUNT_IPSEC ? "DROP" :
 			  str_enum_short(&shunt_policy_names, policy->shunt, &nb));
 	if (!is_approved(&fact, logger))
 		return false;
 	pl_seam_kernel_changed();
+	if (in_block)
+		return put_block(&fact.u.policy, policy, logger);
 	return upstream->policy_add(op, dir, src, dst, policy, use_lifetime, logger, func);
 }
 
@@ -89,14 +139,19 @@ static bool shim_policy_del(enum direction dir, enum expect_kernel_policy expect
 {
 	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_POLICY_DELETE, logger);
 
-	fact.u.policy = (struct pl_policy_facts) {
-		.direction = direction_of(dir),
-		.src = pl_upstream_ts(src),
-		.dst = pl_upstream_ts(dst),
-	};
+	fact.u.policy = (struct pl_policy_facts) { .direction = direction_of(dir) };
 	pl_seam_kernel_changed();
-	fact.is_ok = upstream->policy_del(dir, expect, src, dst, sa_marks, xfrmi, id, sec_label,
-					  logger, func);
+	if (is_block(&fact, src, dst, &fact.u.policy)) {
+		struct pl_policy block = {
+			.direction = fact.u.policy.direction,
+			.src = fact.u.policy.src, .dst = fact.u.policy.dst,
+		};
+
+		fact.is_ok = pl_daemon_take_policy(pl_seam_daemon(), &block) == 0;
+	} else {
+		fact.is_ok = upstream->policy_del(dir, expect, src, dst, sa_marks, xfrmi, id,
+						  sec_label, logger, func);
+	}
 	pl_seam_note(&fact);
 	return fact.is_ok;
 }

@@ -11,6 +11,7 @@ struct connection;
 struct event_base;
 struct ike_sa;
 struct logger;
+struct pl_daemon;
 struct state;
 
 /**
@@ -19,6 +20,13 @@ struct state;
  * Return: NULL before init_kernel() and after the end; ask nothing then: refuse
  */
 struct pl_engine *pl_seam_engine(void);
+
+/**
+ * pl_seam_daemon() - what carries out
+ *
+ * Return: NULL when pl_seam_engine() is
+ */
+struct pl_daemon *pl_seam_daemon(void);
 
 /**
  * pl_seam_identities() - where identities of this daemon are interned

@@ -12,7 +12,10 @@
 
 #include "seam/pl_wrap.h"
 #include "seam/pl_upstream.h"
+#include "seam/pl_cut.h"
 #include "seam/pl_seam.h"
+
+#include "core/pl_ts_wire.h"
 
 #include <string.h>
 
@@ -72,8 +75,15 @@ static void add_all(struct pl_ts_list *list, const ip_selectors *selectors)
 void pl_upstream_installed(const struct connection *c, struct pl_ts_list *ret_local,
 			   struct pl_ts_list *ret_remote)
 {
+	const struct pl_cut *cut = pl_cut_find(c->serialno);
+
 	ret_local->len = 0;
 	ret_remote->len = 0;
+	if (cut != NULL) {
+		*ret_local = cut->local;
+		*ret_remote = cut->remote;
+		return;
+	}
 	for (unsigned i = 0; i < c->child.spds.len; i++) {
 		const struct spd *spd = &c->child.spds.list[i];
 
@@ -87,6 +97,10 @@ void pl_upstream_installed(const struct connection *c, struct pl_ts_list *ret_lo
 void pl_upstream_offered(const struct connection *c, struct pl_ts_list *ret_local,
 			 struct pl_ts_list *ret_remote)
 {
+	if (pl_cut_find(c->serialno) != NULL) {
+		pl_upstream_installed(c, ret_local, ret_remote);
+		return;
+	}
 	add_all(ret_local, &c->local->child.selectors.proposed);
 	add_all(ret_remote, &c->remote->child.selectors.proposed);
 }
@@ -100,6 +114,10 @@ static const ip_selectors *answered(const struct connection_end *end)
 void pl_upstream_answered(const struct connection *c, struct pl_ts_list *ret_local,
 			  struct pl_ts_list *ret_remote)
 {
+	if (pl_cut_find(c->serialno) != NULL) {
+		pl_upstream_installed(c, ret_local, ret_remote);
+		return;
+	}
 	add_all(ret_local, answered(c->local));
 	add_all(ret_remote, answered(c->remote));
 }
@@ -109,33 +127,38 @@ bool pl_upstream_has_label(const struct connection *c)
 	return c->config->sec_label.len > 0 || c->child.sec_label.len > 0;
 }
 
-/* Pluto's selector: a subnet, and one port or all of them. NULL, or why that cannot say @ts. */
+/* Pluto's selector for a block: of its ports the last one, which is of it and, unlike the first,
+ * never taken for "all". Port 0 alone would be. */
 static const char *selector_of_ts(const struct pl_ts *ts, ip_selector *ret)
 {
 	const struct ip_info *afi = ts->af == PL_AF_IP6 ? &ipv6_info : &ipv4_info;
 	struct ip_bytes lo = { .byte = { 0 } }, hi = { .byte = { 0 } };
-	ip_selector selector;
 
-	if (!pl_ts_is_valid(ts))
-		return "selector is not valid";
-	if (!pl_ts_is_any_port(ts)) {
-		if (ts->lo_port != ts->hi_port || ts->lo_port == 0)
-			return "pluto holds one port or all, not a range";
-		if (ts->proto != IPPROTO_TCP && ts->proto != IPPROTO_UDP &&
-		    ts->proto != IPPROTO_SCTP)
-			return "a port of a protocol without ports";
-	}
+	if (ts->hi_port == 0)
+		return "port 0";
 	memcpy(lo.byte, ts->lo, afi->ip_size);
 	memcpy(hi.byte, ts->hi, afi->ip_size);
-	selector = selector_from_raw(HERE, afi, lo, hi, protocol_from_ipproto(ts->proto),
-				     ip_hport(pl_ts_is_any_port(ts) ? 0 : ts->lo_port));
-	if (selector_prefix_len(selector) < 0)
-		return "pluto holds a subnet, not a range of addresses";
-	*ret = selector;
+	*ret = selector_from_raw(HERE, afi, lo, hi, protocol_from_ipproto(ts->proto),
+				 ip_hport(pl_ts_is_any_port(ts) ? 0 : ts->hi_port));
 	return NULL;
 }
 
-static const char *cannot_narrow(const struct connection *c)
+static bool has_block(const struct pl_ts *ts)
+{
+	return ts->lo_port != ts->hi_port && !pl_ts_is_any_port(ts);
+}
+
+/* What the shim does not say in its own policies. */
+static bool needs_more(const struct connection *c)
+{
+	return c->ipsec_interface != NULL || c->config->ipsec_interface.enabled ||
+	       c->sa_marks.in.mask != 0 || c->sa_marks.out.mask != 0 ||
+	       c->config->nic_offload == NIC_OFFLOAD_PACKET || c->config->child_sa.iptfs.enabled;
+}
+
+/* In transport mode an SA has a selector of its own, and just one; packets that come by it and that
+ * no policy covers would be let in. */
+const char *pl_upstream_cannot_narrow(const struct connection *c)
 {
 	if (!is_instance(c))
 		return "connection is no instance: its selectors are configuration";
@@ -148,52 +171,173 @@ static const char *cannot_narrow(const struct connection *c)
 	return NULL;
 }
 
-static void narrow_end(struct connection_end *end, const struct ip_info *afi, ip_selector selector)
+const char *pl_upstream_cannot_cut(const struct connection *c)
 {
-	ip_selectors *accepted = &end->child.selectors.accepted;
+	if (c->config->child_sa.encap_mode != ENCAP_MODE_TUNNEL)
+		return "an SA of transport mode holds one selector";
+	if (c->config->child_sa.ipcomp)
+		return "compression";
+	return needs_more(c) ? "connection has a mark, an interface or an offload" : NULL;
+}
 
-	pfreeany(accepted->list);
-	*accepted = (ip_selectors) {
+static const char *why_no_pieces(int r)
+{
+	switch (r) {
+	case PL_E_TOO_MANY:
+		return "too many policies";
+	case PL_E_UNSUPPORTED:
+		return "a port of a protocol without ports";
+	case PL_E_CONFLICT:
+		return "the two sides differ in family or protocol";
+	default:
+		return "selector is not valid";
+	}
+}
+
+/* NULL, or why there is none. */
+static const char *fill_pieces(const struct pl_ts_piece *exact, struct pl_cut *cut)
+{
+	const char *why = NULL;
+
+	for (unsigned i = 0; i < cut->nr && why == NULL; i++) {
+		struct pl_cut_piece *piece = &cut->pieces[i];
+
+		piece->exact = exact[i];
+		why = selector_of_ts(&exact[i].local, &piece->local);
+		if (why == NULL)
+			why = selector_of_ts(&exact[i].remote, &piece->remote);
+	}
+	return why;
+}
+
+static bool is_plain(const struct pl_ts_piece *exact, unsigned nr)
+{
+	return nr == 1 && !has_block(&exact[0].local) && !has_block(&exact[0].remote);
+}
+
+static void drop_accepted(struct connection_end *end)
+{
+	pfreeany(end->child.selectors.accepted.list);
+	end->child.selectors.accepted = (ip_selectors) { .len = 0 };
+}
+
+/* One selector of many: pluto wants some, and what they say does not leave this host. */
+static void narrow_end(struct connection_end *end, ip_selector selector)
+{
+	const struct ip_info *afi = selector_info(selector);
+	struct child_end_selectors *selectors = &end->child.selectors;
+
+	drop_accepted(end);
+	selectors->accepted = (ip_selectors) {
 		.len = 1,
 		.list = alloc_things(ip_selector, 1, "latch accepted selectors"),
 	};
-	accepted->list[0] = selector;
-	zero(&end->child.selectors.assigned);
-	end->child.selectors.assigned[0] = selector;
-	end->child.selectors.proposed = (ip_selectors) {
-		.len = 1,
-		.list = end->child.selectors.assigned,
-	};
-	end->child.selectors.proposed.ip[afi->ip_index].len = 1;
-	end->child.selectors.proposed.ip[afi->ip_index].list = end->child.selectors.assigned;
+	selectors->accepted.list[0] = selector;
+	zero(&selectors->assigned);
+	selectors->assigned[0] = selector;
+	selectors->proposed = (ip_selectors) { .len = 1, .list = selectors->assigned };
+	selectors->proposed.ip[afi->ip_index].len = 1;
+	selectors->proposed.ip[afi->ip_index].list = selectors->assigned;
+}
+
+static void install_pieces(struct connection *c, struct pl_cut *cut)
+{
+	FOR_EACH_THING(end, LEFT_END, RIGHT_END)
+		cut->before[end] = c->end[end].child.selectors;
+	discard_connection_spds(c);
+	alloc_connection_spds(c, cut->nr);
+	for (unsigned i = 0; i < cut->nr; i++) {
+		struct spd *spd = &c->child.spds.list[i];
+
+		spd->local->client = cut->pieces[i].local;
+		spd->remote->client = cut->pieces[i].remote;
+		spd_db_add(spd);
+	}
+	narrow_end(c->local, cut->pieces[0].local);
+	narrow_end(c->remote, cut->pieces[0].remote);
+}
+
+static const char *narrow_to(struct connection *c, const struct pl_ts_list *local,
+			     const struct pl_ts_list *remote, const struct pl_ts_piece *exact,
+			     unsigned nr)
+{
+	const char *why = is_plain(exact, nr) ? NULL : pl_upstream_cannot_cut(c);
+	struct pl_cut *cut;
+
+	if (why != NULL)
+		return why;
+	cut = pl_cut_new(c->serialno, nr);
+	if (cut == NULL)
+		return "no memory";
+	cut->local = *local;
+	cut->remote = *remote;
+	why = fill_pieces(exact, cut);
+	if (why == NULL)
+		install_pieces(c, cut);
+	else
+		pl_cut_drop(c->serialno);
+	return why;
 }
 
 const char *pl_upstream_narrow(struct connection *c, const struct pl_ts_list *local,
 			       const struct pl_ts_list *remote)
 {
-	ip_selector ours, theirs;
-	const char *why = cannot_narrow(c);
+	static struct pl_ts_piece exact[PL_TS_PIECES_MAX];
+	const char *why = pl_upstream_cannot_narrow(c);
+	unsigned nr;
+	int r;
 
-	if (why == NULL && (local->len != 1 || remote->len != 1))
-		why = "pluto's policy holds one pair of selectors";
-	if (why == NULL)
-		why = selector_of_ts(&local->list[0], &ours);
-	if (why == NULL)
-		why = selector_of_ts(&remote->list[0], &theirs);
-	if (why == NULL && (local->list[0].af != remote->list[0].af ||
-			    local->list[0].proto != remote->list[0].proto))
-		why = "the two sides differ in family or protocol";
+	if (why == NULL && pl_cut_find(c->serialno) != NULL)
+		why = "connection was narrowed before";
 	if (why != NULL)
 		return why;
+	r = pl_ts_pieces(local, remote, PL_TS_PIECES_MAX, exact, &nr);
+	return r != 0 ? why_no_pieces(r) : narrow_to(c, local, remote, exact, nr);
+}
 
+void pl_upstream_widen(struct connection *c)
+{
+	const struct pl_cut *cut = pl_cut_find(c->serialno);
+
+	if (cut == NULL || kernel_policy_installed(c) || c->established_child_sa != SOS_NOBODY)
+		return;
+	FOR_EACH_THING(end, LEFT_END, RIGHT_END) {
+		struct child_end_selectors *selectors = &c->end[end].child.selectors;
+
+		drop_accepted(&c->end[end]);
+		memcpy(selectors->assigned, cut->before[end].assigned,
+		       sizeof(selectors->assigned));
+		selectors->proposed = cut->before[end].proposed;
+	}
+	pl_cut_drop(c->serialno);
 	discard_connection_spds(c);
-	alloc_connection_spds(c, 1);
-	c->spd->local->client = ours;
-	c->spd->remote->client = theirs;
-	spd_db_add(c->spd);
-	narrow_end(c->local, selector_info(ours), ours);
-	narrow_end(c->remote, selector_info(theirs), theirs);
-	return NULL;
+	add_connection_spds(c);
+}
+
+static bool emit_payload(struct pbs_out *outs, struct_desc *desc, const struct pl_ts_list *list)
+{
+	enum { NUMBER_AND_RESERVED = 4 };
+	struct ikev2_ts header = {
+		.isat_critical = ISAKMP_PAYLOAD_NONCRITICAL, .isat_num = (uint8_t)list->len,
+	};
+	uint8_t body[PL_TS_WIRE_MAX];
+	struct pbs_out payload;
+	size_t len;
+
+	if (pl_ts_wire_write(list, body, sizeof(body), &len) != 0 ||
+	    !pbs_out_struct(outs, desc, &header, sizeof(header), &payload) ||
+	    !pbs_out_raw(&payload, body + NUMBER_AND_RESERVED, len - NUMBER_AND_RESERVED,
+			 "Traffic Selectors"))
+		return false;
+	close_output_pbs(&payload);
+	return true;
+}
+
+bool pl_upstream_emit(struct pbs_out *outs, const struct pl_ts_list *tsi,
+		      const struct pl_ts_list *tsr)
+{
+	return emit_payload(outs, &ikev2_ts_i_desc, tsi) &&
+	       emit_payload(outs, &ikev2_ts_r_desc, tsr);
 }
 
 /* An instance may have its peer's ID from authentication alone: its template admits many. */

@@ -10,6 +10,7 @@
 
 struct connection;
 struct payload_digest;
+struct pbs_out;
 
 /**
  * pl_upstream_address() - pluto's address as ours
@@ -57,6 +58,23 @@ void pl_upstream_answered(const struct connection *c, struct pl_ts_list *ret_loc
 bool pl_upstream_has_label(const struct connection *c);
 
 /**
+ * pl_upstream_cannot_narrow() - why pl_upstream_narrow() would refuse whatever it is given
+ * @c: the connection that pluto chose for the child SA
+ *
+ * Return: NULL when it would not
+ */
+const char *pl_upstream_cannot_narrow(const struct connection *c);
+
+/**
+ * pl_upstream_cannot_cut() - why it would refuse what is more than one pair of a subnet and of one
+ * port or all
+ * @c: the connection
+ *
+ * Return: NULL when it would not
+ */
+const char *pl_upstream_cannot_cut(const struct connection *c);
+
+/**
  * pl_upstream_narrow() - make kernel policy and response say exactly this
  * @c:      the connection that pluto chose for the child SA
  * @local:  our side
@@ -64,10 +82,27 @@ bool pl_upstream_has_label(const struct connection *c);
  *
  * On failure nothing was changed, and the caller must refuse the child.
  *
- * Return: NULL, or why pluto cannot hold these
+ * Return: NULL, or why it cannot be
  */
 const char *pl_upstream_narrow(struct connection *c, const struct pl_ts_list *local,
 			       const struct pl_ts_list *remote);
+
+/**
+ * pl_upstream_widen() - a connection that was narrowed is as it was before
+ * @c: the connection; one that has a child SA, or was not narrowed, stays as it is
+ */
+void pl_upstream_widen(struct connection *c);
+
+/**
+ * pl_upstream_emit() - the TSi and TSr payloads of a message, with ranges
+ * @outs: the message
+ * @tsi:  selectors
+ * @tsr:  likewise
+ *
+ * Return: false when there is no room
+ */
+bool pl_upstream_emit(struct pbs_out *outs, const struct pl_ts_list *tsi,
+		      const struct pl_ts_list *tsr);
 
 /**
  * pl_upstream_peer_id_is_fixed() - the connection admits exactly one peer ID

@@ -19,6 +19,7 @@
 #include "server.h"
 #include "state.h"
 #include "terminate.h"
+#include "updown.h"
 #include "whack_shutdown.h"
 
 /* The compiler holds each of ours against the prototype in pluto's own header. */

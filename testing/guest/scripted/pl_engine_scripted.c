@@ -5,7 +5,8 @@
  * Never part of the product.
  *
  *   PL_SCRIPT_TS     "narrow PROTO PORT"        TSr and its protocol cut to one port
- *                    "narrow-range PROTO LO-HI" what pluto cannot hold
+ *                    "narrow-range PROTO LO-HI" a range of ports
+ *                    "lists TS,TS... TS,TS..."  TSi and TSr; TS as pl_ts_text() writes it
  *                    "widen"                    more than was proposed
  *                    "refuse"
  *   PL_SCRIPT_TS_FROM  number of the first request that PL_SCRIPT_TS is for; those before pass
@@ -17,18 +18,22 @@
  *                              [suite=ENCRYPT,BITS,INTEG]"   INTEG may be left out
  *                    "cancel TICKET"
  *                    "delete CHILD"                          serial of the child SA
+ *                    "ts NUMBER SCRIPT..."                   SCRIPT in the place of PL_SCRIPT_TS;
+ *                                                            "ts NUMBER accept" ends that
  *                    what the call returns is in the log: "script: initiate 7: done"
- * PROTO is tcp, udp or a number. Unset, everything is accepted.
+ * PROTO is tcp, udp, icmp or a number. Unset, everything is accepted.
  */
 
 #include "core/pl_engine.h"
 #include "core/pl_error.h"
 #include "daemon/pl_daemon.h"
+#include "kernel/pl_policies.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +45,12 @@ static struct {
 	struct event *event;
 	FILE *fifo;
 } wish;
+
+static struct pl_ask kernel;
+
+enum { LINE_MAX_BYTES = 4096 };
+
+static char ts_script[LINE_MAX_BYTES];
 
 struct pl_engine {
 	pl_engine_observer *observer;
@@ -92,7 +103,8 @@ static bool script_says(const char *name, const char *what)
 
 static uint8_t proto_of(const char *name)
 {
-	return strcmp(name, "tcp") == 0 ? 6 : strcmp(name, "udp") == 0 ? 17 : (uint8_t)atoi(name);
+	return strcmp(name, "tcp") == 0 ? 6 : strcmp(name, "udp") == 0 ? 17 :
+	       strcmp(name, "icmp") == 0 ? 1 : (uint8_t)atoi(name);
 }
 
 static void narrow(const struct pl_ts_facts *ts, uint8_t proto, unsigned lo, unsigned hi,
@@ -109,6 +121,43 @@ static void narrow(const struct pl_ts_facts *ts, uint8_t proto, unsigned lo, uns
 	}
 }
 
+/* ADDRESS-ADDRESS/PROTO/PORT-PORT */
+static bool read_ts(const char *word, struct pl_ts *ret)
+{
+	char lo[INET6_ADDRSTRLEN], hi[INET6_ADDRSTRLEN];
+	unsigned proto, lo_port, hi_port;
+	int af = strchr(word, ':') == NULL ? AF_INET : AF_INET6;
+
+	if (sscanf(word, "%45[^-]-%45[^/]/%u/%u-%u", lo, hi, &proto, &lo_port, &hi_port) != 5)
+		return false;
+	*ret = (struct pl_ts) {
+		.af = af == AF_INET ? PL_AF_IP4 : PL_AF_IP6, .proto = (uint8_t)proto,
+		.lo_port = (uint16_t)lo_port, .hi_port = (uint16_t)hi_port,
+	};
+	return inet_pton(af, lo, ret->lo) == 1 && inet_pton(af, hi, ret->hi) == 1;
+}
+
+static bool read_list(char *words, struct pl_ts_list *ret)
+{
+	char *rest = NULL;
+
+	ret->len = 0;
+	for (char *word = strtok_r(words, ",", &rest); word != NULL;
+	     word = strtok_r(NULL, ",", &rest)) {
+		if (ret->len == PL_TS_MAX || !read_ts(word, &ret->list[ret->len++]))
+			return false;
+	}
+	return true;
+}
+
+static bool read_lists(const char *script, struct pl_ts_verdict *ret)
+{
+	char tsi[1024], tsr[1024];
+
+	return sscanf(script, "lists %1023s %1023s", tsi, tsr) == 2 &&
+	       read_list(tsi, &ret->tsi) && read_list(tsr, &ret->tsr);
+}
+
 static void widen(const struct pl_ts_facts *ts, struct pl_ts_verdict *ret)
 {
 	ret->tsi = ts->selected_tsi;
@@ -122,7 +171,7 @@ static void widen(const struct pl_ts_facts *ts, struct pl_ts_verdict *ret)
 enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct pl_fact *fact,
 					  struct pl_ts_verdict *ret)
 {
-	const char *script = getenv("PL_SCRIPT_TS");
+	const char *script = ts_script[0] != '\0' ? ts_script : getenv("PL_SCRIPT_TS");
 	const char *from = getenv("PL_SCRIPT_TS_FROM");
 	char proto[16];
 	unsigned lo, hi;
@@ -130,7 +179,7 @@ enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct
 	pl_engine_note(engine, fact);
 	if (from != NULL && engine->count[PL_FACT_TS_REQUEST] < strtoull(from, NULL, 10))
 		return PL_VERDICT_ACCEPT;
-	if (script == NULL || script[0] == '\0')
+	if (script == NULL || script[0] == '\0' || strcmp(script, "accept") == 0)
 		return PL_VERDICT_ACCEPT;
 	if (sscanf(script, "narrow %15s %u", proto, &lo) == 2) {
 		narrow(&fact->u.ts, proto_of(proto), lo, lo, ret);
@@ -140,6 +189,8 @@ enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct
 		narrow(&fact->u.ts, proto_of(proto), lo, hi, ret);
 		return PL_VERDICT_NARROW;
 	}
+	if (read_lists(script, ret))
+		return PL_VERDICT_NARROW;
 	if (strcmp(script, "widen") == 0) {
 		widen(&fact->u.ts, ret);
 		return PL_VERDICT_NARROW;
@@ -235,7 +286,14 @@ static void carry_out(char *line)
 	if (nr < 2)
 		return;
 	number = strtoull(words[1], NULL, 10);
-	if (strcmp(words[0], "initiate") == 0) {
+	if (strcmp(words[0], "ts") == 0) {
+		ts_script[0] = '\0';
+		for (unsigned i = 2; i < nr; i++) {
+			strcat(ts_script, i == 2 ? "" : " ");
+			strcat(ts_script, words[i]);
+		}
+		said("ts", number, 0);
+	} else if (strcmp(words[0], "initiate") == 0) {
 		initiate(number, words + 2, nr - 2);
 	} else if (strcmp(words[0], "cancel") == 0) {
 		wish.ike->cancel(NULL, number);
@@ -247,7 +305,7 @@ static void carry_out(char *line)
 
 static void on_fifo(evutil_socket_t fd, short what, void *ctx)
 {
-	char line[256];
+	char line[LINE_MAX_BYTES];
 
 	(void)fd;
 	(void)what;
@@ -268,7 +326,19 @@ int pl_daemon_start(struct pl_engine *engine, const struct pl_ike_ops *ike,
 	wish.ike = ike;
 	wish.log = log;
 	*ret = NULL;
-	return 0;
+	return pl_ask_open(NETLINK_XFRM, &kernel);
+}
+
+int pl_daemon_put_policy(struct pl_daemon *daemon, const struct pl_policy *policy)
+{
+	(void)daemon;
+	return pl_policies_put(&kernel, policy);
+}
+
+int pl_daemon_take_policy(struct pl_daemon *daemon, const struct pl_policy *policy)
+{
+	(void)daemon;
+	return pl_policies_take(&kernel, policy);
 }
 
 int pl_daemon_attach(struct pl_daemon *daemon, struct event_base *base)
@@ -302,5 +372,6 @@ struct pl_daemon *pl_daemon_free(struct pl_daemon *daemon)
 		fclose(wish.fifo);
 	wish.event = NULL;
 	wish.fifo = NULL;
+	pl_ask_close(&kernel);
 	return NULL;
 }
