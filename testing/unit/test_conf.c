@@ -279,7 +279,7 @@ static void an_erroneous_file_changes_nothing_and_names_line_section_and_key(voi
 		{ "[flow a]\nauto = no\n[flow b]\nauto = no\nauto = no\n", 5, "flow b", "auto",
 		  "already" },
 		{ "[latch]\nconflict = refuse\n", 2, "latch", "conflict",
-		  "not implemented yet; what can stand here is break" },
+		  "not implemented yet; what can stand here is narrow|break" },
 		{ "[limits]\nwaits = 5\n", 2, "limits", "waits", "not implemented yet" },
 		{ long_line, 2, "latch", "", "too long" },
 		{ long_name, 1, "", "", "not a section" },

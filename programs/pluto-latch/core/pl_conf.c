@@ -242,8 +242,9 @@ static const struct key keys[] = {
 	  "What makes a peer the same peer: his key, or his ID, so that keys may be renewed." },
 	{ LATCH, "same-peer-qop", set_word, IN_CONF(may_differ_in_qop), "conflict|pin", "conflict",
 	  "Whether an SA of the same peer with other protection breaks a latch." },
-	{ LATCH, "conflict", set_word, IN_CONF(conflict), "break|refuse", "break",
-	  "Whether a conflicting SA breaks the latch, or is refused." },
+	{ LATCH, "conflict", set_word, IN_CONF(conflict), "narrow|break|refuse", "narrow",
+	  "Whether what a peer proposes is narrowed out of a conflict, breaks the latch, or is"
+	  " refused." },
 	{ LATCH, "spd-change", set_word, IN_CONF(spd_change), "break|protect", "break",
 	  "Whether a change of policy breaks the latch, or the flow keeps its own policy." },
 	{ LATCH, "gro", set_word, IN_CONF(gro), "off|warn", "off",
@@ -309,7 +310,7 @@ static const struct {
 	const char *name;
 	const char *done;
 } partly[] = {
-	{ LATCH, "conflict", "break" },
+	{ LATCH, "conflict", "narrow|break" },
 	{ LATCH, "delete-sas", "no" },
 	{ LATCH, "auto", "no" },
 	{ LIMITS, "waits", "64" },

@@ -11,7 +11,11 @@
 
 #include <stdbool.h>
 
-enum pl_conf_conflict { PL_CONF_CONFLICT_BREAK = 0, PL_CONF_CONFLICT_REFUSE };
+enum pl_conf_conflict {
+	PL_CONF_CONFLICT_NARROW = 0,
+	PL_CONF_CONFLICT_BREAK,
+	PL_CONF_CONFLICT_REFUSE,
+};
 enum pl_conf_spd { PL_CONF_SPD_BREAK = 0, PL_CONF_SPD_PROTECT };
 enum pl_conf_gro { PL_CONF_GRO_OFF = 0, PL_CONF_GRO_WARN };
 enum pl_conf_stop { PL_CONF_STOP_KEEP = 0, PL_CONF_STOP_CLOSE };

@@ -59,10 +59,10 @@ static bool see(struct pl_engine *engine, const struct pl_fact *fact)
 enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct pl_fact *fact,
 					  struct pl_ts_verdict *ret)
 {
-	(void)ret;
 	if (!see(engine, fact) || fact->kind != PL_FACT_TS_REQUEST)
 		return PL_VERDICT_REFUSE;
-	return PL_VERDICT_ACCEPT;
+	return engine->is_latching ? pl_engine_narrow(&engine->world, fact, ret) :
+				     PL_VERDICT_ACCEPT;
 }
 
 enum pl_verdict_kind pl_engine_ts_other(struct pl_engine *engine, const struct pl_fact *fact)

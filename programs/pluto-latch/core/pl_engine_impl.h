@@ -63,6 +63,17 @@ struct pl_lesson {
 };
 
 /**
+ * pl_engine_narrow() - a proposal out of the conflicts with latches (K32)
+ * @world: the world
+ * @fact:  PL_FACT_TS_REQUEST
+ * @ret:   written only with PL_VERDICT_NARROW
+ *
+ * Return: PL_VERDICT_NARROW; PL_VERDICT_ACCEPT when nothing is to be cut, or too much
+ */
+enum pl_verdict_kind pl_engine_narrow(const struct pl_world *world, const struct pl_fact *fact,
+				      struct pl_ts_verdict *ret) PL_MUST_USE;
+
+/**
  * pl_birth_complete() - a latch in PL_STATE_LARVAL takes the SAs that are there
  * @world:         the world
  * @latch:         its flow is guarded

@@ -265,6 +265,8 @@ static void put_ts_facts(struct out *out, const struct pl_ts_facts *ts)
 	put_bool(out, "accepted", ts->is_accepted);
 	if (ts->has_label)
 		put_bool(out, "label", true);
+	if (ts->may_narrow)
+		put_text(out, "may_narrow", ts->may_cut ? "ranges" : "subnet");
 }
 
 static void put_verdict(struct out *out, const struct pl_verdict_facts *verdict)
@@ -273,6 +275,7 @@ static void put_verdict(struct out *out, const struct pl_verdict_facts *verdict)
 	put_text(out, "given", pl_verdict_name(verdict->given));
 	put_text(out, "applied", pl_verdict_name(verdict->applied));
 	put_text(out, "why_not", verdict->why_not);
+	put_text(out, "cut", verdict->ts.text);
 	if (verdict->applied != PL_VERDICT_REFUSE)
 		put_selectors(out, "selectors", &verdict->ts.tsi, &verdict->ts.tsr);
 }

@@ -183,6 +183,8 @@ struct pl_proposals_facts {
  * @selected_tsr:   likewise
  * @is_accepted:    pluto would go on
  * @has_label:      the connection has a security label: selectors are not all there is
+ * @may_narrow:     request: the answer may be less, if it is one subnet with one port or all
+ * @may_cut:        and if it is more than that: ranges, several selectors
  */
 struct pl_ts_facts {
 	int proposed_error;
@@ -192,16 +194,23 @@ struct pl_ts_facts {
 	struct pl_ts_list selected_tsr;
 	bool is_accepted;
 	bool has_label;
+	bool may_narrow, may_cut;
 };
+
+/* Says what was cut, and for what. */
+#define PL_VERDICT_TEXT_MAX 256
+
 
 /**
  * struct pl_ts_verdict - PL_VERDICT_NARROW: use exactly these
  * @tsi: each within what the peer proposed and pluto selected
  * @tsr: likewise
+ * @text: for people: what was cut, and for what
  */
 struct pl_ts_verdict {
 	struct pl_ts_list tsi;
 	struct pl_ts_list tsr;
+	char text[PL_VERDICT_TEXT_MAX];
 };
 
 /**

@@ -173,6 +173,16 @@ int pl_ts_pieces(const struct pl_ts_list *local, const struct pl_ts_list *remote
 	return r;
 }
 
+static bool has_block(const struct pl_ts *ts)
+{
+	return ts->lo_port != ts->hi_port && !pl_ts_is_any_port(ts);
+}
+
+bool pl_ts_pieces_are_plain(const struct pl_ts_piece *pieces, unsigned nr)
+{
+	return nr == 1 && !has_block(&pieces[0].local) && !has_block(&pieces[0].remote);
+}
+
 bool pl_ts_port_mask(const struct pl_ts *ts, uint16_t *ret)
 {
 	uint16_t differs = ts->lo_port ^ ts->hi_port;

@@ -38,6 +38,13 @@ int pl_ts_pieces(const struct pl_ts_list *local, const struct pl_ts_list *remote
 		 struct pl_ts_piece *ret, unsigned *ret_nr) PL_MUST_USE;
 
 /**
+ * pl_ts_pieces_are_plain() - one policy, of one port or all at each end
+ * @pieces: of pl_ts_pieces()
+ * @nr:     how many
+ */
+bool pl_ts_pieces_are_plain(const struct pl_ts_piece *pieces, unsigned nr);
+
+/**
  * pl_ts_port_mask() - the bits that the ports of a selector agree in
  * @ts:  a selector
  * @ret: 0 for any port, 0xffff for a single one

@@ -49,6 +49,9 @@ static struct pl_fact ts_fact(enum pl_fact_kind kind, const struct child_sa *chi
 	ts->is_accepted = ok;
 	ts->has_label = pl_upstream_has_label(c);
 	read_proposal(md, ts);
+	ts->may_narrow = ok && kind == PL_FACT_TS_REQUEST && ts->proposed_error == 0 &&
+			 pl_upstream_cannot_narrow(c) == NULL;
+	ts->may_cut = ts->may_narrow && pl_upstream_cannot_cut(c) == NULL;
 	if (ok)
 		pl_upstream_installed(c, is_initiator ? &ts->selected_tsi : &ts->selected_tsr,
 				      is_initiator ? &ts->selected_tsr : &ts->selected_tsi);
@@ -67,6 +70,24 @@ static const char *apply_narrow(const struct child_sa *child, const struct pl_ts
 		return "verdict is wider than the connection";
 	/* The responder's own side is TSr. */
 	return pl_upstream_narrow(child->sa.st_connection, &verdict->tsr, &verdict->tsi);
+}
+
+static void jam_list(struct jambuf *buf, const char *name, const struct pl_ts_list *list)
+{
+	char text[PL_TS_TEXT_MAX];
+
+	jam(buf, " %s", name);
+	for (unsigned i = 0; i < list->len; i++)
+		jam(buf, "%s%s", i == 0 ? "=" : ",", pl_ts_text(&list->list[i], text));
+}
+
+static void log_narrowed(const struct child_sa *child, const struct pl_ts_verdict *verdict)
+{
+	LLOG_JAMBUF(RC_LOG, child->sa.logger, buf) {
+		jam(buf, "latch: narrowed Traffic Selectors: %s;", verdict->text);
+		jam_list(buf, "TSi", &verdict->tsi);
+		jam_list(buf, "TSr", &verdict->tsr);
+	}
 }
 
 static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
@@ -90,8 +111,10 @@ static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 		why_not = "proposal cannot be read";
 	} else if (given == PL_VERDICT_NARROW) {
 		why_not = narrow == NULL ? "too late to narrow" : apply_narrow(child, ts, narrow);
-		if (why_not == NULL)
+		if (why_not == NULL) {
 			verdict->ts = *narrow;
+			log_narrowed(child, narrow);
+		}
 	}
 	if (why_not != NULL || (given != PL_VERDICT_ACCEPT && given != PL_VERDICT_NARROW))
 		verdict->applied = PL_VERDICT_REFUSE;

@@ -143,11 +143,6 @@ static const char *selector_of_ts(const struct pl_ts *ts, ip_selector *ret)
 	return NULL;
 }
 
-static bool has_block(const struct pl_ts *ts)
-{
-	return ts->lo_port != ts->hi_port && !pl_ts_is_any_port(ts);
-}
-
 /* What the shim does not say in its own policies. */
 static bool needs_more(const struct connection *c)
 {
@@ -210,11 +205,6 @@ static const char *fill_pieces(const struct pl_ts_piece *exact, struct pl_cut *c
 	return why;
 }
 
-static bool is_plain(const struct pl_ts_piece *exact, unsigned nr)
-{
-	return nr == 1 && !has_block(&exact[0].local) && !has_block(&exact[0].remote);
-}
-
 static void drop_accepted(struct connection_end *end)
 {
 	pfreeany(end->child.selectors.accepted.list);
@@ -261,7 +251,7 @@ static const char *narrow_to(struct connection *c, const struct pl_ts_list *loca
 			     const struct pl_ts_list *remote, const struct pl_ts_piece *exact,
 			     unsigned nr)
 {
-	const char *why = is_plain(exact, nr) ? NULL : pl_upstream_cannot_cut(c);
+	const char *why = pl_ts_pieces_are_plain(exact, nr) ? NULL : pl_upstream_cannot_cut(c);
 	struct pl_cut *cut;
 
 	if (why != NULL)

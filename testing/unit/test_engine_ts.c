@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What a peer proposes, and what latches of other peers leave of it (RFC 5660 section 2.3, K32). */
+
+#include "engine_stage.h"
+
+#include "core/pl_tuple.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct pl_ts_verdict verdict;
+
+/* C asks for everything between its end, 192.0.2.2, and this host's */
+static struct pl_fact request(struct pl_identity *who)
+{
+	return (struct pl_fact) {
+		.kind = PL_FACT_TS_REQUEST, .child = 2, .ike = 1002, .role = PL_ROLE_RESPONDER,
+		.identity = who, .is_ok = true,
+		.u.ts = {
+			.tsi = { .len = 1, .list = { host(2) } },
+			.tsr = { .len = 1, .list = { host(1) } },
+			.selected_tsi = { .len = 1, .list = { host(2) } },
+			.selected_tsr = { .len = 1, .list = { host(1) } },
+			.is_accepted = true, .may_narrow = true, .may_cut = true,
+		},
+	};
+}
+
+static struct pl_fact request_of(struct pl_identity *who, uint16_t tsi_port, uint16_t tsr_port)
+{
+	struct pl_fact fact = request(who);
+	struct pl_ts *tsi = &fact.u.ts.selected_tsi.list[0], *tsr = &fact.u.ts.selected_tsr.list[0];
+
+	tsi->proto = tsr->proto = PL_TUPLE_TCP;
+	if (tsi_port != 0)
+		tsi->lo_port = tsi->hi_port = tsi_port;
+	if (tsr_port != 0)
+		tsr->lo_port = tsr->hi_port = tsr_port;
+	fact.u.ts.tsi = fact.u.ts.selected_tsi;
+	fact.u.ts.tsr = fact.u.ts.selected_tsr;
+	return fact;
+}
+
+static enum pl_verdict_kind ask(struct pl_fact fact)
+{
+	memset(&verdict, 0, sizeof(verdict));
+	return pl_engine_ts_request(fake.engine, &fact, &verdict);
+}
+
+/* the child SA that is made of it */
+static enum pl_verdict_kind take(const struct pl_ts_list *tsi, const struct pl_ts_list *tsr)
+{
+	struct pl_fact fact = child(2, who_c, REQID_C);
+
+	fact.role = PL_ROLE_RESPONDER;
+	fact.u.child.tsi = *tsi;
+	fact.u.child.tsr = *tsr;
+	return install(fact);
+}
+
+static void is_list(const struct pl_ts_list *list, const char *want)
+{
+	char text[PL_TS_TEXT_MAX], all[1024] = "";
+
+	for (unsigned i = 0; i < list->len; i++) {
+		strcat(all, i == 0 ? "" : " ");
+		strcat(all, pl_ts_text(&list->list[i], text));
+	}
+	assert_string_equal(all, want);
+}
+
+static void a_proposal_of_another_peer_is_narrowed_and_the_latch_lives_K32(void **state)
+{
+	uint64_t id = established(5000);
+	struct pl_tuple tuple = flow(5000);
+
+	(void)state;
+	assert_int_equal(ask(request_of(who_c, 0, 0)), PL_VERDICT_NARROW);
+	assert_false(pl_tuple_is_touched(&tuple, PL_ROLE_RESPONDER, &verdict.tsi, &verdict.tsr));
+	is_list(&verdict.tsi, "192.0.2.2-192.0.2.2/6/0-4999 192.0.2.2-192.0.2.2/6/5001-65535");
+	is_list(&verdict.tsr, "192.0.2.1-192.0.2.1/6/0-65535");
+	assert_string_equal(fake.log, "");
+	assert_int_equal(take(&verdict.tsi, &verdict.tsr), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "ACCEPT");
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void the_log_can_say_what_was_cut_and_for_whom_K32(void **state)
+{
+	uint64_t id = established(5000);
+	char want[64];
+
+	(void)state;
+	assert_int_equal(ask(request(who_c)), PL_VERDICT_NARROW);
+	snprintf(want, sizeof(want), "latch %llu, tcp 192.0.2.1:4000 192.0.2.2:5000",
+		 (unsigned long long)id);
+	assert_non_null(strstr(verdict.text, want));
+	assert_non_null(strstr(verdict.text, "TSi cut for 1, TSr for 0 of 1 "));
+	assert_non_null(strstr(verdict.text, "by port"));
+}
+
+static void many_connections_to_one_service_are_one_port_K32(void **state)
+{
+	(void)state;
+	for (uint16_t port = 5000; port < 5060; port++)
+		established(port);
+	assert_int_equal(ask(request_of(who_c, 0, 0)), PL_VERDICT_NARROW);
+	is_list(&verdict.tsi, "192.0.2.2-192.0.2.2/6/0-65535");
+	is_list(&verdict.tsr, "192.0.2.1-192.0.2.1/6/0-3999 192.0.2.1-192.0.2.1/6/4001-65535");
+	assert_int_equal(take(&verdict.tsi, &verdict.tsr), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "ACCEPT");
+	assert_in_force();
+}
+
+static void what_cannot_be_narrowed_breaks_and_the_owner_knows_first_K33_K34(void **state)
+{
+	struct pl_fact fact = request_of(who_c, 5000, 4000);
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "");
+	assert_int_equal(take(&fact.u.ts.selected_tsi, &fact.u.ts.selected_tsr),
+			 PL_VERDICT_ACCEPT);
+	assert_string_equal(fake.log, "block save ALERT dispose ACCEPT");
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_in_force();
+}
+
+static void its_own_peer_asks_for_what_it_wants_K32(void **state)
+{
+	(void)state;
+	established(5000);
+	assert_int_equal(ask(request(who_b)), PL_VERDICT_ACCEPT);
+	/* of another IKE SA, and who that is nobody knows */
+	assert_int_equal(ask(request(NULL)), PL_VERDICT_NARROW);
+}
+
+static void what_touches_no_latch_is_as_it_was_K32(void **state)
+{
+	struct pl_fact fact = request(who_c);
+
+	(void)state;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+	established(5000);
+	assert_int_equal(ask(request_of(who_c, 5001, 0)), PL_VERDICT_ACCEPT);
+	fact.u.ts.selected_tsi.list[0] = host(3);
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+}
+
+/* It waits for the end of its conflicts. */
+static void a_broken_latch_is_left_alone_as_well_K32_T9(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child(7, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_equal(ask(request_of(who_c, 0, 0)), PL_VERDICT_NARROW);
+	assert_int_equal(take(&verdict.tsi, &verdict.tsr), PL_VERDICT_ACCEPT);
+	down(7);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+/* And then the gate of last resort decides. */
+static void what_pluto_or_the_kernel_cannot_hold_is_not_asked_for_K33(void **state)
+{
+	struct pl_fact fact = request_of(who_c, 0, 0);
+
+	(void)state;
+	established(5000);
+	fact.u.ts.may_cut = false;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+	fact.u.ts.may_narrow = false;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+	fact = request_of(who_c, 0, 0);
+	fact.is_ok = false;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+	fact = request_of(who_c, 0, 0);
+	fact.role = PL_ROLE_INITIATOR;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+}
+
+/* One host of a subnet's two: what is left is one host, and any pluto can say that. */
+static void one_subnet_is_left_also_where_there_are_no_ranges_K32(void **state)
+{
+	struct pl_fact fact = request(who_c);
+	struct pl_ts *net = &fact.u.ts.selected_tsi.list[0];
+
+	(void)state;
+	established(5000);
+	net->hi[3] = 3;
+	fact.u.ts.tsi = fact.u.ts.selected_tsi;
+	fact.u.ts.may_cut = false;
+	assert_int_equal(ask(fact), PL_VERDICT_NARROW);
+	is_list(&verdict.tsi, "192.0.2.3-192.0.2.3/0/0-65535");
+	is_list(&verdict.tsr, "192.0.2.1-192.0.2.1/0/0-65535");
+}
+
+static void a_site_may_want_every_conflict_to_break_K33(void **state)
+{
+	(void)state;
+	fake.conf.conflict = PL_CONF_CONFLICT_BREAK;
+	established(5000);
+	assert_int_equal(ask(request_of(who_c, 0, 0)), PL_VERDICT_ACCEPT);
+	fake.conf.conflict = PL_CONF_CONFLICT_NARROW;
+	assert_int_equal(ask(request_of(who_c, 0, 0)), PL_VERDICT_NARROW);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_proposal_of_another_peer_is_narrowed_and_the_latch_lives_K32),
+		TEST(the_log_can_say_what_was_cut_and_for_whom_K32),
+		TEST(many_connections_to_one_service_are_one_port_K32),
+		TEST(what_cannot_be_narrowed_breaks_and_the_owner_knows_first_K33_K34),
+		TEST(its_own_peer_asks_for_what_it_wants_K32),
+		TEST(what_touches_no_latch_is_as_it_was_K32),
+		TEST(a_broken_latch_is_left_alone_as_well_K32_T9),
+		TEST(what_pluto_or_the_kernel_cannot_hold_is_not_asked_for_K33),
+		TEST(one_subnet_is_left_also_where_there_are_no_ranges_K32),
+		TEST(a_site_may_want_every_conflict_to_break_K33),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
