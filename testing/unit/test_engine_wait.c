@@ -312,6 +312,115 @@ static void pending_creations_have_a_limit_of_their_own(void **state)
 	assert_int_equal(ask_and_wait(&id), 0);
 }
 
+static int ask_again(struct pl_conflict_report *ret_report)
+{
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	uint64_t id;
+
+	/* the next socket */
+	ask.tuple.local_port = 4001;
+	ask.setup_ms = WAIT_MS;
+	forget_log();
+	return pl_engine_latch(fake.engine, &ask, &id, ret_report);
+}
+
+/* The flow is as free as it was. */
+static void assert_held_back(int error)
+{
+	struct pl_conflict_report report = { .text = "" };
+
+	assert_int_equal(ask_again(&report), error);
+	assert_non_null(strstr(report.text, "held back for 1 s."));
+	assert_null(strstr(fake.log, "initiate"));
+	assert_int_equal(fake.nr_items, 0);
+}
+
+static void what_failed_is_not_asked_for_again_at_once_D16(void **state)
+{
+	uint64_t id = waiting();
+
+	(void)state;
+	answer(id, PL_E_AUTHENTICATION_FAILED, "AUTHENTICATION_FAILED");
+	assert_held_back(PL_E_AUTHENTICATION_FAILED);
+	fake.now += 1000 * MS;
+	assert_int_equal(ask_again(NULL), 0);
+	assert_non_null(strstr(fake.log, "initiate"));
+}
+
+static void nor_is_what_was_given_up_on_D16(void **state)
+{
+	uint64_t id = waiting();
+
+	(void)state;
+	fake.now = fake.wake_at;
+	pl_engine_tick(fake.engine);
+	assert_held_back(PL_E_TIMEOUT);
+	fake.now += 1000 * MS;
+	id = waiting();
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	assert_int_equal(ask_again(NULL), PL_E_NO_SA);
+	assert_null(strstr(fake.log, "initiate"));
+}
+
+static void nor_what_came_up_and_would_not_do_D16(void **state)
+{
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	uint64_t id;
+
+	(void)state;
+	ask.setup_ms = WAIT_MS;
+	ask.peer = "@nobody";
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), 0);
+	install(child(1, who_b, REQID_B));
+	assert_int_equal(fake.alert.error, PL_E_WRONG_PEER);
+	down(1);
+	forget_log();
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &id, NULL), PL_E_WRONG_PEER);
+	assert_null(strstr(fake.log, "initiate"));
+	/* Who wants anybody is none of those who wanted him. */
+	assert_int_equal(ask_again(NULL), 0);
+}
+
+static void SAs_that_are_there_are_taken_though_it_is_held_back_K25(void **state)
+{
+	uint64_t id = waiting();
+
+	(void)state;
+	answer(id, PL_E_NO_SA, "nobody there");
+	assert_held_back(PL_E_NO_SA);
+	install(child(1, who_b, REQID_B));
+	assert_int_equal(ask_again(NULL), 0);
+	assert_int_equal(state_of(id + 2), PL_STATE_ESTABLISHED);
+}
+
+static void what_pluto_never_began_is_not_held_back(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	fake.initiate = PL_E_NOT_PROTECTED;
+	assert_int_equal(ask_and_wait(&id), PL_E_NOT_PROTECTED);
+	fake.initiate = 0;
+	assert_int_equal(ask_and_wait(&id), 0);
+}
+
+static void success_ends_the_hold_D16(void **state)
+{
+	uint64_t id = waiting();
+
+	(void)state;
+	answer(id, PL_E_NO_SA, "");
+	fake.now += 1000 * MS;
+	(void)waiting();
+	install(child(1, who_b, REQID_B));
+	down(1);
+	assert_int_equal(ask_again(NULL), 0);
+	answer(fake.ticket, PL_E_NO_SA, "");
+	/* one second, not two */
+	fake.now += 1000 * MS;
+	assert_int_equal(ask_again(NULL), 0);
+}
+
 static void a_look_is_not_the_end_of_an_owner(void **state)
 {
 	uint64_t id = waiting();
@@ -349,6 +458,12 @@ int main(void)
 		TEST(a_flow_that_was_guarded_before_does_not_wait),
 		TEST(one_whose_old_socket_is_gone_waits_like_any_other_K25),
 		TEST(pending_creations_have_a_limit_of_their_own),
+		TEST(what_failed_is_not_asked_for_again_at_once_D16),
+		TEST(nor_is_what_was_given_up_on_D16),
+		TEST(nor_what_came_up_and_would_not_do_D16),
+		TEST(SAs_that_are_there_are_taken_though_it_is_held_back_K25),
+		TEST(what_pluto_never_began_is_not_held_back),
+		TEST(success_ends_the_hold_D16),
 		TEST(a_look_is_not_the_end_of_an_owner),
 	};
 

@@ -208,7 +208,7 @@ int pl_method_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct p
 	r = ask.tag == PL_TAG_NONE ?
 	    pl_engine_latch_socket(bus->engine, call->request.fd, &ask, &id, &report) :
 	    pl_engine_tag_socket(bus->engine, call->request.fd, &ask, &id, &report);
-	if (r == PL_E_CONFLICT && !pl_key_clean(report.text, call->report, sizeof(call->report)))
+	if (r != 0 && !pl_key_clean(report.text, call->report, sizeof(call->report)))
 		call->report[0] = '\0';
 	if (r != 0)
 		return r;

@@ -263,7 +263,8 @@ struct pl_engine_ask {
  * @engine:     the engine
  * @ask:        copied
  * @ret_id:     of the latch
- * @ret_report: written with PL_E_CONFLICT; may be NULL
+ * @ret_report: written with PL_E_CONFLICT; its text also when the SAs are not asked for so soon
+ *              again; may be NULL
  *
  * The flow is guarded before anybody looks for its SAs, and pinned to them at the end. After an
  * error the flow is as free as it was before; if the guard refuses that, it stays blocked, and
@@ -272,6 +273,7 @@ struct pl_engine_ask {
  *
  * With .setup_ms and without SAs, the latch is PL_STATE_LARVAL and nothing passes; its owner is
  * told when it is ESTABLISHED (PL_EVENT_COMPLETED), BROKEN, or came to nothing (PL_EVENT_FAILED).
+ * Then the same wish of the same uid has the same error at once for a while (pl_hold.c).
  *
  * Return: 0; PL_E_UNAVAILABLE; errors of pl_tuple_connection(); PL_E_FORBIDDEN by latch.conf;
  * PL_E_ALREADY_LATCHED; PL_E_LIMIT_EXCEEDED; PL_E_NO_SA; PL_E_WRONG_PEER when the SAs that are

@@ -280,7 +280,7 @@ static int give_birth(struct pl_world *world, struct pl_latch *latch,
 	if (latch->is_bypass)
 		return pl_bypass_begin(world, latch);
 	r = pl_birth_complete(world, latch, wish, PL_EVENT_CREATED, ask->may_be_broken, ret);
-	return r == PL_E_NO_SA && may_wait ? pl_wait_begin(world, latch, ask) : r;
+	return r == PL_E_NO_SA && may_wait ? pl_wait_begin(world, latch, ask, ret) : r;
 }
 
 /* Who wants one suite wants an SA of his own (K21). */
@@ -471,7 +471,7 @@ int pl_engine_latch(struct pl_engine *engine, const struct pl_engine_ask *ask, u
 		bury(world, &tuple);
 	if (r == 0)
 		r = pl_birth_take(world, &tuple, &admitted, ret_id, &lesson);
-	if (r == PL_E_CONFLICT && ret_report != NULL)
+	if ((r == PL_E_CONFLICT || lesson.is_held_back) && ret_report != NULL)
 		*ret_report = lesson.report;
 	return r;
 }

@@ -54,10 +54,11 @@ enum { PL_REQID_FIRST = 0x40000000, PL_REQID_LAST = 0x7ffffff0, PL_REQID_STEP = 
  * @has_carrier: the SA that the parameters are from was found
  * @is_beyond_spd: it takes policies of the latch's own, because the SPD lets its packets by
  * @params:      also of a conflict; borrows the identity
- * @report:      of a conflict
+ * @is_held_back: the SAs are not asked for so soon again
+ * @report:      of a conflict; with @is_held_back the text alone
  */
 struct pl_lesson {
-	bool has_carrier, is_beyond_spd;
+	bool has_carrier, is_beyond_spd, is_held_back;
 	struct pl_params params;
 	struct pl_conflict_report report;
 };
@@ -281,11 +282,13 @@ int pl_auto_give(struct pl_world *world, struct pl_latch *latch,
  * @world: the world; has struct pl_ike_ops
  * @latch: its flow is guarded
  * @ask:   copied as far as needed
+ * @ret:   .is_held_back and the report's text are written when pluto is not asked, because the
+ *         same came to nothing a moment ago
  *
- * Return: 0; PL_E_LIMIT_EXCEEDED; PL_E_TOO_MANY; -ENOMEM; what pluto said
+ * Return: 0; PL_E_LIMIT_EXCEEDED; PL_E_TOO_MANY; -ENOMEM; what pluto said, now or then
  */
 int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
-		  const struct pl_engine_ask *ask) PL_MUST_USE;
+		  const struct pl_engine_ask *ask, struct pl_lesson *ret) PL_MUST_USE;
 
 /**
  * pl_wait_look() - an SA came up that touches this latch; it is not freed here

@@ -16,6 +16,7 @@
 #include "core/pl_association.h"
 #include "core/pl_contact.h"
 #include "core/pl_engine_impl.h"
+#include "core/pl_hold.h"
 #include "core/pl_larva.h"
 #include "core/pl_restore.h"
 #include "core/pl_renew.h"
@@ -55,6 +56,7 @@ void pl_engine_forget(struct pl_world *world)
 	world->ksad = pl_ksad_free(world->ksad);
 	world->contacts = pl_contacts_free(world->contacts);
 	world->usage = pl_usage_free(world->usage);
+	world->holds = pl_holds_free(world->holds);
 }
 
 /* What has to be in the guard from the first moment: of the journal, then of the predecessor's
@@ -174,9 +176,11 @@ static int open_world(struct pl_world *world, const struct pl_ops *ops,
 		.db = pl_db_new(settings->hash_key, first_id),
 		.sad = pl_sad_new(), .spd = pl_spd_new(), .ksad = pl_ksad_new(),
 		.contacts = pl_contacts_new(), .usage = pl_usage_new(),
+		.holds = pl_holds_new(),
 	};
 	return world->db == NULL || world->sad == NULL || world->spd == NULL ||
-	       world->ksad == NULL || world->contacts == NULL || world->usage == NULL ?
+	       world->ksad == NULL || world->contacts == NULL || world->usage == NULL ||
+	       world->holds == NULL ?
 		       -ENOMEM : 0;
 }
 

@@ -14,6 +14,7 @@
 #include "core/pl_larva.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void give_up(struct pl_larva *larva, int error, const char *reason)
 {
@@ -22,17 +23,43 @@ static void give_up(struct pl_larva *larva, int error, const char *reason)
 		 reason[0] == '\0' ? pl_strerror(error) : reason);
 }
 
+static int admit(const struct pl_world *world, const struct pl_latch *latch,
+		 const struct pl_engine_ask *ask, struct pl_hold_key *ret_key,
+		 struct pl_lesson *ret)
+{
+	const struct pl_hold_wish wish = {
+		.uid = latch->owner.uid, .is_forwarded = latch->is_forwarded,
+		.is_narrow = latch->is_narrow, .suite = ask->suite, .tuple = &latch->tuple,
+		.require = latch->require, .peer = ask->peer,
+	};
+	uint64_t now = world->ops.clock->now_ns(world->ops.clock_ctx);
+	char text[PL_HOLD_TEXT_MAX];
+	int r;
+
+	pl_hold_key(&wish, ret_key);
+	r = pl_holds_admit(world->holds, ret_key, now, text);
+	if (r != 0) {
+		ret->is_held_back = true;
+		snprintf(ret->report.text, sizeof(ret->report.text), "%s", text);
+	}
+	return r;
+}
+
 int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
-		  const struct pl_engine_ask *ask)
+		  const struct pl_engine_ask *ask, struct pl_lesson *ret)
 {
 	const struct pl_clock_ops *clock = world->ops.clock;
 	const struct pl_initiate how = { .is_narrow = latch->is_narrow, .suite = ask->suite };
+	struct pl_hold_key key;
 	struct pl_larva *larva;
 	int r;
 
-	r = pl_larva_new(world, latch, &larva);
+	r = admit(world, latch, ask, &key, ret);
+	if (r == 0)
+		r = pl_larva_new(world, latch, &larva);
 	if (r != 0)
 		return r;
+	memcpy(&larva->key, &key, sizeof(key));
 	larva->may_be_broken = ask->may_be_broken;
 	larva->suite = ask->suite;
 	larva->is_wanted = ask->is_wanted;
@@ -43,6 +70,7 @@ int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
 		pl_larva_end(world, latch->id, false);
 		return r;
 	}
+	larva->is_begun = true;
 	larva->is_asked = true;
 	pl_step_wake_by(world, larva->deadline_ns);
 	return 0;

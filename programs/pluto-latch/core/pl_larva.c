@@ -38,6 +38,20 @@ struct pl_larva *pl_larva_find(const struct pl_world *world, uint64_t id)
 	return larva;
 }
 
+/* What was let go of, or was another's in the end, cost the same. */
+static void remember(struct pl_world *world, const struct pl_larva *larva, bool is_done)
+{
+	uint64_t now = world->ops.clock->now_ns(world->ops.clock_ctx);
+
+	if (is_done)
+		pl_holds_succeeded(world->holds, &larva->key);
+	else if (larva->error != 0)
+		pl_holds_failed(world->holds, &larva->key, now, larva->error, larva->reason);
+	else
+		pl_holds_failed(world->holds, &larva->key, now, PL_E_NO_SA,
+				"it was ended before its SAs were there");
+}
+
 void pl_larva_end(struct pl_world *world, uint64_t id, bool is_done)
 {
 	struct pl_larva **at = &world->larvae, *larva;
@@ -50,6 +64,8 @@ void pl_larva_end(struct pl_world *world, uint64_t id, bool is_done)
 	*at = larva->next;
 	if (larva->is_asked && !is_done)
 		world->ops.ike->cancel(world->ops.ike_ctx, id);
+	if (larva->is_begun)
+		remember(world, larva, is_done);
 	pl_usage_give_back(world->usage, larva->uid, PL_LIMIT_PENDING);
 	free(larva);
 }

@@ -3,6 +3,7 @@
 #ifndef PL_LARVA_H
 #define PL_LARVA_H
 
+#include "core/pl_hold.h"
 #include "core/pl_step.h"
 
 /**
@@ -10,7 +11,8 @@
  * @id:            of the latch, and the ticket of struct pl_ike_ops
  * @uid:           whose pending creation it counts as
  * @deadline_ns:   CLOCK_MONOTONIC
- * @is_asked:      pluto has not answered yet
+ * @is_begun:      pluto was asked, @key is for what
+ * @is_asked:      and has not answered yet
  * @may_be_broken: struct pl_engine_ask
  * @error:         it is to fail with this; 0 as long as there is hope
  * @reason:        of @error; may be empty
@@ -22,6 +24,8 @@ struct pl_larva {
 	uint64_t id;
 	uint32_t uid;
 	uint64_t deadline_ns;
+	struct pl_hold_key key;
+	bool is_begun;
 	bool is_asked;
 	bool may_be_broken;
 	int error;
@@ -54,7 +58,8 @@ struct pl_larva *pl_larva_find(const struct pl_world *world, uint64_t id);
  * pl_larva_end() - the latch does not wait any more
  * @world:   the world
  * @id:      of a latch that may not have waited
- * @is_done: it has its SAs; otherwise pluto is told that nobody wants them
+ * @is_done: it has its SAs; otherwise pluto is told that nobody wants them, and the same is held
+ *           back for a while (pl_holds_failed())
  */
 void pl_larva_end(struct pl_world *world, uint64_t id, bool is_done);
 

@@ -26,6 +26,7 @@
 
 struct pl_association;
 struct pl_contacts;
+struct pl_holds;
 struct pl_larva;
 struct pl_renewal;
 
@@ -51,6 +52,7 @@ struct pl_awaited {
  * @ksad:        SAs, as the kernel has them
  * @contacts:    IKE SAs that are up
  * @usage:       of limits
+ * @holds:       what pluto is not asked for again so soon
  * @rules:       what conflicts
  * @conf:        latch.conf
  * @limits:      in force
@@ -81,6 +83,7 @@ struct pl_world {
 	struct pl_ksad *ksad;
 	struct pl_contacts *contacts;
 	struct pl_usage *usage;
+	struct pl_holds *holds;
 	struct pl_conflict_rules rules;
 	const struct pl_conf *conf;
 	struct pl_limits limits;
