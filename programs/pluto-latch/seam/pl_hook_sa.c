@@ -178,6 +178,7 @@ void __wrap_v2_ike_sa_established(struct ike_sa *ike, where_t where)
 	memcpy(fact.u.ike.spi_responder, &ike->sa.st_ike_spis.responder,
 	       sizeof(fact.u.ike.spi_responder));
 	pl_seam_note(&fact);
+	pl_initiate_ike_up(&fact);
 }
 
 /* A response is taken up once; what it says holds until the next one. */

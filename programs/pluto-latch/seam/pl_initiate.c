@@ -42,7 +42,8 @@ enum { PATIENCE_S = 300 };
 /**
  * struct attempt - one ticket that is not answered yet
  * @conn:  serial of the connection that is to get a child SA; 0 before the start
- * @ike:   serial of the IKE SA of another connection that it waits for, or 0
+ * @ike:   serial of the IKE SA of another connection that it waits for, before the start or after,
+ *         or 0
  * @event: the start, and later the end of patience
  */
 struct attempt {
@@ -338,6 +339,31 @@ static void arm(struct attempt *attempt)
 		llog(RC_LOG, &global_logger, "latch: no memory for a timer");
 }
 
+/* The IKE SA of @c that took the response of IKE_SA_INIT and has not asked for IKE_AUTH yet. Pluto
+ * would hang the child SA on it, and log that this is not expected
+ * (find_viable_parent_for_connection(), whose conditions these are); as responder it takes none. */
+static const struct state *find_unexpected(const struct connection *c)
+{
+	struct state_filter filter = {
+		.search = {
+			.order = NEW2OLD,
+			.verbose.logger = &global_logger,
+			.where = HERE,
+		},
+	};
+
+	while (next_state(&filter)) {
+		const struct state *st = filter.st;
+
+		if (IS_PARENT_SA(st) && st->st_ike_version == IKEv2 &&
+		    !IS_PARENT_SA_ESTABLISHED(st) && st->st_sa_role == SA_INITIATOR &&
+		    !LHAS(IKEV2_ISAKMP_INITIATOR_STATES, st->st_state->kind) &&
+		    connections_can_share_parent(c, st->st_connection))
+			return st;
+	}
+	return NULL;
+}
+
 /* @c stays while this runs: it was referred to. */
 static void initiate_conn(struct attempt *attempt, struct connection *c)
 {
@@ -381,6 +407,7 @@ static struct connection *connection_for(struct attempt *attempt, struct connect
 static void start(struct attempt *attempt)
 {
 	struct connection *chosen, *c;
+	const struct state *unexpected;
 	int error = choose(&attempt->tuple, &chosen);
 
 	if (error != 0) {
@@ -393,6 +420,12 @@ static void start(struct attempt *attempt)
 		succeed(attempt, child_sa_by_serialno(chosen->established_child_sa));
 		return;
 	}
+	unexpected = find_unexpected(chosen);
+	attempt->ike = unexpected == NULL ? 0 : unexpected->st_serialno;
+	if (attempt->ike != 0) {
+		arm(attempt);
+		return;
+	}
 	c = connection_for(attempt, chosen, &error);
 	if (c == NULL) {
 		fail_alone(attempt, error < 0 ? PL_E_NO_SA : error,
@@ -401,6 +434,13 @@ static void start(struct attempt *attempt)
 	}
 	initiate_conn(attempt, c);
 	connection_delref(&c, &global_logger);
+}
+
+static bool start_soon(struct attempt *attempt)
+{
+	static const struct timeval now = { .tv_sec = 0 };
+
+	return event_add(attempt->event, &now) == 0;
 }
 
 static void on_event(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
@@ -437,7 +477,6 @@ static int check(uint64_t ticket, const struct pl_tuple *tuple, const struct pl_
 static int op_initiate(void *ctx UNUSED, uint64_t ticket, const struct pl_tuple *tuple,
 		       const struct pl_initiate *how)
 {
-	static const struct timeval now = { .tv_sec = 0 };
 	struct attempt *attempt;
 	int r = check(ticket, tuple, how);
 
@@ -452,7 +491,7 @@ static int op_initiate(void *ctx UNUSED, uint64_t ticket, const struct pl_tuple 
 	attempt->next = attempts;
 	attempts = attempt;
 	attempt->event = event_new(get_pluto_event_base(), -1, 0, on_event, attempt);
-	if (attempt->event != NULL && event_add(attempt->event, &now) == 0)
+	if (attempt->event != NULL && start_soon(attempt))
 		return 0;
 	drop(attempt);
 	return -ENOMEM;
@@ -530,11 +569,28 @@ void pl_initiate_child_gone(const struct pl_fact *fact, enum pl_exchange pending
 	pl_narrow_sa_gone();
 }
 
+/* Those that waited for it to start themselves: in a turn of pluto's loop, as at first. */
+static void start_waiting(uint64_t ike)
+{
+	for (struct attempt *attempt = attempts; attempt != NULL; attempt = attempt->next) {
+		if (attempt->conn != 0 || attempt->ike != ike)
+			continue;
+		attempt->ike = 0;
+		start_soon(attempt);
+	}
+}
+
+void pl_initiate_ike_up(const struct pl_fact *fact)
+{
+	start_waiting(fact->ike);
+}
+
 void pl_initiate_ike_gone(const struct pl_fact *fact)
 {
 	const struct pl_ike_end_facts *end = &fact->u.ike_end;
 	struct attempt *attempt;
 
+	start_waiting(fact->ike);
 	while (end->rekeyed_by == 0 && ((attempt = find_conn(fact->conn.serial)) != NULL ||
 					(attempt = find_ike(fact->ike)) != NULL))
 		fail_by_end(attempt, fact, end->reason, end->pending, false);

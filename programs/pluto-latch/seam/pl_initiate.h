@@ -35,6 +35,12 @@ void pl_initiate_refused(const struct child_sa *child, const char *why);
 void pl_initiate_child_gone(const struct pl_fact *fact, enum pl_exchange pending);
 
 /**
+ * pl_initiate_ike_up() - an IKE SA is up
+ * @fact: PL_FACT_IKE_UP, already told
+ */
+void pl_initiate_ike_up(const struct pl_fact *fact);
+
+/**
  * pl_initiate_ike_gone() - an IKE SA is about to go, its children are gone
  * @fact: PL_FACT_IKE_DOWN, already told
  */

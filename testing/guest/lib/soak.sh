@@ -7,7 +7,6 @@
 #	counts			DID[NAME] is what the clients have counted; it goes to the notes
 #	least NAME N		DID[NAME] is N a minute or more
 #	slots			how many slots of B's journal are in use
-#	note_viable_parent	at the end: one expectation of stock pluto is noted and not failed
 
 declare -A DID
 
@@ -47,15 +46,4 @@ counts() {
 # least "WHAT" N: it happened so often a minute, on a machine that is slow
 least() {
 	check_gt "$1: ${DID[$1]:-0} times" $(($2 * ${seconds:-60} / 60 - 1)) "${DID[$1]:-0}"
-}
-
-# An expectation of stock pluto that only writes to its log: who initiates between the response of
-# IKE_SA_INIT and IKE_AUTH finds an IKE SA in a state that it has not listed. It is noted, in sight.
-note_viable_parent() {
-	local log nr words="EXPECTATION FAILED\(: .*find_viable_parent_for_connection()\)"
-	for log in "$(ike_log b)" "$OUT/b.ike.old.log"; do
-		nr=$(cat "$log" 2>/dev/null | grep -c "$words") || continue
-		sed -i "s/$words/expectation of stock pluto\1/" "$log"
-		echo "$nr times pluto's find_viable_parent_for_connection() expected another state" >>"$OUT/notes"
-	done
 }
