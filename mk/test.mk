@@ -23,7 +23,7 @@ check: all	## what CI runs: quick, and every scenario in a guest kernel
 check-full: all	## check in both guests (user-mode-linux and QEMU), 100 repeats
 	+@testing/tier check-full
 
-soak: all	## scenarios again and again for SOAK_MINUTES (480)
+soak: all	## latch-soak for SOAK_SECONDS (3600), then scenarios again and again for SOAK_MINUTES (480)
 	+@testing/tier soak
 
 demo: all	## the attack that connection latching is for, in a guest kernel
@@ -106,7 +106,10 @@ $(LATCH_TOOL): $(BUILD)/gcc/$(STREAM).o $(STREAM).h
 $(BUILD)/gcc/$(STREAM).o: $(STREAM).h
 
 # libraries, for LD_PRELOAD
-$(BUILD)/guest/bin/linger $(BUILD)/guest/bin/busy: GUEST_CFLAGS := -fPIC -shared
+PRELOADED := $(patsubst %,$(BUILD)/guest/bin/%,linger busy heap-count)
+$(PRELOADED): GUEST_CFLAGS := -fPIC -shared
+# the compiler is not to know them: it would make calloc() of malloc() and memset()
+$(BUILD)/guest/bin/heap-count: GUEST_CFLAGS += -fno-builtin
 
 $(BUILD)/guest/bin/xfrm-watch $(BUILD)/guest/bin/xfrm-selectors: GUEST_LIBS := -lmnl
 $(BUILD)/guest/bin/resume-token: GUEST_CFLAGS = $(BUS_CFLAGS)

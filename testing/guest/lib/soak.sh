@@ -43,7 +43,8 @@ counts() {
 	done | sort | tee -a "$OUT/levels" | paste -sd , >>"$OUT/notes"
 }
 
-# least "WHAT" N: it happened so often a minute, on a machine that is slow
+# least "WHAT" N: it happened so often a minute, on a machine that is slow, and once at least
 least() {
-	check_gt "$1: ${DID[$1]:-0} times" $(($2 * ${seconds:-60} / 60 - 1)) "${DID[$1]:-0}"
+	local few=$(($2 * ${seconds:-60} / 60 - 1))
+	check_gt "$1: ${DID[$1]:-0} times" $((few > 0 ? few : 0)) "${DID[$1]:-0}"
 }
