@@ -68,8 +68,8 @@ static struct pl_mirror_entry *next_entry(const struct pl_mirror *mirror, size_t
 	return (struct pl_mirror_entry *)pl_table_next(mirror->entries, at);
 }
 
-/* Behind an entry: of a connection the reqids of its pins, or the device by which it is answered; of
- * a listener its first birth. */
+/* Behind an entry: of a connection the reqids of its pins, or the device by which it is answered;
+ * of a listener its first birth. */
 static uint32_t *reqids_of(const struct pl_mirror_entry *entry)
 {
 	return (uint32_t *)(void *)(uintptr_t)(entry + 1);
@@ -465,8 +465,10 @@ int pl_mirror_pin(struct pl_mirror *mirror, struct pl_nft_batch *batch,
 		  struct pl_mirror_entry **entry, const struct pl_pin *pin)
 {
 	unsigned i = (*entry)->nr_pins;
-	int r = (*entry)->is_answered ? PL_E_WRONG_STATE : i == PL_MIRROR_PINS_MAX ? PL_E_TOO_MANY : 0;
+	int r = i == PL_MIRROR_PINS_MAX ? PL_E_TOO_MANY : 0;
 
+	if ((*entry)->is_answered)
+		r = PL_E_WRONG_STATE;
 	if (r == 0 && i == room_of((*entry)->is_wide))
 		r = more_room(mirror, entry);
 	if (r == 0 && has_pair(pin))

@@ -178,6 +178,17 @@ ike_bad_end() {
 	fi
 }
 
+# odd_words LOG...: what pluto itself calls unexpected. That both SAs of a pair began in one and the same
+# second (set_sa_info() of 5.2) is expected without a reason: they are installed one after the other.
+odd_words() {
+	cat "$@" 2>/dev/null | grep "EXPECTATION FAILED\|ASSERTION FAILED\|runtime error" |
+		grep -v "p2->add_time == add_time"
+}
+
+is_odd() {
+	[[ -n $(odd_words "$@") ]]
+}
+
 # Every scenario ends here. What pluto itself calls unexpected counts where our code is in it.
 ike_verdict() {
 	local host odd
@@ -190,8 +201,7 @@ ike_verdict() {
 	done
 	for host in "${HOST_NAMES[@]}"; do
 		[[ ${HOST_KIND[$host]} =~ ^(ours|scripted|checked)$ ]] || continue
-		odd=$(cat "$OUT/$host.ike.log" "$OUT/$host.ike.old.log" 2>/dev/null |
-			grep -m 1 "EXPECTATION FAILED\|ASSERTION FAILED\|runtime error")
+		odd=$(odd_words "$OUT/$host.ike.log" "$OUT/$host.ike.old.log" | head -n 1)
 		[[ -z $odd ]] || fail "pluto of $host: $odd"
 	done
 }
