@@ -87,7 +87,7 @@ static void every_key_is_documented_and_its_initial_value_is_the_default(void **
 static void every_key_has_its_effect(void **state)
 {
 	struct pl_conf c = good("; a comment\n# another\n\n"
-		"[latch]\npeer-match = id\nsame-peer-qop=pin\nconflict = break ; the latch\n"
+		"[latch]\npeer-match = id\nsame-peer-qop=pin\nconflict = narrow ; the latch\n"
 		"spd-change = protect\ngro = warn\ndelete-sas = no\nrestart-wait = 77\n"
 		"stop = close\nresume-wait = 5\nauto = no\n"
 		"may-bypass = yes\n"
@@ -105,7 +105,7 @@ static void every_key_has_its_effect(void **state)
 	(void)state;
 	assert_int_equal(c.peer_match, PL_PEER_MATCH_ID);
 	assert_int_equal(c.may_differ_in_qop, 1);
-	assert_int_equal(c.conflict, PL_CONF_CONFLICT_BREAK);
+	assert_int_equal(c.conflict, PL_CONF_CONFLICT_NARROW);
 	assert_int_equal(c.spd_change, PL_CONF_SPD_PROTECT);
 	assert_int_equal(c.gro, PL_CONF_GRO_WARN);
 	assert_int_equal(c.deletes_sas, 0);
@@ -279,7 +279,7 @@ static void an_erroneous_file_changes_nothing_and_names_line_section_and_key(voi
 		{ "[flow a]\nauto = no\n[flow b]\nauto = no\nauto = no\n", 5, "flow b", "auto",
 		  "already" },
 		{ "[latch]\nconflict = refuse\n", 2, "latch", "conflict",
-		  "not implemented yet; what can stand here is narrow|break" },
+		  "not implemented yet; what can stand here is break|narrow" },
 		{ "[limits]\nwaits = 5\n", 2, "limits", "waits", "not implemented yet" },
 		{ long_line, 2, "latch", "", "too long" },
 		{ long_name, 1, "", "", "not a section" },

@@ -200,17 +200,25 @@ static void one_subnet_is_left_also_where_there_are_no_ranges_K32(void **state)
 	is_list(&verdict.tsr, "192.0.2.1-192.0.2.1/0/0-65535");
 }
 
-static void a_site_may_want_every_conflict_to_break_K33(void **state)
+static void every_conflict_breaks_unless_the_site_wants_it_narrowed_K33(void **state)
 {
 	(void)state;
-	fake.conf.conflict = PL_CONF_CONFLICT_BREAK;
+	pl_conf_default(&fake.conf);
 	established(5000);
 	assert_int_equal(ask(request_of(who_c, 0, 0)), PL_VERDICT_ACCEPT);
 	fake.conf.conflict = PL_CONF_CONFLICT_NARROW;
 	assert_int_equal(ask(request_of(who_c, 0, 0)), PL_VERDICT_NARROW);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+static int narrowing(void **state)
+{
+	int r = setup(state);
+
+	fake.conf.conflict = PL_CONF_CONFLICT_NARROW;
+	return r;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, narrowing, teardown)
 
 int main(void)
 {
@@ -224,7 +232,7 @@ int main(void)
 		TEST(a_broken_latch_is_left_alone_as_well_K32_T9),
 		TEST(what_pluto_or_the_kernel_cannot_hold_is_not_asked_for_K33),
 		TEST(one_subnet_is_left_also_where_there_are_no_ranges_K32),
-		TEST(a_site_may_want_every_conflict_to_break_K33),
+		TEST(every_conflict_breaks_unless_the_site_wants_it_narrowed_K33),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

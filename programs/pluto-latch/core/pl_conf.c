@@ -242,8 +242,8 @@ static const struct key keys[] = {
 	  "What makes a peer the same peer: his key, or his ID, so that keys may be renewed." },
 	{ LATCH, "same-peer-qop", set_word, IN_CONF(may_differ_in_qop), "conflict|pin", "conflict",
 	  "Whether an SA of the same peer with other protection breaks a latch." },
-	{ LATCH, "conflict", set_word, IN_CONF(conflict), "narrow|break|refuse", "narrow",
-	  "Whether what a peer proposes is narrowed out of a conflict, breaks the latch, or is"
+	{ LATCH, "conflict", set_word, IN_CONF(conflict), "break|narrow|refuse", "break",
+	  "Whether what a peer proposes breaks the latch, is narrowed out of the conflict, or is"
 	  " refused." },
 	{ LATCH, "spd-change", set_word, IN_CONF(spd_change), "break|protect", "break",
 	  "Whether a change of policy breaks the latch, or the flow keeps its own policy." },
@@ -310,7 +310,7 @@ static const struct {
 	const char *name;
 	const char *done;
 } partly[] = {
-	{ LATCH, "conflict", "narrow|break" },
+	{ LATCH, "conflict", "break|narrow" },
 	{ LATCH, "delete-sas", "no" },
 	{ LATCH, "auto", "no" },
 	{ LIMITS, "waits", "64" },

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 enum pl_conf_conflict {
-	PL_CONF_CONFLICT_NARROW = 0,
-	PL_CONF_CONFLICT_BREAK,
+	PL_CONF_CONFLICT_BREAK = 0,
+	PL_CONF_CONFLICT_NARROW,
 	PL_CONF_CONFLICT_REFUSE,
 };
 enum pl_conf_spd { PL_CONF_SPD_BREAK = 0, PL_CONF_SPD_PROTECT };
