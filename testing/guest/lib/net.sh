@@ -13,6 +13,8 @@
 #	esp_packets HOST in|out [SPI]	packets counted by the kernel's ESP SAs
 #	netem HOST DEV ARG...		tc netem on what HOST sends (`netem HOST DEV off`)
 #	link_down HOST DEV; link_up HOST DEV	the cable, not the host's device
+#	ike_lost HOST; ike_is_back HOST	what HOST hears and says of IKE is lost in between
+#	ike_missed HOST input|output N	were so many messages lost since?
 #	move_address FROM TO ADDRESS/LEN	and tell the neighbours
 #	masquerade HOST DEV		HOST forwards, and translates what leaves by DEV
 #	inject HOST ARG...		forged packets; see testing/guest/programs/inject.c
@@ -127,4 +129,29 @@ inject() {
 	local host=$1
 	shift
 	on "$host" inject "$@"
+}
+
+ike_lost() {
+	on "$1" nft -f - <<-END || fail "$1 cannot drop IKE"
+		table inet deaf {
+			chain input {
+				type filter hook input priority 0
+				udp dport 500 counter drop
+			}
+			chain output {
+				type filter hook output priority 0
+				udp dport 500 counter drop
+			}
+		}
+	END
+}
+
+ike_is_back() {
+	on "$1" nft delete table inet deaf || fail "$1 still drops IKE"
+}
+
+ike_missed() {
+	local text
+	text=$(on "$1" nft list chain inet deaf "$2")
+	[[ $text =~ packets\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= $3))
 }
