@@ -59,6 +59,7 @@ KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missi
 	%/test_queue_decode,$(UNIT_TESTS))
 $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
+$(BUILD)/unit/test_policies: UNIT_LIBS := $(KERNEL_LIBS) -Wl,--wrap=pl_ask
 ENGINE_TESTS := $(filter $(BUILD)/unit/test_engine_% %/test_bus_memory,$(UNIT_TESTS))
 $(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c)
 $(BUILD)/unit/test_daemon: $(call objects,asan,$(patsubst %,$(DAEMON_DIR)/daemon/pl_%.c,daemon \

@@ -9,6 +9,7 @@
 #include "core/pl_xfrm.h"
 #include "kernel/pl_xfrm_decode.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -178,6 +179,77 @@ static void what_cannot_be_said_is_not_widened(void **state)
 	}
 }
 
+/* A kernel that holds a policy of each direction, or none, and fails when it is told to. */
+static struct {
+	unsigned there;		/* bits of directions */
+	unsigned calls, fail_at;
+} kernel;
+
+int __wrap_pl_ask(struct pl_ask *ask, struct nlmsghdr *request, pl_ask_see *see, void *ctx);
+
+int __wrap_pl_ask(struct pl_ask *ask, struct nlmsghdr *request, pl_ask_see *see, void *ctx)
+{
+	const struct xfrm_userpolicy_info *info = mnl_nlmsg_get_payload(request);
+	const struct xfrm_userpolicy_id *id = mnl_nlmsg_get_payload(request);
+	bool is_end = request->nlmsg_type == XFRM_MSG_DELPOLICY;
+	unsigned bit = 1u << (is_end ? id->dir : info->dir);
+
+	(void)ask;
+	(void)see;
+	(void)ctx;
+	if (++kernel.calls == kernel.fail_at)
+		return -ENOMEM;
+	if (is_end && !(kernel.there & bit))
+		return -ENOENT;
+	if (request->nlmsg_type == XFRM_MSG_NEWPOLICY && (kernel.there & bit))
+		return -EEXIST;
+	kernel.there = is_end ? kernel.there & ~bit : kernel.there | bit;
+	return 0;
+}
+
+enum { IN = 1 << XFRM_POLICY_IN, OUT = 1 << XFRM_POLICY_OUT, FWD = 1 << XFRM_POLICY_FWD };
+
+static int put(enum pl_direction direction, unsigned there, unsigned fail_at)
+{
+	struct pl_policy policy = policy_of(PL_AF_IP4);
+	struct pl_ask ask = { .seq = 0 };
+
+	policy.direction = direction;
+	kernel.there = there;
+	kernel.calls = 0;
+	kernel.fail_at = fail_at;
+	return pl_policies_put(&ask, &policy);
+}
+
+static void of_what_is_put_in_part_nothing_stays(void **state)
+{
+	(void)state;
+	assert_int_equal(put(PL_DIR_IN, 0, 0), 0);
+	assert_int_equal(kernel.there, IN | FWD);
+	for (unsigned fail_at = 1; fail_at <= 2; fail_at++) {
+		assert_int_equal(put(PL_DIR_IN, 0, fail_at), -ENOMEM);
+		assert_int_equal(kernel.there, 0);
+	}
+	assert_int_equal(put(PL_DIR_OUT, 0, 1), -ENOMEM);
+	assert_int_equal(kernel.there, 0);
+	/* somebody else's for forwarding is nothing that we put */
+	assert_int_equal(put(PL_DIR_IN, FWD, 2), -ENOMEM);
+	assert_int_equal(kernel.there, FWD);
+}
+
+static void what_was_there_is_replaced_and_never_taken(void **state)
+{
+	(void)state;
+	assert_int_equal(put(PL_DIR_OUT, OUT, 0), 0);
+	assert_int_equal(kernel.there, OUT);
+	assert_int_equal(put(PL_DIR_IN, IN | FWD, 0), 0);
+	assert_int_equal(kernel.calls, 4);
+	for (unsigned fail_at = 1; fail_at <= 4; fail_at++) {
+		assert_int_equal(put(PL_DIR_IN, IN | FWD, fail_at), -ENOMEM);
+		assert_int_equal(kernel.there, IN | FWD);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +259,8 @@ int main(void)
 		cmocka_unit_test(it_leads_into_the_tunnel),
 		cmocka_unit_test(what_blocks_has_no_template),
 		cmocka_unit_test(what_cannot_be_said_is_not_widened),
+		cmocka_unit_test(of_what_is_put_in_part_nothing_stays),
+		cmocka_unit_test(what_was_there_is_replaced_and_never_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,9 @@
  * selects ports by value and mask; pluto knows one port or all, so these do not go through it. They
  * are in all other respects what pluto would make: one for forwarding beside one for input of a
  * tunnel, and the priority that it says.
+ *
+ * Of what is put, all is in force, or what was not there before is not. A policy that was there is
+ * lost with its replacement; the new one stays then, which lets in no more than its SA.
  */
 
 #include "kernel/pl_policies.h"
@@ -123,25 +126,48 @@ int pl_policies_build(void *buf, const struct pl_policy *policy, uint8_t dir, bo
 	return r;
 }
 
-static int change(struct pl_ask *ask, const struct pl_policy *policy, uint8_t dir, bool is_end)
+static int take(struct pl_ask *ask, const struct pl_policy *policy, uint8_t dir)
 {
 	uint8_t buf[PL_ASK_MAX] __attribute__((aligned(8)));
 	struct nlmsghdr *message;
-	int r = pl_policies_build(buf, policy, dir, is_end, &message);
+	int r = pl_policies_build(buf, policy, dir, true, &message);
 
 	if (r == 0)
 		r = pl_ask(ask, message, NULL, NULL);
-	return is_end && r == -ENOENT ? 0 : r;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int put(struct pl_ask *ask, const struct pl_policy *policy, uint8_t dir, bool *ret_was_there)
+{
+	uint8_t buf[PL_ASK_MAX] __attribute__((aligned(8)));
+	struct nlmsghdr *message;
+	int r = pl_policies_build(buf, policy, dir, false, &message);
+
+	if (r != 0)
+		return r;
+	message->nlmsg_type = XFRM_MSG_NEWPOLICY;
+	r = pl_ask(ask, message, NULL, NULL);
+	*ret_was_there = r == -EEXIST;
+	if (r != -EEXIST)
+		return r;
+	message->nlmsg_type = XFRM_MSG_UPDPOLICY;
+	return pl_ask(ask, message, NULL, NULL);
 }
 
 int pl_policies_put(struct pl_ask *ask, const struct pl_policy *policy)
 {
+	bool was_there = false, unused;
 	int r;
 
 	if (policy->direction == PL_DIR_OUT)
-		return change(ask, policy, XFRM_POLICY_OUT, false);
-	r = change(ask, policy, XFRM_POLICY_IN, false);
-	return r == 0 ? change(ask, policy, XFRM_POLICY_FWD, false) : r;
+		return put(ask, policy, XFRM_POLICY_OUT, &unused);
+	r = put(ask, policy, XFRM_POLICY_IN, &was_there);
+	if (r != 0)
+		return r;
+	r = put(ask, policy, XFRM_POLICY_FWD, &unused);
+	if (r != 0 && !was_there)
+		(void)!take(ask, policy, XFRM_POLICY_IN);
+	return r;
 }
 
 /* Both, also when one of them fails. */
@@ -150,8 +176,8 @@ int pl_policies_take(struct pl_ask *ask, const struct pl_policy *policy)
 	int in, fwd;
 
 	if (policy->direction == PL_DIR_OUT)
-		return change(ask, policy, XFRM_POLICY_OUT, true);
-	in = change(ask, policy, XFRM_POLICY_IN, true);
-	fwd = change(ask, policy, XFRM_POLICY_FWD, true);
+		return take(ask, policy, XFRM_POLICY_OUT);
+	in = take(ask, policy, XFRM_POLICY_IN);
+	fwd = take(ask, policy, XFRM_POLICY_FWD);
 	return in != 0 ? in : fwd;
 }

@@ -12,7 +12,8 @@
  * @policy: what it says
  *
  * Return: 0; PL_E_UNSUPPORTED for what a policy cannot say; PL_E_UNAVAILABLE for a tunnel without
- * ends; the kernel's negative errno. After an error the policy for forwarding may be missing
+ * ends; the kernel's negative errno. After an error nothing is there that was not there before; of
+ * two that were replaced the one for input may be the new one
  */
 int pl_policies_put(struct pl_ask *ask, const struct pl_policy *policy) PL_MUST_USE;
 
@@ -30,7 +31,7 @@ int pl_policies_take(struct pl_ask *ask, const struct pl_policy *policy) PL_MUST
  * @buf:    PL_ASK_MAX bytes
  * @policy: what it says
  * @dir:    XFRM_POLICY_IN, _OUT or _FWD
- * @is_end: that of its end
+ * @is_end: that of its end; else of its update, which is that of its creation but for the type
  * @ret:    @buf
  *
  * Return: as pl_policies_put()
