@@ -90,7 +90,7 @@ static void a_proposal_of_another_peer_is_narrowed_and_the_latch_lives_K32(void 
 static void the_log_can_say_what_was_cut_and_for_whom_K32(void **state)
 {
 	uint64_t id = established(5000);
-	char want[64];
+	char want[96];
 
 	(void)state;
 	assert_int_equal(ask(request(who_c)), PL_VERDICT_NARROW);
@@ -210,6 +210,141 @@ static void every_conflict_breaks_unless_the_site_wants_it_narrowed_K33(void **s
 	assert_int_equal(ask(request_of(who_c, 0, 0)), PL_VERDICT_NARROW);
 }
 
+/* Newcomers are refused, where the site wants that. */
+
+static enum pl_verdict_kind ask_rekey(struct pl_fact fact)
+{
+	fact.kind = PL_FACT_TS_REKEY;
+	fact.u.ts.may_narrow = fact.u.ts.may_cut = false;
+	return pl_engine_ts_other(fake.engine, &fact);
+}
+
+static struct pl_fact child_of(uint64_t serial, struct pl_identity *who, uint32_t reqid)
+{
+	struct pl_fact fact = child(serial, who, reqid);
+
+	fact.role = PL_ROLE_RESPONDER;
+	fact.u.child.tsi.list[0] = host(2);
+	fact.u.child.tsr.list[0] = host(1);
+	return fact;
+}
+
+static void newcomers_are_refused_where_the_site_wants_it_K30(void **state)
+{
+	uint64_t id = established(5000);
+	char want[96];
+
+	(void)state;
+	fake.conf.conflict = PL_CONF_CONFLICT_REFUSE;
+	established(5001);
+	assert_int_equal(ask(request(who_c)), PL_VERDICT_REFUSE);
+	snprintf(want, sizeof(want), "2 connections are latched with others; the first is latch "
+		 "%llu, tcp ", (unsigned long long)id);
+	assert_non_null(strstr(pl_engine_refusal(fake.engine), want));
+	assert_int_equal(ask(request_of(who_c, 5000, 4000)), PL_VERDICT_REFUSE);
+	assert_int_equal(ask(request(NULL)), PL_VERDICT_REFUSE);
+	assert_int_equal(ask_rekey(request(who_c)), PL_VERDICT_REFUSE);
+	assert_non_null(pl_engine_refusal(fake.engine));
+	assert_string_equal(fake.log, "");
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+	/* no question, no reason */
+	assert_int_equal(ask(request(who_b)), PL_VERDICT_ACCEPT);
+	assert_null(pl_engine_refusal(fake.engine));
+}
+
+static void who_conflicts_with_nobody_is_not_refused_K30(void **state)
+{
+	struct pl_fact fact = request(who_c);
+
+	(void)state;
+	fake.conf.conflict = PL_CONF_CONFLICT_REFUSE;
+	established(5000);
+	assert_int_equal(ask_rekey(request(who_b)), PL_VERDICT_ACCEPT);
+	assert_int_equal(ask(request_of(who_c, 5001, 0)), PL_VERDICT_ACCEPT);
+	assert_int_equal(ask_rekey(request_of(who_c, 5001, 0)), PL_VERDICT_ACCEPT);
+	/* what we ask for ourselves is no newcomer's */
+	fact.role = PL_ROLE_INITIATOR;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+	fact = request(who_c);
+	fact.is_ok = false;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+}
+
+/* Other protection shows when the SA is to be installed, and so does whatever was not asked. */
+static void what_shows_late_is_refused_late_and_nothing_is_changed_K30(void **state)
+{
+	struct pl_fact fact = child_of(3, who_b, REQID_C);
+	uint64_t id = established(5000);
+
+	(void)state;
+	fake.conf.conflict = PL_CONF_CONFLICT_REFUSE;
+	fact.u.child.key_bits = 128;
+	assert_int_equal(install(fact), PL_VERDICT_REFUSE);
+	assert_non_null(strstr(pl_engine_refusal(fake.engine), "differs in"));
+	assert_int_equal(install(child_of(4, who_c, REQID_C)), PL_VERDICT_REFUSE);
+	assert_string_equal(fake.log, "REFUSE REFUSE");
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+	/* nothing of them is left that would count later */
+	assert_int_equal(install(child_of(3, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_null(pl_engine_refusal(fake.engine));
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+/* Its selectors have nothing to do with the latch, but its packets would bear the latch's pin. */
+static void who_would_share_the_reqid_of_a_latch_is_refused_K30(void **state)
+{
+	struct pl_fact fact = child_of(4, who_c, REQID_B);
+	uint64_t id = established(5000);
+
+	(void)state;
+	fact.u.child.tsi.list[0] = host(9);
+	fake.conf.conflict = PL_CONF_CONFLICT_REFUSE;
+	assert_int_equal(install(fact), PL_VERDICT_REFUSE);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+	fact.u.child.reqid = REQID_C;
+	assert_int_equal(install(fact), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void who_broke_a_latch_may_not_stay_and_its_peer_may_come_K30_T9(void **state)
+{
+	uint64_t id = established(5000);
+
+	(void)state;
+	assert_int_equal(install(child_of(7, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	fake.conf.conflict = PL_CONF_CONFLICT_REFUSE;
+	assert_int_equal(ask_rekey(request(who_c)), PL_VERDICT_REFUSE);
+	assert_int_equal(install(child_of(8, who_c, REQID_C)), PL_VERDICT_REFUSE);
+	assert_int_equal(ask(request(who_b)), PL_VERDICT_ACCEPT);
+	down(7);
+	assert_int_equal(state_of(id), PL_STATE_ESTABLISHED);
+	assert_in_force();
+}
+
+static void against_whom_it_found_there_a_latch_has_no_claim_K30_T3(void **state)
+{
+	struct pl_engine_ask wish = ask_for(flow(5000));
+	struct pl_conflict_report report;
+	uint64_t id;
+
+	(void)state;
+	fake.conf.conflict = PL_CONF_CONFLICT_REFUSE;
+	assert_int_equal(install(child_of(1, who_b, REQID_B)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(child_of(2, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+	wish.may_be_broken = true;
+	assert_int_equal(pl_engine_latch(fake.engine, &wish, &id, &report), 0);
+	assert_int_equal(state_of(id), PL_STATE_BROKEN);
+	assert_int_equal(ask_rekey(request(who_c)), PL_VERDICT_ACCEPT);
+	assert_int_equal(ask_rekey(request(who_b)), PL_VERDICT_ACCEPT);
+	assert_int_equal(install(child_of(3, who_c, REQID_C)), PL_VERDICT_ACCEPT);
+}
+
 static int narrowing(void **state)
 {
 	int r = setup(state);
@@ -233,6 +368,12 @@ int main(void)
 		TEST(what_pluto_or_the_kernel_cannot_hold_is_not_asked_for_K33),
 		TEST(one_subnet_is_left_also_where_there_are_no_ranges_K32),
 		TEST(every_conflict_breaks_unless_the_site_wants_it_narrowed_K33),
+		TEST(newcomers_are_refused_where_the_site_wants_it_K30),
+		TEST(who_conflicts_with_nobody_is_not_refused_K30),
+		TEST(what_shows_late_is_refused_late_and_nothing_is_changed_K30),
+		TEST(who_would_share_the_reqid_of_a_latch_is_refused_K30),
+		TEST(who_broke_a_latch_may_not_stay_and_its_peer_may_come_K30_T9),
+		TEST(against_whom_it_found_there_a_latch_has_no_claim_K30_T3),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,7 +310,6 @@ static const struct {
 	const char *name;
 	const char *done;
 } partly[] = {
-	{ LATCH, "conflict", "break|narrow" },
 	{ LATCH, "delete-sas", "no" },
 	{ LATCH, "auto", "no" },
 	{ LIMITS, "waits", "64" },

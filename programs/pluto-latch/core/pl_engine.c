@@ -23,6 +23,7 @@
 #include "core/pl_steer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct pl_engine *pl_engine_new(pl_engine_observer *observer, void *ctx)
@@ -50,10 +51,24 @@ static bool see(struct pl_engine *engine, const struct pl_fact *fact)
 	if ((unsigned)fact->kind <= PL_FACT_NONE || (unsigned)fact->kind >= PL_FACT_ROOF)
 		return false;
 	engine->count[fact->kind]++;
+	engine->refusal[0] = '\0';
 	engine->world.has_rerouted = false;
 	if (engine->observer != NULL)
 		engine->observer(engine->observer_ctx, fact);
 	return true;
+}
+
+static enum pl_verdict_kind judge_ts(struct pl_engine *engine, const struct pl_fact *fact,
+				     struct pl_ts_verdict *ret)
+{
+	enum pl_verdict_kind given;
+
+	if (!engine->is_latching)
+		return PL_VERDICT_ACCEPT;
+	given = pl_engine_judge_ts(&engine->world, fact, ret);
+	if (given == PL_VERDICT_REFUSE)
+		snprintf(engine->refusal, sizeof(engine->refusal), "%s", ret->text);
+	return given;
 }
 
 enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct pl_fact *fact,
@@ -61,16 +76,22 @@ enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct
 {
 	if (!see(engine, fact) || fact->kind != PL_FACT_TS_REQUEST)
 		return PL_VERDICT_REFUSE;
-	return engine->is_latching ? pl_engine_narrow(&engine->world, fact, ret) :
-				     PL_VERDICT_ACCEPT;
+	return judge_ts(engine, fact, ret);
 }
 
 enum pl_verdict_kind pl_engine_ts_other(struct pl_engine *engine, const struct pl_fact *fact)
 {
+	struct pl_ts_verdict unused;
+
 	if (!see(engine, fact) ||
 	    (fact->kind != PL_FACT_TS_REKEY && fact->kind != PL_FACT_TS_RESPONSE))
 		return PL_VERDICT_REFUSE;
-	return PL_VERDICT_ACCEPT;
+	return judge_ts(engine, fact, &unused);
+}
+
+const char *pl_engine_refusal(const struct pl_engine *engine)
+{
+	return engine->refusal[0] == '\0' ? NULL : engine->refusal;
 }
 
 /* Latches that an SA touches */
@@ -239,6 +260,11 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 	    may_be_pinned_for_others(world, fact->u.child.reqid) ||
 	    pl_sad_add(world->sad, fact, &sa) != 0)
 		return PL_VERDICT_REFUSE;
+	if (pl_engine_is_refused(world, sa, engine->refusal, sizeof(engine->refusal))) {
+		pl_sad_take(world->sad, sa);
+		pl_sa_free(sa);
+		return PL_VERDICT_REFUSE;
+	}
 	/* Whoever took its route away wants it again. */
 	if (fact->conn.serial == engine->unrouting)
 		engine->unrouting = 0;

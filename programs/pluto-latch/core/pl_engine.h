@@ -78,7 +78,7 @@ int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
  * pl_engine_ts_request() - a peer proposes selectors to us as responder
  * @engine: the engine
  * @fact:   PL_FACT_TS_REQUEST
- * @ret:    written only with PL_VERDICT_NARROW
+ * @ret:    to be used only with PL_VERDICT_NARROW
  *
  * Return: PL_VERDICT_ACCEPT for what pluto selected, _NARROW to @ret, or _REFUSE
  */
@@ -104,6 +104,14 @@ enum pl_verdict_kind pl_engine_ts_other(struct pl_engine *engine,
  */
 enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine,
 					     const struct pl_fact *fact) PL_MUST_USE;
+
+/**
+ * pl_engine_refusal() - why the last question was answered with PL_VERDICT_REFUSE
+ * @engine: the engine
+ *
+ * Return: for people; valid until the next fact; NULL when there is nothing to say
+ */
+const char *pl_engine_refusal(const struct pl_engine *engine);
 
 /**
  * pl_engine_kernel_change() - the gate of last resort: pluto is about to change the kernel

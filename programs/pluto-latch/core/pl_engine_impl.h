@@ -33,6 +33,7 @@ struct pl_news {
  * @unrouting:   serial of the connection whose route is being taken away
  * @dead_ike:    serial of the last IKE SA whose peer was found dead
  * @news:        of the kernel, that latches have not been judged by yet
+ * @refusal:     pl_engine_refusal()
  */
 struct pl_engine {
 	pl_engine_observer *observer;
@@ -43,6 +44,7 @@ struct pl_engine {
 	uint64_t unrouting;
 	uint64_t dead_ike;
 	struct pl_news news;
+	char refusal[PL_CONFLICT_TEXT_MAX + 32];
 };
 
 /* Base numbers of reqids, far above those that an administrator or pluto itself would use. From one
@@ -64,15 +66,26 @@ struct pl_lesson {
 };
 
 /**
- * pl_engine_narrow() - a proposal out of the conflicts with latches (K32)
+ * pl_engine_judge_ts() - what latch.conf wants for a proposal that conflicts with latches (K32)
  * @world: the world
- * @fact:  PL_FACT_TS_REQUEST
- * @ret:   written only with PL_VERDICT_NARROW
+ * @fact:  PL_FACT_TS_REQUEST or PL_FACT_TS_REKEY
+ * @ret:   written only with PL_VERDICT_NARROW; with _REFUSE its text alone
  *
- * Return: PL_VERDICT_NARROW; PL_VERDICT_ACCEPT when nothing is to be cut, or too much
+ * Return: PL_VERDICT_NARROW of a request; PL_VERDICT_REFUSE; PL_VERDICT_ACCEPT when there is no
+ * conflict, or what is left is too little, and latches are to break
  */
-enum pl_verdict_kind pl_engine_narrow(const struct pl_world *world, const struct pl_fact *fact,
-				      struct pl_ts_verdict *ret) PL_MUST_USE;
+enum pl_verdict_kind pl_engine_judge_ts(const struct pl_world *world, const struct pl_fact *fact,
+					struct pl_ts_verdict *ret) PL_MUST_USE;
+
+/**
+ * pl_engine_is_refused() - an SA would break a latch, and latch.conf wants it refused
+ * @world: the world
+ * @sa:    in the mirror; nothing was done about it yet
+ * @ret:   for people: which latch, and why; written only with true
+ * @size:  of @ret
+ */
+bool pl_engine_is_refused(const struct pl_world *world, const struct pl_sa *sa, char *ret,
+			  size_t size);
 
 /**
  * pl_birth_complete() - a latch in PL_STATE_LARVAL takes the SAs that are there

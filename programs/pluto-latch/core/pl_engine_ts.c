@@ -6,49 +6,82 @@
  * judged when it is installed, as is everything that was not narrowed. There the latch breaks, and
  * the SA is accepted when its owner knows (K33, K34).
  *
+ * Where latch.conf says so, newcomers are refused in the place of all that: here, which ends their
+ * exchange well, and what only shows later when it is to be installed.
+ *
  * Invariant: nothing is changed here. A narrowing that cannot be had, for whatever reason, leaves
  * that gate to decide.
  */
 
 #include "core/pl_engine_impl.h"
 
+#include "core/pl_association.h"
 #include "core/pl_ts_narrow.h"
 #include "core/pl_ts_pieces.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Flows of other peers that a proposal touches, and room to try an answer. */
-struct narrowing {
+/* Latches of other peers that a proposal touches. */
+struct concern {
 	const struct pl_world *world;
 	struct pl_peer peer;
 	const struct pl_latch *first;
+	unsigned nr;
+};
+
+/* Their flows, and room to try an answer. */
+struct narrowing {
+	struct concern concern;
 	unsigned nr;
 	struct pl_tuple flows[PL_TS_NARROW_FLOWS_MAX];
 	struct pl_ts_piece pieces[PL_TS_PIECES_MAX];
 };
 
-/* One that is BROKEN now waits for the end of its conflicts; another one would keep it so. */
-static bool is_of_another(const struct narrowing *narrowing, const struct pl_latch *latch)
+static bool is_held(const struct pl_latch *latch)
 {
-	if ((!pl_step_is_pinned(latch->state) && latch->state != PL_STATE_BROKEN) ||
-	    latch->is_bypass || latch->params.peer.identity == NULL)
-		return false;
-	return pl_peer_diff(&latch->params.peer, &narrowing->peer,
-			    narrowing->world->rules.match) != 0;
+	return (pl_step_is_pinned(latch->state) || latch->state == PL_STATE_BROKEN) &&
+	       !latch->is_bypass && latch->params.peer.identity != NULL;
 }
+
+/* One that is BROKEN now waits for the end of its conflicts; another one would keep it so. */
+static bool is_of_another(const struct concern *concern, const struct pl_latch *latch)
+{
+	return is_held(latch) && pl_peer_diff(&latch->params.peer, &concern->peer,
+					      concern->world->rules.match) != 0;
+}
+
+static void count(struct concern *concern, const struct pl_latch *latch)
+{
+	concern->nr++;
+	if (concern->first == NULL || latch->id < concern->first->id)
+		concern->first = latch;
+}
+
+static struct concern concern_of(const struct pl_world *world, const struct pl_fact *fact)
+{
+	return (struct concern) {
+		.world = world,
+		.peer = {
+			.identity = fact->identity,
+			.lineage = pl_sad_lineage(world->sad, fact->ike),
+			.is_id_fixed = fact->conn.is_peer_id_fixed,
+		},
+	};
+}
+
+/* Narrowing */
 
 static int collect(void *ctx, struct pl_latch *latch)
 {
 	struct narrowing *narrowing = ctx;
 
-	if (!is_of_another(narrowing, latch))
+	if (!is_of_another(&narrowing->concern, latch))
 		return 0;
 	if (narrowing->nr == PL_TS_NARROW_FLOWS_MAX)
 		return PL_E_TOO_MANY;
 	narrowing->flows[narrowing->nr++] = latch->tuple;
-	if (narrowing->first == NULL || latch->id < narrowing->first->id)
-		narrowing->first = latch;
+	count(&narrowing->concern, latch);
 	return 0;
 }
 
@@ -88,8 +121,8 @@ static void explain(const struct narrowing *narrowing, const struct pl_ts_narrow
 		 "TSi cut for %u, TSr for %u of %u connections latched with others, by %s; "
 		 "the first is latch %llu, %s", narrowed->cut_tsi, narrowed->cut_tsr,
 		 narrowing->nr, pl_ts_grain_name(narrowed->grain),
-		 (unsigned long long)narrowing->first->id,
-		 pl_tuple_text(&narrowing->first->tuple, tuple));
+		 (unsigned long long)narrowing->concern.first->id,
+		 pl_tuple_text(&narrowing->concern.first->tuple, tuple));
 }
 
 static enum pl_verdict_kind judge(struct narrowing *narrowing, const struct pl_ts_facts *ts,
@@ -98,7 +131,7 @@ static enum pl_verdict_kind judge(struct narrowing *narrowing, const struct pl_t
 	struct pl_db_query query = { PL_ROLE_RESPONDER, &ts->selected_tsi, &ts->selected_tsr };
 	struct pl_ts_narrowed narrowed;
 
-	if (pl_db_touch(narrowing->world->db, &query, collect, narrowing, NULL) != 0 ||
+	if (pl_db_touch(narrowing->concern.world->db, &query, collect, narrowing, NULL) != 0 ||
 	    narrowing->nr == 0 || narrow(narrowing, ts, &narrowed) != 0)
 		return PL_VERDICT_ACCEPT;
 	ret->tsi = narrowed.tsi;
@@ -107,25 +140,131 @@ static enum pl_verdict_kind judge(struct narrowing *narrowing, const struct pl_t
 	return PL_VERDICT_NARROW;
 }
 
-enum pl_verdict_kind pl_engine_narrow(const struct pl_world *world, const struct pl_fact *fact,
-				      struct pl_ts_verdict *ret)
+static enum pl_verdict_kind try_narrow(const struct pl_world *world, const struct pl_fact *fact,
+				       struct pl_ts_verdict *ret)
 {
-	const struct pl_ts_facts *ts = &fact->u.ts;
-	enum pl_verdict_kind given;
 	struct narrowing *narrowing;
+	enum pl_verdict_kind given;
 
-	if (world->conf->conflict != PL_CONF_CONFLICT_NARROW || !fact->is_ok || !ts->may_narrow ||
-	    fact->role != PL_ROLE_RESPONDER)
+	if (fact->kind != PL_FACT_TS_REQUEST || !fact->u.ts.may_narrow)
 		return PL_VERDICT_ACCEPT;
 	narrowing = calloc(1, sizeof(*narrowing));
 	if (narrowing == NULL)
 		return PL_VERDICT_ACCEPT;
-	narrowing->world = world;
-	narrowing->peer = (struct pl_peer) {
-		.identity = fact->identity, .lineage = pl_sad_lineage(world->sad, fact->ike),
-		.is_id_fixed = fact->conn.is_peer_id_fixed,
-	};
-	given = judge(narrowing, ts, ret);
+	narrowing->concern = concern_of(world, fact);
+	given = judge(narrowing, &fact->u.ts, ret);
 	free(narrowing);
 	return given;
+}
+
+/* Refusing */
+
+/* Against whoever was there before it, a latch that was born broken has no claim. */
+static bool has_claim(const struct pl_latch *latch)
+{
+	return is_held(latch) && (latch->state != PL_STATE_BROKEN ||
+				  (latch->cause != PL_EVENT_CREATED_BROKEN &&
+				   latch->cause != PL_EVENT_ACCEPTED_BROKEN));
+}
+
+static int count_claim(void *ctx, struct pl_latch *latch)
+{
+	struct concern *concern = ctx;
+
+	if (has_claim(latch) && is_of_another(concern, latch))
+		count(concern, latch);
+	return 0;
+}
+
+static enum pl_verdict_kind try_refuse(const struct pl_world *world, const struct pl_fact *fact,
+				       struct pl_ts_verdict *ret)
+{
+	struct pl_db_query query = {
+		PL_ROLE_RESPONDER, &fact->u.ts.selected_tsi, &fact->u.ts.selected_tsr,
+	};
+	struct concern concern = concern_of(world, fact);
+	char tuple[PL_TUPLE_TEXT_MAX];
+
+	(void)pl_db_touch(world->db, &query, count_claim, &concern, NULL);
+	if (concern.nr == 0)
+		return PL_VERDICT_ACCEPT;
+	snprintf(ret->text, sizeof(ret->text),
+		 "%u connections are latched with others; the first is latch %llu, %s", concern.nr,
+		 (unsigned long long)concern.first->id,
+		 pl_tuple_text(&concern.first->tuple, tuple));
+	return PL_VERDICT_REFUSE;
+}
+
+enum pl_verdict_kind pl_engine_judge_ts(const struct pl_world *world, const struct pl_fact *fact,
+					struct pl_ts_verdict *ret)
+{
+	if (!fact->is_ok || fact->role != PL_ROLE_RESPONDER)
+		return PL_VERDICT_ACCEPT;
+	switch (world->conf->conflict) {
+	case PL_CONF_CONFLICT_NARROW:
+		return try_narrow(world, fact, ret);
+	case PL_CONF_CONFLICT_REFUSE:
+		return try_refuse(world, fact, ret);
+	default:
+		return PL_VERDICT_ACCEPT;
+	}
+}
+
+/* What the installation of an SA would break, before it does. */
+struct forecast {
+	const struct pl_world *world;
+	const struct pl_sa *sa;
+	char *ret;
+	size_t size;
+};
+
+static int would_break(void *ctx, struct pl_latch *latch)
+{
+	const struct forecast *forecast = ctx;
+	const struct pl_world *world = forecast->world;
+	struct pl_sa_view view = pl_sa_view(forecast->sa);
+	struct pl_conflict_report report;
+
+	if (!has_claim(latch))
+		return 0;
+	if (pl_step_is_pinned(latch->state) ?
+		    pl_step_conflict(world, latch, pl_association_is_new(latch), &report) !=
+			    PL_EVENT_CONFLICT_SA :
+		    pl_conflict_judge(&latch->tuple, &latch->params, &view, &world->rules,
+				      &report) != PL_CONFLICT_BREAK)
+		return 0;
+	snprintf(forecast->ret, forecast->size, "latch %llu is %s", (unsigned long long)latch->id,
+		 report.text);
+	return 1;
+}
+
+static int would_break_for(void *ctx, const struct pl_sa *sa)
+{
+	struct forecast *forecast = ctx;
+	struct pl_db_query query = { sa->role, &sa->tsi, &sa->tsr };
+
+	return pl_db_touch(forecast->world->db, &query, would_break, forecast, NULL);
+}
+
+/* A pin names every SA of its reqid. */
+static int would_break_namesakes(void *ctx, const struct pl_sa *sa)
+{
+	const struct forecast *forecast = ctx;
+	const struct pl_sa *mine = forecast->sa;
+
+	if (sa->is_known && mine->is_known &&
+	    pl_params_diff(&sa->params, &mine->params, forecast->world->rules.match) == 0)
+		return 0;
+	return pl_sa_kin(sa, would_break_for, ctx);
+}
+
+bool pl_engine_is_refused(const struct pl_world *world, const struct pl_sa *sa, char *ret,
+			  size_t size)
+{
+	struct forecast forecast = { world, sa, ret, size };
+
+	if (world->conf->conflict != PL_CONF_CONFLICT_REFUSE || sa->role != PL_ROLE_RESPONDER)
+		return false;
+	return would_break_for(&forecast, sa) != 0 ||
+	       pl_sad_of_reqid(world->sad, sa->reqid, would_break_namesakes, &forecast) != 0;
 }

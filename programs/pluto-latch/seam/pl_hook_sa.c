@@ -278,15 +278,18 @@ static void assign_reqid(struct connection *c, struct pl_fact *fact, const struc
 static bool may_install(struct child_sa *child, struct pl_fact *fact)
 {
 	enum pl_verdict_kind given = PL_VERDICT_NONE;
+	const char *why_not = NULL;
 
 	*fact = pl_seam_fact_of_state(PL_FACT_CHILD_INSTALL, &child->sa);
 	pl_seam_child_facts(child, &fact->u.child);
 	if (pl_seam_engine() != NULL) {
 		assign_reqid(child->sa.st_connection, fact, child);
 		given = pl_engine_child_install(pl_seam_engine(), fact);
+		why_not = pl_engine_refusal(pl_seam_engine());
 	}
 	if (given != PL_VERDICT_ACCEPT)
-		llog(RC_LOG, child->sa.logger, "latch: refusing Child SA");
+		llog(RC_LOG, child->sa.logger, "latch: refusing Child SA%s%s",
+		     why_not == NULL ? "" : ": ", why_not == NULL ? "" : why_not);
 	return given == PL_VERDICT_ACCEPT;
 }
 

@@ -115,6 +115,8 @@ static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 			verdict->ts = *narrow;
 			log_narrowed(child, narrow);
 		}
+	} else if (given == PL_VERDICT_REFUSE) {
+		why_not = pl_engine_refusal(pl_seam_engine());
 	}
 	if (why_not != NULL || (given != PL_VERDICT_ACCEPT && given != PL_VERDICT_NARROW))
 		verdict->applied = PL_VERDICT_REFUSE;

@@ -211,6 +211,12 @@ enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const str
 	return script_says("PL_SCRIPT_CHILD", "refuse") ? PL_VERDICT_REFUSE : PL_VERDICT_ACCEPT;
 }
 
+const char *pl_engine_refusal(const struct pl_engine *engine)
+{
+	(void)engine;
+	return NULL;
+}
+
 enum pl_verdict_kind pl_engine_kernel_change(struct pl_engine *engine, const struct pl_fact *fact)
 {
 	pl_engine_note(engine, fact);
