@@ -465,6 +465,8 @@ static int fake_initiate(void *ctx, uint64_t ticket, const struct pl_tuple *tupl
 	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
 	record(how->is_narrow ? "initiate-narrow" : "initiate");
 	fake.wanted = *how;
+	snprintf(fake.wanted_of, sizeof(fake.wanted_of), "%s", how->peer == NULL ? "" : how->peer);
+	fake.wanted.peer = NULL;
 	fake.ticket = ticket;
 	return fake.initiate;
 }

@@ -46,7 +46,7 @@ struct fake_record {
  * @looks:     how many there were
  * @steered:   connections with policies of their own, and the reqids that those want
  * @ticket:    of the last SAs that pluto was asked for; @initiate is what it said to that
- * @wanted:    how they were to be
+ * @wanted:    how they were to be; @wanted_of has its .peer, empty for anybody
  * @next_id:   no latch in the journal ever had it
  * @ends:      of an association, if it has any
  * @records:   the journal, if @has_journal; @is_damaged is what it says of itself
@@ -80,6 +80,7 @@ struct fake {
 	uint64_t ticket;
 	int initiate;
 	struct pl_initiate wanted;
+	char wanted_of[256];
 	struct fake_record records[NR_RECORDS];
 	unsigned nr_records;
 	struct pl_kept_session sessions[NR_SESSIONS];

@@ -226,6 +226,8 @@ static void an_SA_of_its_own_that_ends_is_set_up_again_K15_K20(void **state)
 	assert_int_equal(times_initiated(), 1);
 	assert_int_equal(fake.ticket, id);
 	assert_int_equal(fake.wanted.suite.key_bits, 256);
+	/* of nobody but who had it */
+	assert_string_equal(fake.wanted_of, "B");
 	/* One attempt at a time, and each failure is waited after for longer. */
 	later(100);
 	assert_int_equal(times_initiated(), 1);

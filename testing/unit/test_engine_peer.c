@@ -120,6 +120,7 @@ static void who_answers_first_and_is_another_ends_the_wait_K25_K26(void **state)
 	assert_int_equal(latch_to("@b", 20000, &id), 0);
 	assert_int_equal(state_of(id), PL_STATE_LARVAL);
 	assert_string_equal(peer_of(id), "@b");
+	assert_string_equal(fake.wanted_of, "@b");
 	forget_log();
 	assert_int_equal(install(child(1, who_c, REQID_C)), PL_VERDICT_ACCEPT);
 	assert_null(strstr(fake.log, "permit"));

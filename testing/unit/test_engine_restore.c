@@ -47,6 +47,7 @@ static void a_latch_waits_for_its_peer_and_nothing_passes_until_he_is_there_K16(
 	fake.disposition = PL_DISPOSITION_DEFAULT;
 	pl_engine_tick(fake.engine);
 	assert_non_null(strstr(fake.log, "initiate"));
+	assert_string_equal(fake.wanted_of, "B");
 	assert_int_equal(fake.ticket, id);
 	assert_int_equal(state_of(id), PL_STATE_BROKEN);
 	assert_int_equal(install(child(7, who_b, REQID_B + 4)), PL_VERDICT_ACCEPT);

@@ -184,6 +184,60 @@ static void a_shared_key_proves_a_name_only_where_the_connection_fixes_it(void *
 	pl_identity_pool_free(pool);
 }
 
+/* Before anybody has proved anything; each row both ways round. */
+static void who_may_turn_out_to_be_whom_is_said_in_doubt(void **state)
+{
+	static const struct {
+		const char *why, *one, *other;
+		bool want;
+	} t[] = {
+		{ "nobody knows", NULL, "@a", true },
+		{ "equal", "@a", "@a", true },
+		{ "case counts nowhere", "@A.example", "@a.example", true },
+		{ "another name", "@a", "@b", false },
+		{ "a longer name", "@a", "@ab", false },
+		{ "another type", "@a.example", "x@a.example", false },
+		{ "a name is no address", "@192.0.2.1", "192.0.2.1", false },
+		{ "an address in two forms", "2001:db8::1", "2001:0db8:0::1", true },
+		{ "another address", "2001:db8::1", "2001:db8::2", false },
+		{ "anybody", "%any", "@a", true },
+		{ "a wildcard", "CN=*, O=x", "CN=a, O=x", true },
+		{ "a DN", "CN=a, O=x", "CN=a,O=x", true },
+		{ "a DN in another order", "O=x, CN=A", "CN=a, O=x", true },
+		{ "another value", "CN=a, O=x", "CN=b, O=x", false },
+		{ "a value that begins like it", "CN=a, O=x", "CN=ab, O=x", false },
+		{ "one attribute more", "CN=a, O=x", "CN=a, O=x, C=y", false },
+		{ "one attribute twice", "CN=a, O=x, O=y", "CN=a, O=x, O=x", false },
+		{ "two that are swapped", "OU=a, OU=b, CN=c", "CN=c, OU=b, OU=a", true },
+		{ "a DN is no name", "CN=a", "@a", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		if (pl_peer_id_may_be(t[i].one, t[i].other) != t[i].want ||
+		    pl_peer_id_may_be(t[i].other, t[i].one) != t[i].want)
+			fail_msg("%s: %s %s", t[i].why, t[i].one, t[i].other);
+	}
+}
+
+static void SAs_are_wanted_of_who_was_named_or_else_latched(void **state)
+{
+	struct pl_identity_pool *pool = pl_identity_pool_new();
+	struct pl_identity_data data = {
+		.peer = { "@b", 2, WIRE("b"), .auth = PL_AUTH_PSK },
+	};
+	struct pl_peer peer = { .identity = NULL };
+
+	(void)state;
+	assert_null(pl_peer_id_wanted(NULL, &peer));
+	assert_string_equal(pl_peer_id_wanted("@a", &peer), "@a");
+	assert_int_equal(pl_identity_intern(pool, &data, &peer.identity), 0);
+	assert_string_equal(pl_peer_id_wanted(NULL, &peer), "@b");
+	assert_string_equal(pl_peer_id_wanted("@a", &peer), "@a");
+	pl_identity_unref(peer.identity);
+	pl_identity_pool_free(pool);
+}
+
 static void a_demand_is_the_latch_s_until_it_is_dropped(void **state)
 {
 	struct pl_demands *demands = pl_demands_new();
@@ -216,6 +270,8 @@ int main(void)
 		cmocka_unit_test(the_longest_ID_is_read_and_one_more_is_too_long),
 		cmocka_unit_test(only_who_proved_just_this_ID_is_admitted),
 		cmocka_unit_test(a_shared_key_proves_a_name_only_where_the_connection_fixes_it),
+		cmocka_unit_test(who_may_turn_out_to_be_whom_is_said_in_doubt),
+		cmocka_unit_test(SAs_are_wanted_of_who_was_named_or_else_latched),
 		cmocka_unit_test(a_demand_is_the_latch_s_until_it_is_dropped),
 	};
 

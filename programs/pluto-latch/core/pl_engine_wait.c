@@ -49,7 +49,9 @@ int pl_wait_begin(struct pl_world *world, const struct pl_latch *latch,
 		  const struct pl_engine_ask *ask, struct pl_lesson *ret)
 {
 	const struct pl_clock_ops *clock = world->ops.clock;
-	const struct pl_initiate how = { .is_narrow = latch->is_narrow, .suite = ask->suite };
+	const struct pl_initiate how = {
+		.is_narrow = latch->is_narrow, .suite = ask->suite, .peer = ask->peer,
+	};
 	struct pl_hold_key key;
 	struct pl_larva *larva;
 	int r;

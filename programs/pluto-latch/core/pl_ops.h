@@ -429,10 +429,13 @@ struct pl_steer_ops {
  * @is_narrow: a child SA of just this connection, in both directions (K20); otherwise what a packet
  *             of it would make pluto set up
  * @suite:     of a narrow one: propose this alone (K21); all zero leaves it to the configuration
+ * @peer:      with whom, as pluto writes its ID; read during the call only. NULL is anybody.
+ *             Connections that are for somebody else by their configuration are left out.
  */
 struct pl_initiate {
 	bool is_narrow;
 	struct pl_suite suite;
+	const char *peer;
 };
 
 /**
@@ -441,7 +444,8 @@ struct pl_initiate {
  * @initiate: set up SAs for this connection (K25), and the IKE SA if there is none. Returns at
  *         once; SAs arrive as PL_FACT_CHILD_INSTALL as all others do, and the outcome, exactly
  *         once unless cancelled, as PL_FACT_INITIATED with this ticket, never from within the call.
- *         PL_E_NOT_PROTECTED when no connection of the configuration covers it; PL_E_NO_SA when
+ *         PL_E_NOT_PROTECTED when no connection of the configuration covers it; PL_E_WRONG_PEER
+ *         when only such do as are for others than .peer; PL_E_NO_SA when
  *         only such do as wait for their peer (no address to call); PL_E_UNSUPPORTED for a suite
  *         that pluto cannot propose for it or that is not for a narrow one, and for a narrow one
  *         where the connection has a security label, leased addresses or an interface of its own;

@@ -18,6 +18,7 @@
 #include <arpa/inet.h>		/* inet_pton() and inet_ntop(), which only parse and format */
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 /* RFC 7296 section 3.5 */
 enum id_type {
@@ -284,4 +285,58 @@ bool pl_peer_id_admits(const char *wanted, const struct pl_peer *peer)
 		return false;
 	end = &pl_identity_data(peer->identity)->peer;
 	return is_proved(peer, end) && is_same(wanted, end);
+}
+
+const char *pl_peer_id_wanted(const char *demand, const struct pl_peer *latched)
+{
+	if (demand != NULL || latched->identity == NULL)
+		return demand;
+	return pl_identity_data(latched->identity)->peer.id;
+}
+
+/* @at is at an attribute of a normal DN. Return: the next one, or NULL */
+static const char *dn_next(const char *at, size_t *ret_len)
+{
+	size_t type = dn_type_length(at);
+
+	*ret_len = type + dn_value_length(at + type);
+	at += *ret_len;
+	return *at == '\0' ? NULL : at + strspn(at, ", ");
+}
+
+static unsigned dn_count(const char *dn, const char *attribute, size_t len)
+{
+	unsigned nr = 0;
+	size_t n;
+
+	for (const char *at = dn, *next; at != NULL; at = next) {
+		next = dn_next(at, &n);
+		nr += n == len && strncasecmp(at, attribute, len) == 0;
+	}
+	return nr;
+}
+
+/* Each attribute of @one is as often in @other. */
+static bool is_dn_within(const char *one, const char *other)
+{
+	size_t n;
+
+	for (const char *at = one, *next; at != NULL; at = next) {
+		next = dn_next(at, &n);
+		if (dn_count(one, at, n) != dn_count(other, at, n))
+			return false;
+	}
+	return true;
+}
+
+bool pl_peer_id_may_be(const char *one, const char *other)
+{
+	char a[PL_PEER_ID_MAX + 1], b[PL_PEER_ID_MAX + 1];
+	struct id id;
+
+	if (one == NULL || other == NULL || pl_peer_id_read(one, a) != 0 ||
+	    pl_peer_id_read(other, b) != 0 || strcasecmp(a, b) == 0)
+		return true;
+	return read_id(a, &id) && id.type == ID_DER_ASN1_DN && read_id(b, &id) &&
+	       id.type == ID_DER_ASN1_DN && is_dn_within(a, b) && is_dn_within(b, a);
 }

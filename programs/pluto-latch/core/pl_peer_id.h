@@ -34,4 +34,24 @@ int pl_peer_id_read(const char *text, char ret[static PL_PEER_ID_MAX + 1]) PL_MU
  */
 bool pl_peer_id_admits(const char *wanted, const struct pl_peer *peer) PL_MUST_USE;
 
+/**
+ * pl_peer_id_wanted() - with whom are SAs of a latch to be set up
+ * @demand:  whom it is for; NULL is anybody
+ * @latched: of the latch; without an identity while it has none
+ *
+ * Return: an ID as pluto writes it, of @demand or else of @latched; NULL is anybody
+ */
+const char *pl_peer_id_wanted(const char *demand, const struct pl_peer *latched);
+
+/**
+ * pl_peer_id_may_be() - could who has one of these IDs prove the other one
+ * @one:   as pluto writes it, of a connection or of a peer; NULL is not known
+ * @other: likewise
+ *
+ * Before anybody has proved anything, so unlike pl_peer_id_admits() it says yes in doubt: where an
+ * ID is not known or names nobody in particular, and for DNs that differ in the order of their
+ * attributes. Letter case counts nowhere, as in pluto.
+ */
+bool pl_peer_id_may_be(const char *one, const char *other) PL_MUST_USE;
+
 #endif

@@ -15,6 +15,7 @@
 #include "core/pl_renew.h"
 
 #include "core/pl_association.h"
+#include "core/pl_peer_id.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -136,7 +137,10 @@ void pl_renew_answer(struct pl_world *world, const struct pl_fact *fact)
 static bool ask(struct pl_world *world, struct pl_renewal *renewal, const struct pl_latch *latch)
 {
 	const struct pl_ike_ops *ops = world->ops.ike;
-	struct pl_initiate how = { .is_narrow = latch->is_narrow };
+	struct pl_initiate how = {
+		.is_narrow = latch->is_narrow,
+		.peer = pl_peer_id_wanted(pl_db_peer(world->db, latch), &latch->params.peer),
+	};
 	int r;
 
 	if (latch->is_narrow)

@@ -12,6 +12,7 @@
 #include "core/pl_restore.h"
 
 #include "core/pl_error.h"
+#include "core/pl_peer_id.h"
 #include "core/pl_resume.h"
 
 #include <errno.h>
@@ -243,7 +244,10 @@ static bool is_waiting(const struct pl_latch *latch)
 static void ask_pluto(struct pl_world *world, const struct pl_latch *latch)
 {
 	const struct pl_ike_ops *ike = world->ops.ike;
-	struct pl_initiate how = { .is_narrow = latch->is_narrow };
+	struct pl_initiate how = {
+		.is_narrow = latch->is_narrow,
+		.peer = pl_peer_id_wanted(pl_db_peer(world->db, latch), &latch->params.peer),
+	};
 
 	if (ike == NULL)
 		return;

@@ -8,22 +8,18 @@
  * number; every end of a child SA, IKE SA or connection comes by here. Pluto's own revival of a
  * connection that is to stay up is none of our business: the first failure is the answer.
  *
- * What a packet's ACQUIRE would do (initiate_ondemand()) is done without a packet: the connection
- * is chosen like there, but need not be routed: asking for a latch is asking for its SA. Pluto's
- * function itself takes routed ones alone and tells nothing of what it did.
- *
- * Opportunistic connections and groups are left out: what they negotiate names no certain peer.
+ * What a packet's ACQUIRE would do (initiate_ondemand()) is done without a packet (pl_choose.c).
+ * Pluto's function itself takes routed connections alone and tells nothing of what it did.
  */
 
 #include "seam/pl_wrap.h"
 #include "seam/pl_alive.h"
+#include "seam/pl_choose.h"
 #include "seam/pl_ike.h"
 #include "seam/pl_initiate.h"
 #include "seam/pl_narrow.h"
 #include "seam/pl_seam.h"
 #include "seam/pl_upstream.h"
-
-#include "core/pl_ts.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -33,7 +29,6 @@
 
 #include "initiate.h"
 #include "instantiate.h"
-#include "orient.h"
 #include "pending.h"
 
 /* Every way of an attempt to end is seen; this is for the one that nobody thought of. */
@@ -41,6 +36,7 @@ enum { PATIENCE_S = 300 };
 
 /**
  * struct attempt - one ticket that is not answered yet
+ * @how:   its .peer is gone: @peer is the copy, or NULL
  * @conn:  serial of the connection that is to get a child SA; 0 before the start
  * @ike:   serial of the IKE SA of another connection that it waits for, before the start or after,
  *         or 0
@@ -51,6 +47,7 @@ struct attempt {
 	uint64_t ticket;
 	struct pl_tuple tuple;
 	struct pl_initiate how;
+	char *peer;
 	uint64_t conn;
 	uint64_t ike;
 	struct event *event;
@@ -94,6 +91,7 @@ static void drop(struct attempt *attempt)
 	*at = attempt->next;
 	if (attempt->event != NULL)
 		event_free(attempt->event);
+	free(attempt->peer);
 	free(attempt);
 }
 
@@ -191,16 +189,6 @@ static void fail_by_end(struct attempt *attempt, const struct pl_fact *about,
 	}
 }
 
-static bool is_exact(const struct pl_tuple *tuple, const struct pl_ts_list *local,
-		     const struct pl_ts_list *remote)
-{
-	struct pl_ts ours, theirs;
-
-	pl_tuple_selectors(tuple, &ours, &theirs);
-	return local->len == 1 && remote->len == 1 && pl_ts_is_equal(&local->list[0], &ours) &&
-	       pl_ts_is_equal(&remote->list[0], &theirs);
-}
-
 /* A child SA is installed: is it what was asked for? */
 static void succeed(struct attempt *attempt, const struct child_sa *child)
 {
@@ -212,7 +200,7 @@ static void succeed(struct attempt *attempt, const struct child_sa *child)
 
 	pl_upstream_installed(c, &local, &remote);
 	pl_upstream_offered(c, &offered_local, &offered_remote);
-	if (attempt->how.is_narrow && !is_exact(&attempt->tuple, &local, &remote)) {
+	if (attempt->how.is_narrow && !pl_choose_is_exact(&attempt->tuple, &local, &remote)) {
 		pl_narrow_end(attempt->conn);
 		fail(attempt, &fact, PL_E_NARROW_REFUSED, 0, "the SA is not for the flow alone");
 		return;
@@ -229,89 +217,6 @@ static void succeed(struct attempt *attempt, const struct child_sa *child)
 	said.spi_out = facts.spi_out;
 	said.reqid = facts.reqid;
 	answer(attempt, &fact, &said);
-}
-
-/* Choice of the connection */
-
-static bool is_candidate(const struct connection *c)
-{
-	return oriented(c) && c->config->ike_version == IKEv2 && !never_negotiate(c) &&
-	       !is_group(c) && !pl_upstream_has_label(c) && !pl_narrow_is(c->serialno);
-}
-
-static bool can_initiate(const struct connection *c)
-{
-	return !is_opportunistic(c) && address_is_specified(c->remote->host.addr) &&
-	       (is_permanent(c) || is_instance(c) ||
-		(is_template(c) && c->config->narrowing));
-}
-
-static unsigned exactness(const struct pl_ts_list *list, const struct pl_tuple *tuple,
-			  uint16_t port)
-{
-	unsigned best = 0;
-
-	for (unsigned i = 0; i < list->len; i++) {
-		unsigned value = 2 * (list->list[i].lo_port == port) +
-				 (list->list[i].proto == tuple->proto);
-
-		best = value > best ? value : best;
-	}
-	return best;
-}
-
-/* 0 when it does not cover the flow. In force before not, then narrow before wide: like the SPD. */
-static uint64_t score_of(const struct connection *c, const struct pl_tuple *tuple)
-{
-	struct pl_ts_list local, remote;
-
-	if (c->established_child_sa != SOS_NOBODY)
-		pl_upstream_installed(c, &local, &remote);
-	else
-		pl_upstream_offered(c, &local, &remote);
-	if (!pl_tuple_is_covered(tuple, PL_ROLE_INITIATOR, &local, &remote))
-		return 0;
-	return (kernel_policy_installed(c) ? UINT64_C(1) << 40 : 0) +
-	       ((uint64_t)connection_priority(c) << 3) +
-	       exactness(&local, tuple, tuple->local_port) +
-	       exactness(&remote, tuple, tuple->remote_port) + 1;
-}
-
-/* 0; PL_E_NOT_PROTECTED; PL_E_NO_SA when what covers the flow can only wait for its peer. */
-static int choose(const struct pl_tuple *tuple, struct connection **ret)
-{
-	struct connection_filter filter = {
-		.search = {
-			.order = NEW2OLD,
-			.verbose.logger = &global_logger,
-			.where = HERE,
-		},
-	};
-	int r = PL_E_NOT_PROTECTED;
-	uint64_t best_score = 0;
-
-	while (next_connection(&filter)) {
-		uint64_t score = is_candidate(filter.c) ? score_of(filter.c, tuple) : 0;
-
-		if (score > 0 && !can_initiate(filter.c)) {
-			r = r == 0 ? 0 : PL_E_NO_SA;
-		} else if (score > best_score) {
-			*ret = filter.c;
-			best_score = score;
-			r = 0;
-		}
-	}
-	return r;
-}
-
-/* A connection that is for the flow alone by configuration needs none like it, which pluto could
- * not install beside it. */
-static bool is_narrow_already(const struct connection *c, const struct pl_tuple *tuple)
-{
-	struct pl_ts_list local, remote;
-
-	pl_upstream_offered(c, &local, &remote);
-	return is_exact(tuple, &local, &remote);
 }
 
 /* Start */
@@ -408,13 +313,13 @@ static void start(struct attempt *attempt)
 {
 	struct connection *chosen, *c;
 	const struct state *unexpected;
-	int error = choose(&attempt->tuple, &chosen);
+	int error = pl_choose(&attempt->tuple, attempt->peer, &chosen);
 
 	if (error != 0) {
 		fail_alone(attempt, error, "no connection for the flow is there any more");
 		return;
 	}
-	if (is_narrow_already(chosen, &attempt->tuple))
+	if (pl_choose_is_narrow(chosen, &attempt->tuple))
 		attempt->how.is_narrow = false;
 	if (!attempt->how.is_narrow && chosen->established_child_sa != SOS_NOBODY) {
 		succeed(attempt, child_sa_by_serialno(chosen->established_child_sa));
@@ -466,10 +371,10 @@ static int check(uint64_t ticket, const struct pl_tuple *tuple, const struct pl_
 		return PL_E_UNAVAILABLE;
 	if (find_ticket(ticket) != NULL)
 		return PL_E_WRONG_STATE;
-	r = choose(tuple, &chosen);
+	r = pl_choose(tuple, how->peer, &chosen);
 	if (r != 0)
 		return r;
-	if (!how->is_narrow || is_narrow_already(chosen, tuple))
+	if (!how->is_narrow || pl_choose_is_narrow(chosen, tuple))
 		return how->suite.protocol == 0 ? 0 : PL_E_UNSUPPORTED;
 	return pl_narrow_check(chosen, how);
 }
@@ -488,10 +393,13 @@ static int op_initiate(void *ctx UNUSED, uint64_t ticket, const struct pl_tuple 
 	attempt->ticket = ticket;
 	attempt->tuple = *tuple;
 	attempt->how = *how;
+	attempt->how.peer = NULL;
+	attempt->peer = how->peer == NULL ? NULL : strdup(how->peer);
 	attempt->next = attempts;
 	attempts = attempt;
 	attempt->event = event_new(get_pluto_event_base(), -1, 0, on_event, attempt);
-	if (attempt->event != NULL && start_soon(attempt))
+	if ((how->peer == NULL || attempt->peer != NULL) && attempt->event != NULL &&
+	    start_soon(attempt))
 		return 0;
 	drop(attempt);
 	return -ENOMEM;

@@ -341,6 +341,16 @@ bool pl_upstream_peer_id_is_fixed(const struct connection *c)
 					     !id_has_wildcards(configured);
 }
 
+const char *pl_upstream_peer_id(const struct connection *c, id_buf *buf)
+{
+	const struct id *id = &c->remote->host.id;
+
+	if (id->kind == ID_NONE || id->kind == ID_FROMCERT || id->kind == ID_NULL ||
+	    id_has_wildcards(id) || c->remote->host.config->auth == AUTH_NULL)
+		return NULL;
+	return str_id(id, buf);
+}
+
 void pl_upstream_conn(const struct connection *c, struct pl_conn_facts *ret)
 {
 	*ret = (struct pl_conn_facts) {

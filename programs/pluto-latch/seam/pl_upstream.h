@@ -5,6 +5,7 @@
 
 #include "core/pl_facts.h"
 
+#include "id.h"
 #include "ip_address.h"
 #include "ip_selector.h"
 
@@ -109,6 +110,15 @@ bool pl_upstream_emit(struct pbs_out *outs, const struct pl_ts_list *tsi,
  * @c: the connection under which the peer was authenticated, never a child's
  */
 bool pl_upstream_peer_id_is_fixed(const struct connection *c);
+
+/**
+ * pl_upstream_peer_id() - the one ID that the connection's peer has or must have
+ * @c:   a connection; of an instance also what its template did not know
+ * @buf: the text may lie there
+ *
+ * Return: as pluto writes it; NULL when it may be anybody's
+ */
+const char *pl_upstream_peer_id(const struct connection *c, id_buf *buf);
 
 /**
  * pl_upstream_conn() - the connection's facts

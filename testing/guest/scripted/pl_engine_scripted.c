@@ -15,7 +15,8 @@
  *   PL_SCRIPT_SA     "refuse": at the kernel
  *   PL_SCRIPT_FIFO   a fifo; each line is what an engine would want from pluto:
  *                    "initiate TICKET PROTO LOCAL PORT REMOTE PORT [narrow]
- *                              [suite=ENCRYPT,BITS,INTEG]"   INTEG may be left out
+ *                              [suite=ENCRYPT,BITS,INTEG]    INTEG may be left out
+ *                              [peer=ID]"                    a DN without spaces
  *                    "cancel TICKET"
  *                    "delete CHILD"                          serial of the child SA
  *                    "ts NUMBER SCRIPT..."                   SCRIPT in the place of PL_SCRIPT_TS;
@@ -271,6 +272,8 @@ static void initiate(uint64_t ticket, char *words[], unsigned nr_words)
 			how.is_narrow = true;
 		} else if (strncmp(words[i], "suite=", 6) == 0) {
 			r = read_suite(words[i] + 6, &how.suite);
+		} else if (strncmp(words[i], "peer=", 5) == 0) {
+			how.peer = words[i] + 5;
 		} else {
 			r = PL_E_MALFORMED;
 		}
