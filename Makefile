@@ -35,6 +35,7 @@ include mk/cli.mk
 include mk/bench.mk
 include mk/sim.mk
 include mk/model.mk
+include mk/fuzz.mk
 include mk/install.mk
 
 .PHONY: all help clean

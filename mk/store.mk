@@ -18,16 +18,3 @@ $(STORE_UNIT): UNIT_LIBS = $(STORE_LIBS)
 STORE_WRAPS := write openat ftruncate unlinkat lseek
 $(BUILD)/unit/test_journal_killed: UNIT_LIBS = $(STORE_LIBS) \
 	$(patsubst %,-Xlinker --wrap=%,$(STORE_WRAPS))
-
-.PHONY: fuzz-store
-fuzz-store: $(BUILD)/fuzz/fuzz_store	## slots and identities of a journal, FUZZ_SECONDS long
-	@mkdir -p $(FUZZ_CORPUS)-store
-	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
-		$(FUZZ_CORPUS)-store 2>&1 | grep -aE '^(Done|SUMMARY)|ERROR' && \
-		echo "ok fuzz: fuzz_store" || { echo "FAIL fuzz: fuzz_store"; false; }
-
-$(BUILD)/fuzz/fuzz_store: testing/fuzz/fuzz_store.c $(STORE_SRC) $(CORE_SRC) \
-		$(wildcard $(DAEMON_DIR)/*/*.h) | $(BUILD)/deps.stamp
-	@mkdir -p $(@D)
-	$(call run,FUZZ)$(CLANG) -std=gnu99 -g -O1 -D_GNU_SOURCE $(WARN) -I$(DAEMON_DIR) \
-		$(STORE_CFLAGS) $(FUZZ_FLAGS) -o $@ $(filter %.c,$^) $(STORE_LIBS) $(OURS_LIBS)

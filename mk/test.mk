@@ -125,16 +125,3 @@ $(BUILD)/guest/bin/%: testing/guest/programs/%.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) -std=gnu99 -g -O2 -D_GNU_SOURCE $(WARN) $(GUEST_CFLAGS) -o $@ $< \
 		$(filter %.o,$^) $(GUEST_LIBS)
-
-.PHONY: fuzz-selector
-fuzz-selector: $(BUILD)/fuzz/fuzz_selector	## selectors that a peer proposes, FUZZ_SECONDS long
-	@mkdir -p $(FUZZ_CORPUS)-selector
-	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
-		$(FUZZ_CORPUS)-selector 2>&1 | grep -aE '^(Done|SUMMARY)|ERROR' && \
-		echo "ok fuzz: fuzz_selector" || { echo "FAIL fuzz: fuzz_selector"; false; }
-
-$(BUILD)/fuzz/fuzz_selector: testing/fuzz/fuzz_selector.c $(patsubst %,$(DAEMON_DIR)/core/pl_%.c, \
-		selector ts ts_narrow ts_wire tuple) $(wildcard $(DAEMON_DIR)/*/*.h) | $(BUILD)/deps.stamp
-	@mkdir -p $(@D)
-	$(call run,FUZZ)$(CLANG) -std=gnu99 -g -O1 -D_GNU_SOURCE $(WARN) -I$(DAEMON_DIR) \
-		$(FUZZ_FLAGS) -o $@ $(filter %.c,$^)

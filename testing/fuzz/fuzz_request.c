@@ -30,8 +30,10 @@ static uint8_t next(struct input *input)
 	return *input->at++;
 }
 
-/* Words that the tables know, and bytes of the input. */
-static const char *text(struct input *input, char ret[static 65])
+/* Words that the tables know, and bytes of the input, and too many of them. */
+enum { ROOM = PL_REQUEST_TEXT_MAX + 80 };
+
+static const char *text(struct input *input, char ret[static ROOM])
 {
 	static const char *const words[] = {
 		"watch", "protection", "min_key_bits", "min_integ_bits", "mode", "disposition",
@@ -45,6 +47,10 @@ static const char *text(struct input *input, char ret[static 65])
 
 	if (which < sizeof(words) / sizeof(words[0]))
 		return words[which];
+	if (which >= 250) {
+		len = PL_REQUEST_TEXT_MAX - 250 + which;
+		memset(ret, 'x', len);
+	}
 	for (uint8_t nr = which % 64; nr > 0; nr--)
 		ret[len++] = (char)(1 + next(input) % 127);
 	ret[len] = '\0';
@@ -55,7 +61,7 @@ static void append_basic(struct input *input, DBusMessageIter *at, int type)
 {
 	dbus_uint64_t number = next(input) | (dbus_uint64_t)next(input) << 8;
 	dbus_bool_t as_bool = number & 1;
-	char room[65];
+	char room[ROOM];
 	const char *string;
 	int fd = STDERR_FILENO;
 
