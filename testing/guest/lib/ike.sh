@@ -108,6 +108,7 @@ charon_launch() {
 		cat >/etc/strongswan.conf <<-END
 			charon-systemd {
 				load_modular = yes
+				delete_rekeyed_delay = 1
 				plugins {
 					include strongswan.d/charon/*.conf
 				}

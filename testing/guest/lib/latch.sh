@@ -13,6 +13,7 @@
 #	tool_alerts NAME ID [STATE]	records of its session: alerts of this latch (to this state)
 #	tool_alert NAME ID STATE KEY	something of the last of them, heard_ns and sent_ns included
 #	tool_hears "SENTENCE" NAME ID STATE	wait for one
+#	comes_late "SENTENCE" PATTERN NAME SOCK	what TCP sends once more is received, and is like PATTERN
 #	tool_end NAME [SIGNAL]		the program ends, as if by quit
 #	tool_log NAME			path of its log
 #
@@ -60,7 +61,7 @@ tool_ask() {
 		if ! kill -0 "${BG_PID[${TOOL_HOST[$name]}.$name]}"; then
 			ANSWER="(the program ended)"
 			return 1
-		elif ((SECONDS - start > 60)); then
+		elif ((SECONDS - start > 240)); then
 			ANSWER="(no answer)"
 			return 1
 		fi
@@ -84,6 +85,17 @@ answers() {
 	# shellcheck disable=SC2053 # a pattern on purpose
 	[[ $ANSWER == $pattern ]] || fail "$sentence ($1 was asked to $2, and said: $ANSWER)"
 	passed "$sentence"
+}
+
+receives() {
+	tool_ask "$2" recv "$3" 1000
+	# shellcheck disable=SC2053 # a pattern on purpose
+	[[ $ANSWER == $1 ]]
+}
+
+comes_late() {
+	wait_for 30 "$1" receives "${@:2}"
+	passed "$1"
 }
 
 # In the shell, because a process for each question takes longer than the answer.

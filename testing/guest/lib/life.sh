@@ -8,7 +8,8 @@
 #	life_conf HOST PEER WORD...	a configuration; the connection is all4, all6
 #	life_bed			bus, daemons, tools A and B, the capture
 #	life_starts			latch, connect, begin the transfer; its latch is LIFE_ID
-#	goes_on "SENTENCE" [SECONDS]	the transfer moves in both directions, its latch is ESTABLISHED
+#	goes_on "SENTENCE"		the transfer moves in both directions, its latch is ESTABLISHED
+#	moves "SENTENCE" TOOL		it does, to this end; TCP that was stopped is given time to try again
 #	stands_still "SENTENCE" CMD...	not a byte arrives at B; CMD prints how many packets B has dropped
 #	life_spi [HOST]			SPI of the newest SA that HOST (b) receives by
 #	sent_by_newest HOST		how many packets it sent by the newest SA
@@ -60,15 +61,31 @@ life_starts() {
 	LIFE=tcp$FAMILY
 	LIFE_ID=$(tool_get B "$LIFE" id)
 	watch_latch B "$LIFE_ID"
+	read_uptime
+	LIFE_MOVED=$UPTIME
 	answers "A transfers" ok A stream "$LIFE"
 	answers "B transfers" ok B stream "$LIFE"
 	goes_on "at first"
 }
 
+# Sets UPTIME, in seconds: no clock that somebody sets.
+read_uptime() {
+	read -r UPTIME _ </proc/uptime
+	UPTIME=${UPTIME%.*}
+}
+
+# After a gap TCP tries again when it is over as long again, at most: its waits double.
+LIFE_MOVED=0
+moves() {
+	read_uptime
+	answers "$1" "ok *" "$2" streamed "$LIFE" 20000 $((20000 + 2000 * (UPTIME - LIFE_MOVED)))
+	read_uptime
+}
+
 goes_on() {
-	local ms=$((${2:-10} * 1000))
-	answers "$1: it goes on to B" "ok *" B streamed "$LIFE" 20000 $ms
-	answers "$1: it goes on to A" "ok *" A streamed "$LIFE" 20000 $ms
+	moves "$1: it goes on to B" B
+	moves "$1: it goes on to A" A
+	LIFE_MOVED=$UPTIME
 	check_eq "$1: the latch is established" established "$(tool_get B "$LIFE" state)"
 }
 
@@ -142,12 +159,15 @@ life_ends() {
 
 # SPIs of what both ends sent, and how many packets, with the direction as B sees it.
 wire_spis() {
-	local -A way=([a]=in [b]=out)
 	local host
 	for host in a b; do
 		capture_count "wire-$host" "${WIRE_SENT[$host]} and (esp or udp port 4500)" >/dev/null
-		sed -n "s/.*ESP(spi=\(0x[0-9a-f]*\),.*/${way[$host]} \1/p" "$OUT/wire-$host.txt"
-	done | sort | uniq -c | awk '{ print $2, $3, $1 }'
+	done
+	awk 'match($0, /ESP\(spi=0x[0-9a-f]*,/) {
+			way = FILENAME ~ /wire-a/ ? "in" : "out"
+			n[way " " substr($0, RSTART + 8, RLENGTH - 9)]++
+		}
+		END { for (spi in n) print spi, n[spi] }' "$OUT/wire-a.txt" "$OUT/wire-b.txt" | sort
 }
 
 # SPIs of all SAs that B ever had with A, or has offered to A's address and was killed before it had them.
@@ -162,10 +182,8 @@ own_spis() {
 }
 
 strangers() {
-	local direction spi count
-	while read -r direction spi count; do
-		grep -qx "$direction $spi" "$OUT/own-spis" || echo "$direction $spi $count"
-	done <"$OUT/wire-spis"
+	awk 'FILENAME == ARGV[1] { own[$0] = 1; next }
+		!($1 " " $2 in own)' "$OUT/own-spis" "$OUT/wire-spis"
 }
 
 # Controls: one packet in clear, and one under an SA that is none of A's.

@@ -4,7 +4,8 @@
 # The network: captures, counters, disturbance, forged packets.
 #
 #	capture_start HOST DEV TAG [FILTER]	tcpdump into $OUT/TAG.pcap. Its buffer holds 500 whole packets,
-#					or 100,000 of CAPTURE_SNAP=256 bytes
+#					or 25,000 of CAPTURE_SNAP=256 bytes (which take four times as long to
+#					map, page by page, as 500 do)
 #	capture_stop TAG		end it, after it has proved that it was alive: a marker frame
 #					sent through the same device must be in the file, and tcpdump must
 #					have lost none: "no packet in clear" means nothing otherwise
@@ -23,12 +24,13 @@
 declare -A CAPTURE_HOST CAPTURE_DEV CAPTURE_PROVED
 
 capture_start() {
-	local host=$1 dev=$2 tag=$3
+	local host=$1 dev=$2 tag=$3 buffer=32768
 	shift 3
 	CAPTURE_HOST[$tag]=$host
 	CAPTURE_DEV[$tag]=$dev
 	CAPTURE_PROVED[$tag]=no
-	bg "$host" "capture-$tag" tcpdump -i "$dev" -n -s "${CAPTURE_SNAP:-66000}" -B 32768 -U \
+	((${CAPTURE_SNAP:-66000} > 256)) || buffer=8192
+	bg "$host" "capture-$tag" tcpdump -i "$dev" -n -s "${CAPTURE_SNAP:-66000}" -B $buffer -U \
 		--immediate-mode -Z root -w "/out/$tag.pcap" ${1:+"($*) or ether proto 0x88b5"}
 	wait_for 10 "the capture $tag runs" file_has "$OUT/$host.capture-$tag.log" "listening on"
 }
@@ -39,16 +41,18 @@ capture_marked() {
 	grep -qaF "$3" "$4"
 }
 
+# Nothing marks the file of a tcpdump that has ended.
 capture_stop() {
 	local tag=$1 host=${CAPTURE_HOST[$1]:?no such capture} start=$SECONDS marker
-	marker="marker of $tag $(mono)"
-	until capture_marked "$host" "${CAPTURE_DEV[$tag]}" "$marker" "$OUT/$tag.pcap"; do
-		((SECONDS - start <= 15)) || break
+	marker="marker of $tag $EPOCHREALTIME"
+	while CAPTURE_PROVED[$tag]=no; do
+		capture_marked "$host" "${CAPTURE_DEV[$tag]}" "$marker" "$OUT/$tag.pcap" &&
+			CAPTURE_PROVED[$tag]=yes && break
+		kill -0 "${BG_PID[$host.capture-$tag]}" && ((SECONDS - start <= 45)) || break
 		pause
 	done
-	grep -qaF "$marker" "$OUT/$tag.pcap" && CAPTURE_PROVED[$tag]=yes
 	bg_kill "$host" "capture-$tag"
-	grep -q "^0 packets dropped by kernel" "$OUT/$host.capture-$tag.log" ||
+	file_has "$OUT/$host.capture-$tag.log" $'\n0 packets dropped by kernel' ||
 		CAPTURE_PROVED[$tag]=no
 	[[ ${CAPTURE_PROVED[$tag]} == yes ]]
 }
