@@ -197,12 +197,17 @@ static bool is_cut(const struct msg_digest *md, const struct pl_ts_list *tsi,
 	       pl_selector_contains(tsr, &said.tsr);
 }
 
+/* A connection that pluto narrowed by itself is as unlike its configuration as one that we did: its
+ * own check wants the configured selectors, finds the others odd, and refuses every rekey. */
 bool __wrap_verify_rekey_child_request_ts(struct child_sa *child, struct msg_digest *md)
 {
-	const struct pl_cut *cut = pl_cut_find(child->sa.st_connection->serialno);
-	bool ok = cut == NULL ? __real_verify_rekey_child_request_ts(child, md) :
-				has_cut(md, &cut->remote, &cut->local);
+	const struct connection *c = child->sa.st_connection;
+	struct pl_ts_list local, remote;
+	bool ok;
 
+	pl_upstream_installed(c, &local, &remote);
+	ok = pl_upstream_is_narrowed(c) ? has_cut(md, &remote, &local) :
+					  __real_verify_rekey_child_request_ts(child, md);
 	return ask_other(PL_FACT_TS_REKEY, child, md, ok);
 }
 

@@ -94,6 +94,25 @@ void pl_upstream_installed(const struct connection *c, struct pl_ts_list *ret_lo
 	}
 }
 
+static bool is_first_proposed(const struct connection_end *end, const ip_selector *installed)
+{
+	const ip_selectors *proposed = &end->child.selectors.proposed;
+
+	return proposed->len > 0 && selector_eq_selector(proposed->list[0], *installed);
+}
+
+bool pl_upstream_is_narrowed(const struct connection *c)
+{
+	const struct spd *spd = c->child.spds.list;
+
+	if (pl_cut_find(c->serialno) != NULL)
+		return true;
+	if (pl_upstream_has_label(c))
+		return false;
+	return c->child.spds.len == 1 && (!is_first_proposed(c->local, &spd->local->client) ||
+					  !is_first_proposed(c->remote, &spd->remote->client));
+}
+
 void pl_upstream_offered(const struct connection *c, struct pl_ts_list *ret_local,
 			 struct pl_ts_list *ret_remote)
 {

@@ -35,6 +35,14 @@ void pl_upstream_installed(const struct connection *c, struct pl_ts_list *ret_lo
 			   struct pl_ts_list *ret_remote);
 
 /**
+ * pl_upstream_is_narrowed() - does it have less than its configuration says?
+ * @c: a connection with a child SA
+ *
+ * Return: it was narrowed, by pluto or by us; not of one with a security label
+ */
+bool pl_upstream_is_narrowed(const struct connection *c);
+
+/**
  * pl_upstream_offered() - what a request made for this connection says
  * @c:          a connection
  * @ret_local:  our side
