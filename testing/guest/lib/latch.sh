@@ -283,7 +283,7 @@ c_injects() {
 				END { print any ? sum : -9 }"
 		}
 		reqid=$(ip xfrm policy | awk -v a="$2" "/^src/ { hit = index(\$2, a \"/\") }
-			hit && \$1 == \"proto\" { print \$4; exit }")
+			hit && match(\$0, / reqid [0-9]+/) { print substr(\$0, RSTART + 7, RLENGTH - 7); exit }")
 		was=$(sent <<-END
 			xfrm policy update src $4 dst $3 dir out priority 1 tmpl src $4 dst $3 \
 				proto esp reqid $reqid mode tunnel
