@@ -9,7 +9,7 @@ NAMESPACE_TESTS := $(patsubst testing/namespace/%.c,$(BUILD)/namespace/%, \
 GUEST_PROGRAMS := $(patsubst testing/guest/programs/%.c,$(BUILD)/guest/bin/%, \
 	$(wildcard testing/guest/programs/*.c))
 KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,conf conf_auto error identity limits peer_id \
-	selector siphash table ts ts_pieces ts_wire tuple)
+	selector siphash table ts ts_narrow ts_pieces ts_wire tuple)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 
@@ -87,6 +87,10 @@ SOCKET_PROGRAM := $(BUILD)/guest/bin/socket-facts
 $(SOCKET_PROGRAM): $(call objects,gcc,$(KERNEL_SRC) $(KERNEL_CORE))
 $(SOCKET_PROGRAM): GUEST_CFLAGS := -I$(DAEMON_DIR)
 $(SOCKET_PROGRAM): GUEST_LIBS := $(KERNEL_LIBS) $(OURS_LIBS)
+TS_PROGRAM := $(BUILD)/guest/bin/ts-narrow
+$(TS_PROGRAM): $(call objects,gcc,$(KERNEL_CORE))
+$(TS_PROGRAM): GUEST_CFLAGS := -I$(DAEMON_DIR)
+$(TS_PROGRAM): GUEST_LIBS := $(OURS_LIBS)
 
 # a program of liblatch
 LATCH_TOOL := $(BUILD)/guest/bin/latch-tool
