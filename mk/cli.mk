@@ -13,7 +13,7 @@ CLI_FAKE := $(BUILD)/cli/latch.fake
 CLI_TOOLS := $(BUILD)/cli/json_check $(BUILD)/cli/network
 CLI_FAKE_SRC := testing/cli/fake_liblatch.c
 CLI_LIBRARY := $(BUILD)/lib/liblatch.so
-CLI_LIBS := -L$(BUILD)/lib -llatch -ljansson
+CLI_LIBS = -L$(BUILD)/lib -llatch -ljansson $(shell pkg-config --libs nss)
 CLI_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 CLI_RPATH := '-Wl,-rpath,$$ORIGIN/../lib'
 
@@ -31,8 +31,8 @@ cli: $(CLI) $(CLI_FAKE) $(CLI_TOOLS) $(CLI_INSTALLED) $(CLI_COMPLETION) \
 
 CLI_OBJECTS := $(call objects,gcc,$(CLI_SRC)) $(call objects,clang,$(CLI_SRC))
 CLI_ASAN_OBJECTS := $(call objects,asan,$(CLI_SRC) $(CLI_FAKE_SRC))
-$(CLI_OBJECTS): OURS_CFLAGS += -Ilib/liblatch/include
-$(CLI_ASAN_OBJECTS): SANITIZE_CFLAGS += -Ilib/liblatch/include
+$(CLI_OBJECTS): OURS_CFLAGS += -Ilib/liblatch/include $(shell pkg-config --cflags nss)
+$(CLI_ASAN_OBJECTS): SANITIZE_CFLAGS += -Ilib/liblatch/include $(shell pkg-config --cflags nss)
 # What the fake has stands in front of the library's only if it can be seen.
 $(BUILD)/asan/$(CLI_FAKE_SRC:.c=.o): SANITIZE_CFLAGS += -fvisibility=default
 

@@ -28,6 +28,7 @@ enum cli_exit {
 };
 
 enum cli_json { CLI_JSON_OFF = 0, CLI_JSON_PRETTY, CLI_JSON_SHORT };
+enum cli_pem { CLI_PEM_NONE = 0, CLI_PEM_CERTIFICATE, CLI_PEM_ANCHOR, CLI_PEM_KEY };
 enum cli_color { CLI_COLOR_AUTO = 0, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 
 /* Commands as bits, in the order of the table. */
@@ -70,6 +71,7 @@ struct cli {
 	int wait_ms;
 	enum cli_json json;
 	enum cli_color color;
+	enum cli_pem pem;
 	bool no_legend;
 	unsigned states;
 	const char *peer;
@@ -267,6 +269,16 @@ bool cli_number(const char *text, uint64_t max, uint64_t *ret);
 
 /* Return when there is memory; say so and end the process when there is none. */
 void *cli_need(void *memory);
+
+/**
+ * cli_certificate() - print what a latch's peer proved itself with
+ * @cli:   for --certificate
+ * @latch: the handle
+ * @id:    of the latch
+ *
+ * Return: CLI_OK, or the exit code after a line on standard error
+ */
+int cli_certificate(const struct cli *cli, struct latch *latch, uint64_t id);
 
 int cli_list(struct cli *cli, int argc, char **argv);
 int cli_show(struct cli *cli, int argc, char **argv);

@@ -272,6 +272,20 @@ static bool set_disposition(struct cli *cli, const char *value)
 	return false;
 }
 
+static bool set_certificate(struct cli *cli, const char *value)
+{
+	static const char *const names[] = {
+		[CLI_PEM_CERTIFICATE] = "peer", [CLI_PEM_ANCHOR] = "anchor", [CLI_PEM_KEY] = "key",
+	};
+
+	cli->pem = value == NULL ? CLI_PEM_CERTIFICATE : CLI_PEM_NONE;
+	for (unsigned i = 1; value != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], value) == 0)
+			cli->pem = (enum cli_pem)i;
+	}
+	return cli->pem != CLI_PEM_NONE;
+}
+
 static bool set_help(struct cli *cli, const char *value)
 {
 	(void)value;
@@ -326,6 +340,8 @@ const struct cli_option cli_options[] = {
 	  set_prefer, "no protection to be had: say so, and go on without" },
 	{ "bypass", NULL, false, NULL, CLI_CREATE,
 	  set_bypass, "administrators: in clear, though the policy of the host protects" },
+	{ "certificate", "peer|anchor|key", true, "peer anchor key", CLI_SHOW,
+	  set_certificate, "print just the peer's certificate, its trust anchor or key, as PEM" },
 	{ "json", "pretty|short", true, "pretty short", JSONS,
 	  set_json, "print JSON" },
 	{ "no-legend", NULL, false, NULL, CLI_LIST,

@@ -19,7 +19,7 @@ const struct cli_exit_info cli_exits[] = {
 	{ CLI_BROKEN, "the latch is broken or closed" },
 	{ CLI_NOT_AUTHORIZED, "the caller, or the policy of this host, may not do this" },
 	{ CLI_NO_SERVICE, "the service is not running, or cannot protect flows now" },
-	{ CLI_NOT_FOUND, "there is no such latch" },
+	{ CLI_NOT_FOUND, "there is no such latch, or its peer has no such thing" },
 	{ CLI_OK, NULL },
 };
 

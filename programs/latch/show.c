@@ -234,11 +234,18 @@ int cli_show(struct cli *cli, int argc, char **argv)
 	int r;
 
 	(void)argc;
+	if (cli->pem != CLI_PEM_NONE && cli->json != CLI_JSON_OFF)
+		return cli_usage(cli, "--certificate and --json do not go together");
 	if (!cli_number(argv[0], INT64_MAX, &id) || id == 0)
 		return cli_usage(cli, "\"%s\" is no id of a latch", argv[0]);
 	code = cli_open(cli, 0, &latch);
 	if (code != CLI_OK)
 		return code;
+	if (cli->pem != CLI_PEM_NONE) {
+		code = (enum cli_exit)cli_certificate(cli, latch, id);
+		latch_close(latch);
+		return code;
+	}
 	r = latch_inquire(latch, id, &info);
 	if (r != LATCH_OK) {
 		code = cli_failed(cli, r, "latch %s", argv[0]);

@@ -427,19 +427,37 @@ static const char *initiated(const char *word, const char *reason)
 
 /* SAs and policies */
 
+static struct pl_blob blob_of(const char *text)
+{
+	return (struct pl_blob) { (const uint8_t *)text, strlen(text) };
+}
+
+/* Of "raw.test" only a key is known, of "psk.test" not even that. */
+static void prove(const char *name, struct pl_identity_end *ret)
+{
+	ret->auth = PL_AUTH_PSK;
+	ret->auth_wire = 2;
+	if (strcmp(name, "psk.test") == 0)
+		return;
+	ret->auth = PL_AUTH_SIGNATURE;
+	ret->auth_wire = 14;
+	ret->spki = blob_of(name);
+	if (strcmp(name, "raw.test") == 0)
+		return;
+	ret->cert = blob_of("certificate");
+	ret->anchor = blob_of("anchor");
+}
+
 static struct pl_identity *identity_of(const char *name)
 {
 	const char *fqdn = name + (name[0] == '@');
 	struct pl_identity_data data = {
 		.peer = {
-			.id = name, .id_type = 2, .auth = PL_AUTH_SIGNATURE,
-			.id_wire = { (const uint8_t *)fqdn, strlen(fqdn) },
-			.anchor = { (const uint8_t *)"anchor", 6 },
-			.spki = { (const uint8_t *)name, strlen(name) },
+			.id = name, .id_type = 2, .id_wire = blob_of(fqdn),
 		},
 		.own = {
 			.id = "this.test", .id_type = 2, .auth = PL_AUTH_SIGNATURE,
-			.spki = { (const uint8_t *)"own", 3 },
+			.spki = blob_of("own"),
 		},
 	};
 	struct peer *peer;
@@ -452,6 +470,7 @@ static struct pl_identity *identity_of(const char *name)
 		return NULL;
 	peer = &host.peers[host.nr_peers];
 	snprintf(peer->name, sizeof(peer->name), "%s", name);
+	prove(name, &data.peer);
 	if (pl_identity_intern(host.pool, &data, &peer->identity) != 0)
 		return NULL;
 	host.nr_peers++;

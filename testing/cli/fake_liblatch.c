@@ -140,6 +140,50 @@ int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info
 	return LATCH_ERR_NOT_FOUND;
 }
 
+struct latch_peer {
+	json_t *object;
+};
+
+/* Of a latch with "peer_key_sha256" there is a key, and no certificate. */
+int latch_inquire_peer(struct latch *latch, uint64_t id, struct latch_peer **ret_peer)
+{
+	struct latch_info *info;
+	int r = fault("inquire_peer");
+
+	if (r == LATCH_OK)
+		r = latch_inquire(latch, id, &info);
+	if (r != LATCH_OK)
+		return r;
+	*ret_peer = calloc(1, sizeof(**ret_peer));
+	(*ret_peer)->object = json_incref(info->object);
+	latch_info_free(info);
+	return LATCH_OK;
+}
+
+struct latch_peer *latch_peer_free(struct latch_peer *peer)
+{
+	json_decref(peer->object);
+	free(peer);
+	return NULL;
+}
+
+enum latch_auth latch_auth_method(const struct latch_peer *peer)
+{
+	(void)peer;
+	return LATCH_AUTH_PSK;
+}
+
+const void *latch_peer_bytes(const struct latch_peer *peer, const char *key, size_t *ret_len)
+{
+	/* 49 bytes: more than a line of base64, and not all of it divides. */
+	static const char bytes[] = "Forty-nine bytes, so that there are lines of two.";
+	bool is_there = strcmp(key, "public_key") == 0 &&
+			json_object_get(peer->object, "peer_key_sha256") != NULL;
+
+	*ret_len = is_there ? sizeof(bytes) - 1 : 0;
+	return is_there ? bytes : NULL;
+}
+
 struct latch_info *latch_info_free(struct latch_info *info)
 {
 	if (info != NULL) {

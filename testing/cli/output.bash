@@ -66,6 +66,10 @@ usage_errors() {
 		show 1 2
 		show 18446744073709551616
 		show 9223372036854775808
+		show --certificate=own 1
+		show --certificate= 1
+		show --certificate --json 1
+		list --certificate
 		monitor 1
 		monitor --no-legend
 		create
@@ -392,6 +396,27 @@ show_groups() {
 	says out '^  user +4294967290 \(4294967290\)$'
 }
 
+# K7: PEM and nothing else, or the exit code of what is not there, and why.
+certificate_is_pem() {
+	ends 0 "$fake" show 1 --certificate=key
+	same "Forty-nine bytes, so that there are lines of two." \
+		"$(sed '1d; $d' "$tmp/out" | base64 -d)"
+	same "-----BEGIN PUBLIC KEY-----" "$(head -n 1 "$tmp/out")"
+	same "-----END PUBLIC KEY-----" "$(tail -n 1 "$tmp/out")"
+	same "64 4" "$(sed '1d; $d' "$tmp/out" | awk '{ print length }' | xargs)"
+	silent err
+	ends 10 "$fake" show 1 --certificate
+	silent out
+	says err 'latch 1: no certificate of its peer is known; it proved itself by a shared secret$'
+	ends 10 "$fake" show 22 --certificate=key
+	says err 'latch 22: no public key'
+	ends 10 "$fake" show 1 --certificate=anchor
+	says err 'no trust anchor'
+	ends 10 "$fake" show 77 --certificate
+	FAKE_ERROR=inquire_peer=-11 ends 1 "$fake" show 1 --certificate
+	says err 'latch 1: '
+}
+
 # Nothing that a terminal obeys, whatever the locale.
 no_escapes() {
 	local locale words
@@ -529,7 +554,7 @@ monitor_ends_with_its_reader() {
 full_disk_is_no_success() {
 	[[ -w /dev/full ]] || { echo "no /dev/full" && exit 77; }
 	local words
-	for words in list "list --json" "show 1" forget-unreadable help version \
+	for words in list "list --json" "show 1" "show 1 --certificate=key" forget-unreadable help version \
 		"help --completion"; do
 		# shellcheck disable=SC2086
 		ends 1 bash -c '"$@" >/dev/full' bash "$fake" $words
@@ -572,6 +597,7 @@ it "its columns are aligned, wide characters included" columns_are_aligned
 it "filters choose" filters_choose
 it "--json is JSON, in ASCII" json_is_json
 it "show leaves nothing out" show_groups
+it "show --certificate prints PEM" certificate_is_pem
 it "names of peers do not steer the terminal" no_escapes
 it "colours are for terminals, and NO_COLOR" colours_are_for_terminals
 it "monitor prints each event at once" monitor_prints_each_event

@@ -135,6 +135,31 @@ static void add_page(struct fake *fake, DBusMessageIter *to, uint64_t cursor)
 	dbus_message_iter_append_basic(to, DBUS_TYPE_UINT64, &next);
 }
 
+/* Also entries of another type, and some that no daemon has yet. */
+static void add_peer(DBusMessageIter *to)
+{
+	const char *id = "@a", *auth = "signature", *text = "text";
+	const uint8_t bytes[] = { 1, 0, 2 }, method = 14, *at = bytes;
+	DBusMessageIter dict, pair, variant, array;
+	const char *key = "certificate";
+
+	dbus_message_iter_open_container(to, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	add_pair(&dict, "of_tomorrow", "s", &text);
+	add_pair(&dict, "id", "s", &id);
+	add_pair(&dict, "auth", "s", &auth);
+	add_pair(&dict, "auth_method", "y", &method);
+	add_pair(&dict, "public_key", "s", &text);
+	dbus_message_iter_open_container(&dict, DBUS_TYPE_DICT_ENTRY, NULL, &pair);
+	dbus_message_iter_append_basic(&pair, DBUS_TYPE_STRING, &key);
+	dbus_message_iter_open_container(&pair, DBUS_TYPE_VARIANT, "ay", &variant);
+	dbus_message_iter_open_container(&variant, DBUS_TYPE_ARRAY, "y", &array);
+	dbus_message_iter_append_fixed_array(&array, DBUS_TYPE_BYTE, &at, sizeof(bytes));
+	dbus_message_iter_close_container(&variant, &array);
+	dbus_message_iter_close_container(&pair, &variant);
+	dbus_message_iter_close_container(&dict, &pair);
+	dbus_message_iter_close_container(to, &dict);
+}
+
 static void add_session(struct fake *fake, DBusMessageIter *to)
 {
 	char hello[128];
@@ -167,6 +192,7 @@ static void fill(struct fake *fake, const char *member, DBusMessageIter *to)
 {
 	const dbus_uint32_t records = 3, flows = 2;
 	const char *token = fake->token;
+	const dbus_bool_t same = TRUE;
 	const uint64_t id = 7;
 
 	if (strcmp(member, "OpenSession") == 0 || strcmp(member, "ResumeSession") == 0) {
@@ -181,6 +207,10 @@ static void fill(struct fake *fake, const char *member, DBusMessageIter *to)
 		dbus_message_iter_append_basic(to, DBUS_TYPE_UINT64, &id);
 	} else if (strcmp(member, "Inquire") == 0) {
 		add_latch(fake, to, fake->number);
+	} else if (strcmp(member, "InquirePeer") == 0) {
+		add_peer(to);
+	} else if (strcmp(member, "SamePeer") == 0) {
+		dbus_message_iter_append_basic(to, DBUS_TYPE_BOOLEAN, &same);
 	} else if (strcmp(member, "List") == 0) {
 		add_page(fake, to, fake->number);
 	} else if (strcmp(member, "ForgetUnreadable") == 0) {

@@ -226,6 +226,49 @@ static void calls_carry_their_arguments(void **state)
 	assert_string_equal(fake->dict, "{}");
 }
 
+/* L22: bytes with a NUL among them, and nothing for a key of another type. */
+static void a_peer_is_what_the_daemon_said_L22(void **state)
+{
+	static const uint8_t certificate[] = { 1, 0, 2 };
+	struct latch_peer *peer;
+	const void *bytes;
+	size_t len = 99;
+
+	(void)state;
+	assert_int_equal(latch_inquire_peer(latch, 9, &peer), 0);
+	assert_int_equal(fake->number, 9);
+	assert_string_equal(latch_peer_id(peer), "@a");
+	assert_int_equal(latch_auth_method(peer), LATCH_AUTH_SIGNATURE);
+	bytes = latch_peer_certificate(peer, &len);
+	assert_int_equal(len, sizeof(certificate));
+	assert_memory_equal(bytes, certificate, len);
+	assert_null(latch_peer_trust_anchor(peer, &len));
+	assert_int_equal(len, 0);
+	len = 99;
+	assert_null(latch_peer_public_key(peer, &len));
+	assert_int_equal(len, 0);
+	assert_null(latch_peer_text(peer, "certificate"));
+	assert_null(latch_peer_text(peer, "auth_method"));
+	assert_null(latch_peer_text(peer, ""));
+	assert_string_equal(latch_peer_text(peer, "of_tomorrow"), "text");
+	latch = latch_close(latch);
+	assert_string_equal(latch_peer_id(peer), "@a");
+	assert_null(latch_peer_free(peer));
+	assert_null(latch_peer_free(NULL));
+}
+
+static void peers_are_compared_by_the_daemon_L27(void **state)
+{
+	bool same = false;
+
+	(void)state;
+	assert_int_equal(latch_same_peer(latch, 7, 8, &same), 0);
+	assert_true(same);
+	assert_int_equal(latch_same_peer(NULL, 7, 8, &same), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_same_peer(latch, 7, 8, NULL), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_inquire_peer(latch, 7, NULL), LATCH_ERR_ARGUMENT);
+}
+
 static void inquire_and_list_give_what_the_daemon_said(void **state)
 {
 	struct latch_info *info, **infos;
@@ -717,6 +760,8 @@ int main(void)
 		DAEMON(every_descriptor_of_a_handle_closes_on_exec),
 		DAEMON(no_call_changes_what_signals_do),
 		HANDLE(calls_carry_their_arguments),
+		HANDLE(a_peer_is_what_the_daemon_said_L22),
+		HANDLE(peers_are_compared_by_the_daemon_L27),
 		HANDLE(inquire_and_list_give_what_the_daemon_said),
 		HANDLE(forgetting_gives_what_the_daemon_said),
 		HANDLE(what_makes_no_sense_does_not_reach_the_daemon),

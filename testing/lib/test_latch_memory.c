@@ -73,6 +73,7 @@ static int take_page(struct latch *latch)
 static int talk(struct latch *latch)
 {
 	struct latch_info *info = NULL;
+	struct latch_peer *peer = NULL;
 	enum latch_state got;
 	unsigned events = 0;
 	uint64_t id;
@@ -83,6 +84,11 @@ static int talk(struct latch *latch)
 	if (r != 0)
 		assert_null(info);
 	latch_info_free(info);
+	if (r == 0)
+		r = latch_inquire_peer(latch, id, &peer);
+	if (r != 0)
+		assert_null(peer);
+	latch_peer_free(peer);
 	if (r == 0)
 		r = take_page(latch);
 	if (r == 0)

@@ -24,6 +24,8 @@ struct outputs {
 	size_t nr;
 	enum latch_state state;
 	uint32_t records, flows;
+	struct latch_peer *peer;
+	bool same;
 	int fd;
 };
 
@@ -96,6 +98,16 @@ static int call_inquire(struct latch *latch, struct outputs *out)
 	return latch_inquire(latch, 7, &out->info);
 }
 
+static int call_inquire_peer(struct latch *latch, struct outputs *out)
+{
+	return latch_inquire_peer(latch, 7, &out->peer);
+}
+
+static int call_same_peer(struct latch *latch, struct outputs *out)
+{
+	return latch_same_peer(latch, 7, 8, &out->same);
+}
+
 static int call_list(struct latch *latch, struct outputs *out)
 {
 	return latch_list(latch, &out->cursor, &out->infos, &out->nr);
@@ -117,6 +129,7 @@ static const struct {
 } calls[] = {
 	{ "Latch", call_latch }, { "Latch", call_connect }, { "Latch", call_accept },
 	{ "Listen", call_listen }, { "Find", call_find }, { "Inquire", call_inquire },
+	{ "InquirePeer", call_inquire_peer }, { "SamePeer", call_same_peer },
 	{ "Inquire", call_wait }, { "List", call_list },
 	{ "ForgetUnreadable", call_forget_unreadable },
 };

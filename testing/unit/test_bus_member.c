@@ -127,7 +127,8 @@ static const char *next_key(const char *at, const char *end, char ret_key[64], c
 
 static void the_keys_of_a_latch_are_those_of_the_file(void **state)
 {
-	const char *at = strstr(pl_bus_xml, "\n  LATCH, as Inquire"), *end = strstr(at, "-->");
+	const char *at = strstr(pl_bus_xml, "\n  LATCH, as Inquire");
+	const char *end = strstr(at, "\n  PEER, as InquirePeer");
 	char key[64], type[64];
 	unsigned nr;
 

@@ -35,6 +35,9 @@ struct latch;
 /* What the daemon says about one latch. */
 struct latch_info;
 
+/* What an authentication showed: who was proved to whom, and by what. */
+struct latch_peer;
+
 /**
  * enum latch_error - what a function that returns int may return; 0 is success
  *
@@ -398,6 +401,120 @@ int latch_find(struct latch *latch, int fd, uint64_t *ret_id);
  * Return: 0, LATCH_ERR_NOT_FOUND or LATCH_ERR_SERVICE
  */
 int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info);
+
+/* How an end proved who it is. */
+enum latch_auth {
+	LATCH_AUTH_UNKNOWN = 0,
+	LATCH_AUTH_SIGNATURE,	/* its key signed: latch_peer_public_key() */
+	LATCH_AUTH_PSK,		/* a secret that both have, and perhaps others */
+	LATCH_AUTH_NULL,	/* not at all (RFC 7619) */
+	LATCH_AUTH_EAP,
+};
+
+/**
+ * latch_inquire_peer() - who is at the other end, and what was proved (RFC 5660 section 2)
+ * @latch:    the handle
+ * @id:       of a connection's latch
+ * @ret_peer: free with latch_peer_free(); stays as it is whatever becomes of the latch
+ *
+ * What it says does not change as long as the latch has its id, by a rekey as little as by a
+ * restart of the daemon. It is true of packets while the latch is LATCH_STATE_ESTABLISHED, and no
+ * longer.
+ *
+ * Return: 0; LATCH_ERR_NOT_FOUND; LATCH_ERR_WRONG_STATE of a latch that has no peer: a listener,
+ * one that is larval, or in clear
+ */
+int latch_inquire_peer(struct latch *latch, uint64_t id, struct latch_peer **ret_peer);
+
+/**
+ * latch_peer_free() - let go
+ * @peer: NULL is fine
+ *
+ * Return: NULL
+ */
+struct latch_peer *latch_peer_free(struct latch_peer *peer);
+
+/**
+ * latch_peer_id() - the ID that the peer was authorised as: "@east", "CN=east, O=Example"
+ * @peer: not NULL
+ *
+ * Text of pluto's: the peer chose it, so make it safe before a terminal sees it, and compare it
+ * with latch_peer_text(peer, "id_type"). Whether two latches have one peer is asked of
+ * latch_same_peer().
+ *
+ * Return: NULL when there is none, as of who proves nothing; valid as long as @peer
+ */
+const char *latch_peer_id(const struct latch_peer *peer);
+
+/**
+ * latch_auth_method() - how the peer proved it
+ * @peer: not NULL
+ *
+ * Return: LATCH_AUTH_UNKNOWN also for a method that a later daemon knows
+ */
+enum latch_auth latch_auth_method(const struct latch_peer *peer);
+
+/**
+ * latch_peer_certificate() - DER of the certificate whose key signed
+ * @peer:    not NULL
+ * @ret_len: in bytes; 0 without one
+ *
+ * Return: NULL when there is none: another method, or a raw public key; valid as long as @peer
+ */
+const void *latch_peer_certificate(const struct latch_peer *peer, size_t *ret_len);
+
+/**
+ * latch_peer_trust_anchor() - DER of the self-signed certificate to which that one was validated
+ * @peer:    not NULL
+ * @ret_len: as above
+ *
+ * Return: as above
+ */
+const void *latch_peer_trust_anchor(const struct latch_peer *peer, size_t *ret_len);
+
+/**
+ * latch_peer_public_key() - DER SubjectPublicKeyInfo of the key that signed, certificate or not
+ * @peer:    not NULL
+ * @ret_len: as above
+ *
+ * To trust a key from its first use on (RFC 5387), keep this, and compare all of it.
+ *
+ * Return: NULL of a peer that did not sign; valid as long as @peer
+ */
+const void *latch_peer_public_key(const struct latch_peer *peer, size_t *ret_len);
+
+/**
+ * latch_peer_text() - one text of PEER in org.libreswan.Latch1(5)
+ * @peer: not NULL
+ * @key:  "id", "local_id", "id_type", …
+ *
+ * Return: NULL when there is no such text; valid as long as @peer
+ */
+const char *latch_peer_text(const struct latch_peer *peer, const char *key);
+
+/**
+ * latch_peer_bytes() - likewise bytes
+ * @peer:    not NULL
+ * @key:     "id_payload", "local_certificate", …
+ * @ret_len: in bytes; 0 without such an entry
+ *
+ * Return: NULL when there are none; valid as long as @peer
+ */
+const void *latch_peer_bytes(const struct latch_peer *peer, const char *key, size_t *ret_len);
+
+/**
+ * latch_same_peer() - do two connections have one peer (RFC 5660 section 6.3)
+ * @latch:    the handle
+ * @first:    of a connection's latch
+ * @second:   of another one
+ * @ret_same: as the daemon itself goes by: what both ends proved, and latch.conf, peer-match
+ *
+ * Equal addresses do not make it one, and neither do equal names. For a program that wants several
+ * connections to the same peer.
+ *
+ * Return: as latch_inquire_peer()
+ */
+int latch_same_peer(struct latch *latch, uint64_t first, uint64_t second, bool *ret_same);
 
 /**
  * latch_list() - the next latches that the caller may see

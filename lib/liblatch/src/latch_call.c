@@ -247,8 +247,7 @@ int latch_call_find(struct latch *latch, const struct latch_entry *flow, size_t 
 	return 0;
 }
 
-/* A call about one latch. @reason: NULL, or one more argument. */
-static int call_by_id(struct latch *latch, const char *member, uint64_t id, const char *reason,
+int latch_call_by_id(struct latch *latch, const char *member, uint64_t id, const char *reason,
 		      const char *signature, DBusMessage **ret)
 {
 	DBusMessage *message = latch_bus_message(latch, member);
@@ -269,7 +268,7 @@ int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info
 
 	if (latch == NULL || ret_info == NULL)
 		return LATCH_ERR_ARGUMENT;
-	r = call_by_id(latch, "Inquire", id, NULL, "a{sv}", &reply);
+	r = latch_call_by_id(latch, "Inquire", id, NULL, "a{sv}", &reply);
 	if (r != 0)
 		return r;
 	dbus_message_iter_init(reply, &iter);
@@ -362,7 +361,7 @@ static int call_without_answer(struct latch *latch, const char *member, uint64_t
 
 	if (latch == NULL)
 		return LATCH_ERR_ARGUMENT;
-	r = call_by_id(latch, member, id, reason, "", &reply);
+	r = latch_call_by_id(latch, member, id, reason, "", &reply);
 	if (r == 0)
 		dbus_message_unref(reply);
 	errno = kept;

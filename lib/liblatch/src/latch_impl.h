@@ -311,6 +311,20 @@ int latch_call_state(struct latch *latch, uint64_t id, enum latch_state *ret_sta
 		     uint64_t *ret_generation) MUST_USE;
 
 /**
+ * latch_call_by_id() - a member about one latch
+ * @latch:     the handle
+ * @member:    of the interface
+ * @id:        of the latch
+ * @reason:    NULL, or one more argument
+ * @signature: that the answer must have
+ * @ret:       as of latch_bus_call()
+ *
+ * Return: as latch_bus_call()
+ */
+int latch_call_by_id(struct latch *latch, const char *member, uint64_t id, const char *reason,
+		     const char *signature, struct DBusMessage **ret) MUST_USE;
+
+/**
  * latch_call_latch() - the D-Bus member Latch
  * @latch:   the handle
  * @fd:      the socket

@@ -12,6 +12,7 @@
 
 #include "bus/pl_bus_impl.h"
 #include "bus/pl_bus_latch.h"
+#include "bus/pl_bus_peer.h"
 #include "bus/pl_latch_key.h"
 #include "bus/pl_token.h"
 
@@ -267,6 +268,46 @@ int pl_method_inquire(struct pl_bus *bus, const struct pl_caller_id *who, struct
 	int r = pl_engine_inquire(bus->engine, asker(who, &room), call->request.numbers[0], &latch);
 
 	return r != 0 ? r : put_whole(bus, latch, reply);
+}
+
+/* A connection whose peer is known: larval, listening and in clear there is none. */
+static int find_peer(struct pl_bus *bus, const struct pl_caller_id *who, uint64_t id,
+		     const struct pl_latch **ret)
+{
+	struct pl_owner room;
+	int r = pl_engine_inquire(bus->engine, asker(who, &room), id, ret);
+
+	if (r != 0)
+		return r;
+	return (*ret)->params.peer.identity == NULL ? PL_E_WRONG_STATE : 0;
+}
+
+int pl_method_inquire_peer(struct pl_bus *bus, const struct pl_caller_id *who,
+			   struct pl_call *call, DBusMessage *reply)
+{
+	const struct pl_latch *latch;
+	DBusMessageIter at;
+	int r = find_peer(bus, who, call->request.numbers[0], &latch);
+
+	if (r != 0)
+		return r;
+	dbus_message_iter_init_append(reply, &at);
+	return pl_bus_put_peer(&at, pl_identity_data(latch->params.peer.identity));
+}
+
+int pl_method_same_peer(struct pl_bus *bus, const struct pl_caller_id *who,
+			struct pl_call *call, DBusMessage *reply)
+{
+	const struct pl_latch *first, *second;
+	dbus_bool_t is_same;
+	int r = find_peer(bus, who, call->request.numbers[0], &first);
+
+	if (r == 0)
+		r = find_peer(bus, who, call->request.numbers[1], &second);
+	if (r != 0)
+		return r;
+	is_same = pl_engine_same_peer(bus->engine, first, second);
+	return put(reply, DBUS_TYPE_BOOLEAN, &is_same);
 }
 
 int pl_method_release(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,

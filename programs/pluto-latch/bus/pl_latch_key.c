@@ -240,18 +240,11 @@ static bool get_peer_id(const struct pl_latch *latch, struct slot *ret)
 	return data != NULL && put_text(ret, data->peer.id);
 }
 
-/* RFC 7296 section 3.5 */
 static bool get_peer_id_type(const struct pl_latch *latch, struct slot *ret)
 {
-	static const char *const names[] = {
-		[1] = "ipv4-addr", [2] = "fqdn", [3] = "rfc822-addr", [5] = "ipv6-addr",
-		[9] = "der-asn1-dn", [10] = "der-asn1-gn", [11] = "key-id", [12] = "fc-name",
-		[13] = "null",
-	};
 	const struct pl_identity_data *data = identity_of(latch);
 
-	return data != NULL && data->peer.id_type < sizeof(names) / sizeof(names[0]) &&
-	       put_text(ret, names[data->peer.id_type]);
+	return data != NULL && put_text(ret, pl_id_type_name(data->peer.id_type));
 }
 
 static bool get_peer_auth(const struct pl_latch *latch, struct slot *ret)
@@ -583,6 +576,17 @@ const char *pl_disposition_name(enum pl_disposition disposition)
 	};
 
 	return (unsigned)disposition < PL_DISPOSITION_ROOF ? names[disposition] : names[0];
+}
+
+const char *pl_id_type_name(unsigned type)
+{
+	static const char *const names[] = {
+		[1] = "ipv4-addr", [2] = "fqdn", [3] = "rfc822-addr", [5] = "ipv6-addr",
+		[9] = "der-asn1-dn", [10] = "der-asn1-gn", [11] = "key-id", [12] = "fc-name",
+		[13] = "null",
+	};
+
+	return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
 }
 
 const char *pl_mode_text(unsigned mode)

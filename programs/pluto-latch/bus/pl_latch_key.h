@@ -99,6 +99,14 @@ bool pl_key_clean(const char *from, char *ret, size_t size);
 const char *pl_disposition_name(enum pl_disposition disposition);
 
 /**
+ * pl_id_type_name() - "fqdn", "der-asn1-dn", … (RFC 7296 section 3.5)
+ * @type: of an ID payload
+ *
+ * Return: NULL for what has no name here, and for 0
+ */
+const char *pl_id_type_name(unsigned type);
+
+/**
  * pl_mode_text() - "tunnel", "transport"
  * @mode: enum pl_mode
  *

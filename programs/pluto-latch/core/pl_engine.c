@@ -337,6 +337,13 @@ const char *pl_engine_peer(const struct pl_engine *engine, const struct pl_latch
 	return engine->is_latching ? pl_db_peer(engine->world.db, latch) : NULL;
 }
 
+bool pl_engine_same_peer(const struct pl_engine *engine, const struct pl_latch *a,
+			 const struct pl_latch *b)
+{
+	return pl_peer_diff(&a->params.peer, &b->params.peer,
+			    engine->world.conf->peer_match) == 0;
+}
+
 /* The gate of last resort */
 
 static bool is_approved_sa(const struct pl_world *world, const struct pl_fact *fact)

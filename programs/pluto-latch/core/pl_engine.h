@@ -481,6 +481,19 @@ int pl_engine_inquire(const struct pl_engine *engine, const struct pl_owner *who
 const char *pl_engine_peer(const struct pl_engine *engine, const struct pl_latch *latch);
 
 /**
+ * pl_engine_same_peer() - are two connections latched to one and the same peer (L27)
+ * @engine: the engine
+ * @a:      from pl_engine_inquire()
+ * @b:      likewise
+ *
+ * That is decided as for an SA of the peer: by what was proved, and by peer-match.
+ *
+ * Return: false also when of one of them no peer is known
+ */
+bool pl_engine_same_peer(const struct pl_engine *engine, const struct pl_latch *a,
+			 const struct pl_latch *b);
+
+/**
  * pl_engine_path() - between which addresses a connection's packets go now (K8, K9)
  * @engine: the engine
  * @latch:  from pl_engine_inquire()
