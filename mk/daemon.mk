@@ -12,7 +12,8 @@ BUS_SRC := $(wildcard $(DAEMON_DIR)/bus/*.c)
 STORE_SRC := $(wildcard $(DAEMON_DIR)/store/*.c)
 OURS_SRC := $(CORE_SRC) $(KERNEL_SRC) $(BUS_SRC) $(STORE_SRC) \
 	$(wildcard $(DAEMON_DIR)/daemon/*.c) $(SEAM_SRC)
-SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c \
+SPOIL_SRC := testing/guest/scripted/pl_spoil.c
+SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c $(SPOIL_SRC) \
 	$(patsubst %,$(DAEMON_DIR)/kernel/pl_%.c,policies socket_ask netlink)
 DAEMON := $(BUILD)/bin/pluto-latch
 DAEMON_CLANG := $(BUILD)/bin/pluto-latch.clang
@@ -36,7 +37,7 @@ SEAM_CFLAGS = @$(LS_PLUTO)/latch.cflags @$(LS_PLUTO)/latch.includes -I$(LS)/prog
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 wraps = $(shell sed -n 's/^PL_WRAP[A-Z_]*.\([A-Za-z0-9_]*\),.*/-Wl,--wrap=\1/p' $(WRAP_TABLE))
 link = cd $(LS_PLUTO) && $(1) @latch.cflags -o $(abspath $@ $(filter %.o,$^)) $$(cat latch.objs) \
-	$(call wraps) @latch.ldflags $(KERNEL_LIBS) $(BUS_LIBS) $(OURS_LIBS)
+	$(call wraps) $(SCRIPTED_WRAPS) @latch.ldflags $(KERNEL_LIBS) $(BUS_LIBS) $(OURS_LIBS)
 
 $(BUILD)/gcc/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
@@ -75,7 +76,11 @@ $(CHECKED): $(call objects,ubsan,$(OURS_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CC) $(UBSAN))
 
-# The same daemon with an engine that gives the verdicts a test asks for.
+# The same daemon with an engine that gives the verdicts a test asks for, and a peer that says what it
+# asks for.
+$(call objects,gcc,$(SPOIL_SRC)): $(LS_PLUTO)/latch.flags
+$(call objects,gcc,$(SPOIL_SRC)): OURS_CFLAGS = $(SEAM_CFLAGS)
+$(SCRIPTED): private SCRIPTED_WRAPS := -Wl,--wrap=close_and_record_v2_message
 $(SCRIPTED): $(call objects,gcc,$(foreach src,$(CORE_SRC),$(if $(findstring /pl_engine,$(src)),,\
 		$(src))) $(SEAM_SRC) $(SCRIPTED_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)

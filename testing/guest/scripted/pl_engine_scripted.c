@@ -21,6 +21,7 @@
  *                    "delete CHILD"                          serial of the child SA
  *                    "ts NUMBER SCRIPT..."                   SCRIPT in the place of PL_SCRIPT_TS;
  *                                                            "ts NUMBER accept" ends that
+ *                    "spoil NUMBER SCRIPT..."                the next message, see pl_spoil.h
  *                    what the call returns is in the log: "script: initiate 7: done"
  * PROTO is tcp, udp, icmp or a number. Unset, everything is accepted.
  */
@@ -29,6 +30,7 @@
 #include "core/pl_error.h"
 #include "daemon/pl_daemon.h"
 #include "kernel/pl_policies.h"
+#include "pl_spoil.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>
@@ -283,9 +285,20 @@ static void initiate(uint64_t ticket, char *words[], unsigned nr_words)
 	said("initiate", ticket, r);
 }
 
+/* The words behind the number, as they were. */
+static const char *join(char *words[], unsigned nr, char ret[static LINE_MAX_BYTES])
+{
+	ret[0] = '\0';
+	for (unsigned i = 2; i < nr; i++) {
+		strcat(ret, i == 2 ? "" : " ");
+		strcat(ret, words[i]);
+	}
+	return ret;
+}
+
 static void carry_out(char *line)
 {
-	char *words[16], *rest = NULL;
+	char *words[16], *rest = NULL, script[LINE_MAX_BYTES];
 	unsigned nr = 0;
 	uint64_t number;
 
@@ -296,12 +309,11 @@ static void carry_out(char *line)
 		return;
 	number = strtoull(words[1], NULL, 10);
 	if (strcmp(words[0], "ts") == 0) {
-		ts_script[0] = '\0';
-		for (unsigned i = 2; i < nr; i++) {
-			strcat(ts_script, i == 2 ? "" : " ");
-			strcat(ts_script, words[i]);
-		}
+		join(words, nr, ts_script);
 		said("ts", number, 0);
+	} else if (strcmp(words[0], "spoil") == 0) {
+		said("spoil", number, pl_spoil_next(number, join(words, nr, script)) ?
+			     0 : PL_E_MALFORMED);
 	} else if (strcmp(words[0], "initiate") == 0) {
 		initiate(number, words + 2, nr - 2);
 	} else if (strcmp(words[0], "cancel") == 0) {
