@@ -97,6 +97,27 @@ static void every_fact_is_counted_and_observed_once(void **state)
 	pl_engine_free(engine);
 }
 
+/* The seam leaves out facts that nobody heeds, so none of those may ever do anything. */
+static void only_facts_that_do_nothing_are_not_heeded_without_an_observer(void **state)
+{
+	static const bool only_told[PL_FACT_ROOF] = {
+		[PL_FACT_PROPOSALS] = true, [PL_FACT_PROPOSAL_CHOSEN] = true,
+		[PL_FACT_TS_VERDICT] = true, [PL_FACT_TS_OFFER] = true,
+		[PL_FACT_TS_ANSWER] = true, [PL_FACT_SPI_GET] = true,
+	};
+	unsigned calls[PL_FACT_ROOF] = { 0 };
+	struct pl_engine *watched = pl_engine_new(count_calls, calls);
+	struct pl_engine *alone = pl_engine_new(NULL, NULL);
+
+	(void)state;
+	for (int kind = 1; kind < PL_FACT_ROOF; kind++) {
+		assert_true(pl_engine_heeds(watched, kind));
+		assert_int_equal(pl_engine_heeds(alone, kind), !only_told[kind]);
+	}
+	pl_engine_free(watched);
+	pl_engine_free(alone);
+}
+
 static void only_silence_to_are_you_there_is_a_lost_peer(void **state)
 {
 	static const struct {
@@ -171,6 +192,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(asked_facts_pass_and_only_by_their_own_question),
 		cmocka_unit_test(every_fact_is_counted_and_observed_once),
+		cmocka_unit_test(only_facts_that_do_nothing_are_not_heeded_without_an_observer),
 		cmocka_unit_test(only_silence_to_are_you_there_is_a_lost_peer),
 		cmocka_unit_test(everything_has_a_name_of_its_own),
 	};

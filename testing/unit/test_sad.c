@@ -434,6 +434,19 @@ static bool rule_applies(const struct pl_policy_facts *p, const struct pl_tuple 
 	       pl_tuple_ts_meets(remote, t->af, t->remote, t->proto, t->remote_port);
 }
 
+static bool rule_passes(const struct pl_policy_facts *p)
+{
+	return p->nr_templates == 0 && strcmp(p->shunt, "DROP") != 0 &&
+	       strcmp(p->shunt, "HOLD") != 0;
+}
+
+/* As to every connection that both select. */
+static bool rules_are_alike(const struct pl_policy_facts *a, const struct pl_policy_facts *b)
+{
+	return a->priority == b->priority && a->reqid == b->reqid &&
+	       rule_passes(a) == rule_passes(b);
+}
+
 static enum pl_spd_answer judge_naively(const struct rules *rules, const struct pl_tuple *t,
 					enum pl_direction way)
 {
@@ -442,8 +455,7 @@ static enum pl_spd_answer judge_naively(const struct rules *rules, const struct 
 
 	for (unsigned i = 0; i < rules->len; i++) {
 		const struct pl_policy_facts *p = &rules->list[i];
-		bool passes = p->nr_templates == 0 && strcmp(p->shunt, "DROP") != 0 &&
-			      strcmp(p->shunt, "HOLD") != 0;
+		bool passes = rule_passes(p);
 
 		if (p->direction != way || !rule_applies(p, t) || p->priority > best)
 			continue;
@@ -474,7 +486,20 @@ static void change_rules(struct pl_spd *spd, struct rules *rules, unsigned round
 			break;
 	}
 	if (small(8) < (grows ? 6u : 2u) && at < MOST) {
-		assert_int_equal(pl_spd_add(spd, &policy), 0);
+		bool is_change = false;
+
+		assert_int_equal(pl_spd_add(spd, &policy, &is_change), 0);
+		if (at == rules->len || !rules_are_alike(&policy, &rules->list[at]))
+			assert_true(is_change);
+		/* the very same one */
+		assert_int_equal(pl_spd_add(spd, &policy, &is_change), 0);
+		assert_false(is_change);
+		policy.reqid = 1;
+		assert_int_equal(pl_spd_add(spd, &policy, &is_change), 0);
+		assert_true(is_change);
+		policy.reqid = 0;
+		assert_int_equal(pl_spd_add(spd, &policy, &is_change), 0);
+		assert_true(is_change);
 		rules->list[at] = policy;
 		rules->len += at == rules->len;
 	} else {

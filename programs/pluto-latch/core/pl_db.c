@@ -656,6 +656,8 @@ static int walk(const struct pl_order *places, const struct boxes *boxes, pl_db_
 {
 	int r = 0;
 
+	if (pl_order_is_empty(places))
+		return 0;
 	for (unsigned number = 0; r == 0 && number < nr_boxes(boxes); number++)
 		r = walk_box(places, boxes, number, visit, ctx, steps);
 	return r;

@@ -407,6 +407,8 @@ static void policy_changed(struct pl_world *world, const struct pl_policy_facts 
 
 static bool is_approved(struct pl_world *world, const struct pl_fact *fact)
 {
+	bool is_change;
+
 	if (!world->is_guarding)
 		return false;
 	switch (fact->kind) {
@@ -419,9 +421,10 @@ static bool is_approved(struct pl_world *world, const struct pl_fact *fact)
 		pl_ksad_move(world->ksad, fact->child);
 		return true;
 	default:
-		if (pl_spd_add(world->spd, &fact->u.policy) != 0)
+		if (pl_spd_add(world->spd, &fact->u.policy, &is_change) != 0)
 			return false;
-		policy_changed(world, &fact->u.policy, false);
+		if (is_change)
+			policy_changed(world, &fact->u.policy, false);
 		return true;
 	}
 }
@@ -545,6 +548,23 @@ static void flushed(struct pl_world *world)
 	pl_spd_clear(world->spd);
 	pl_engine_recheck_all(world, true);
 	pl_births_renew_all(world);
+}
+
+bool pl_engine_heeds(const struct pl_engine *engine, enum pl_fact_kind kind)
+{
+	if (engine->observer != NULL)
+		return true;
+	switch (kind) {
+	case PL_FACT_PROPOSALS:
+	case PL_FACT_PROPOSAL_CHOSEN:
+	case PL_FACT_TS_VERDICT:
+	case PL_FACT_TS_OFFER:
+	case PL_FACT_TS_ANSWER:
+	case PL_FACT_SPI_GET:
+		return false;
+	default:
+		return true;
+	}
 }
 
 void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)

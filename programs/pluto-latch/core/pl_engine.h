@@ -131,6 +131,15 @@ enum pl_verdict_kind pl_engine_kernel_change(struct pl_engine *engine,
 void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact);
 
 /**
+ * pl_engine_heeds() - whether a fact of this kind does anything
+ * @engine: the engine
+ * @kind:   a kind
+ *
+ * Return: false: it need not be told, because nothing is decided by it and nobody observes
+ */
+bool pl_engine_heeds(const struct pl_engine *engine, enum pl_fact_kind kind);
+
+/**
  * pl_engine_reqid() - the reqid that a child SA shall get, so that it names one peer (design D3)
  * @engine: the engine
  * @fact:   PL_FACT_CHILD_INSTALL, before it is asked
@@ -148,7 +157,7 @@ uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact);
 uint64_t pl_engine_generation(const struct pl_engine *engine);
 
 /**
- * pl_engine_count() - how many facts of this kind were seen
+ * pl_engine_count() - how many facts of this kind were told
  * @engine: the engine
  * @kind:   a kind
  */

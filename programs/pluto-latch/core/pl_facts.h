@@ -400,6 +400,7 @@ struct pl_initiated_facts {
  * @conn:     .serial is 0 when no connection is involved
  * @identity: of the peer of @ike; NULL when unknown. Take a reference to keep it
  * @is_ok:    pluto's own result, for kinds that tell of one
+ * @u:        the member of the kind is written, no other one
  */
 struct pl_fact {
 	enum pl_fact_kind kind;

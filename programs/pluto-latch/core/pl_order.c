@@ -283,6 +283,11 @@ const struct pl_tuple *pl_order_next(const struct pl_order *order, const struct 
 	return tuple_at(order, at, prefix_of(last));
 }
 
+bool pl_order_is_empty(const struct pl_order *order)
+{
+	return order->nr == 0;
+}
+
 size_t pl_order_bytes(const struct pl_order *order)
 {
 	return sizeof(*order) + order->room * sizeof(order->branches[0]) +

@@ -84,6 +84,12 @@ const struct pl_tuple *pl_order_next(const struct pl_order *order, const struct 
 				     struct pl_order_at *at);
 
 /**
+ * pl_order_is_empty() - there is nothing to seek
+ * @order: the order
+ */
+bool pl_order_is_empty(const struct pl_order *order);
+
+/**
  * pl_order_bytes() - memory
  * @order: the order
  */

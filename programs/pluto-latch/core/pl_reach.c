@@ -13,16 +13,18 @@
 
 #include "core/pl_reach.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum { REMOTE, LOCAL };
-enum { AT_ADDRESS = 1, AT_PROTO = 17, AT_PORT = 18 };
+enum { AT_ADDRESS = 1, AT_PROTO = 17, AT_PORT = 18, WORD = 4 };
+
+_Static_assert(PL_REACH_BYTES % WORD == 0, "an end is compared by words");
+_Static_assert(sizeof(struct pl_place) == 2 + 2 * PL_REACH_BYTES, "a place has no padding");
 
 static int compare_places(const struct pl_reach *a, const struct pl_reach *b)
 {
-	int order = memcmp(a->bits, b->bits, sizeof(a->bits));
-
-	return order == 0 ? memcmp(a->prefix, b->prefix, sizeof(a->prefix)) : order;
+	return memcmp(&a->place, &b->place, sizeof(a->place));
 }
 
 static int compare(const struct pl_reach *a, const struct pl_reach *b)
@@ -49,13 +51,15 @@ static void write_end(uint8_t af, const uint8_t *addr, uint8_t proto, uint16_t p
 
 static unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned most)
 {
-	for (unsigned i = 0; i < PL_REACH_BYTES && 8 * i < most; i++) {
-		unsigned diff = a[i] ^ b[i], bits = 8 * i;
+	for (unsigned i = 0; i < PL_REACH_BYTES && 8 * i < most; i += WORD) {
+		uint32_t one, two;
+		unsigned bits;
 
-		if (diff == 0)
+		memcpy(&one, a + i, WORD);
+		memcpy(&two, b + i, WORD);
+		if (one == two)
 			continue;
-		for (; (diff & 0x80) == 0; diff <<= 1)
-			bits++;
+		bits = 8 * i + (unsigned)__builtin_clz(be32toh(one ^ two));
 		return bits < most ? bits : most;
 	}
 	return most;
@@ -71,15 +75,16 @@ static void cut(const uint8_t from[static PL_REACH_BYTES], unsigned bits,
 }
 
 /* What all of them have in common. Return: how many bits of @ret. */
-static unsigned meet_selectors(const struct pl_ts_list *list, uint8_t ret[static PL_REACH_BYTES])
+static unsigned meet_selectors(const struct pl_ts *list, unsigned nr,
+			       uint8_t ret[static PL_REACH_BYTES])
 {
 	unsigned bits = PL_REACH_BITS;
 
 	memset(ret, 0, PL_REACH_BYTES);
-	if (list->len == 0 || list->len > PL_TS_MAX)
+	if (nr == 0 || nr > PL_TS_MAX)
 		return 0;
-	for (unsigned i = 0; i < list->len; i++) {
-		const struct pl_ts *ts = &list->list[i];
+	for (unsigned i = 0; i < nr; i++) {
+		const struct pl_ts *ts = &list[i];
 		uint8_t lo[PL_REACH_BYTES], hi[PL_REACH_BYTES];
 
 		if (!pl_ts_is_valid(ts))
@@ -88,8 +93,9 @@ static unsigned meet_selectors(const struct pl_ts_list *list, uint8_t ret[static
 		write_end(ts->af, ts->hi, ts->proto, ts->hi_port, hi);
 		if (i == 0)
 			memcpy(ret, lo, PL_REACH_BYTES);
+		else
+			bits = common_bits(lo, ret, bits);
 		/* OPAQUE is 65535 to 0: no port in common, which is right. */
-		bits = common_bits(lo, ret, bits);
 		bits = common_bits(lo, hi, bits);
 		if (ts->proto == 0 && bits > 8 * AT_PROTO)
 			bits = 8 * AT_PROTO;
@@ -97,19 +103,34 @@ static unsigned meet_selectors(const struct pl_ts_list *list, uint8_t ret[static
 	return bits;
 }
 
+static void set_end(struct pl_reach *reach, unsigned which, const struct pl_ts *list, unsigned nr)
+{
+	uint8_t end[PL_REACH_BYTES];
+
+	reach->place.bits[which] = (uint8_t)meet_selectors(list, nr, end);
+	cut(end, reach->place.bits[which], reach->place.prefix[which]);
+}
+
 void pl_reach_make(enum pl_role role, const struct pl_ts_list *tsi, const struct pl_ts_list *tsr,
 		   uint64_t number, struct pl_reach *ret)
 {
 	bool is_initiator = role == PL_ROLE_INITIATOR;
-	uint8_t end[PL_REACH_BYTES];
+	const struct pl_ts_list *remote = is_initiator ? tsr : tsi;
+	const struct pl_ts_list *local = is_initiator ? tsi : tsr;
 
 	*ret = (struct pl_reach) { .number = number };
 	if (!is_initiator && role != PL_ROLE_RESPONDER)
 		return;
-	ret->bits[REMOTE] = (uint8_t)meet_selectors(is_initiator ? tsr : tsi, end);
-	cut(end, ret->bits[REMOTE], ret->prefix[REMOTE]);
-	ret->bits[LOCAL] = (uint8_t)meet_selectors(is_initiator ? tsi : tsr, end);
-	cut(end, ret->bits[LOCAL], ret->prefix[LOCAL]);
+	set_end(ret, REMOTE, remote->list, remote->len);
+	set_end(ret, LOCAL, local->list, local->len);
+}
+
+void pl_reach_between(const struct pl_ts *local, const struct pl_ts *remote, uint64_t number,
+		      struct pl_reach *ret)
+{
+	*ret = (struct pl_reach) { .number = number };
+	set_end(ret, REMOTE, remote, 1);
+	set_end(ret, LOCAL, local, 1);
 }
 
 void pl_reach_insert(struct pl_reach_tree *tree, struct pl_reach *reach)
@@ -153,13 +174,15 @@ int pl_reach_search(const struct pl_reach_tree *tree, const struct pl_tuple *tup
 			continue;
 		}
 		/* Others of the same lengths are not the connection's. */
-		if (memcmp(reach->bits, key.bits, sizeof(key.bits)) != 0)
-			memcpy(key.bits, reach->bits, sizeof(key.bits));
-		else if (!next_lengths(key.bits))
+		if (memcmp(reach->place.bits, key.place.bits, sizeof(key.place.bits)) != 0)
+			memcpy(key.place.bits, reach->place.bits, sizeof(key.place.bits));
+		else if (!next_lengths(key.place.bits))
 			break;
-		cut(end[REMOTE], key.bits[REMOTE], key.prefix[REMOTE]);
-		cut(end[LOCAL], key.bits[LOCAL], key.prefix[LOCAL]);
-		reach = RB_NFIND(pl_reach_tree, from, &key);
+		cut(end[REMOTE], key.place.bits[REMOTE], key.place.prefix[REMOTE]);
+		cut(end[LOCAL], key.place.bits[LOCAL], key.place.prefix[LOCAL]);
+		/* It may be of the connection itself, and nothing is before it. */
+		if (compare_places(reach, &key) != 0)
+			reach = RB_NFIND(pl_reach_tree, from, &key);
 	}
 	if (ret_steps != NULL)
 		*ret_steps = steps;

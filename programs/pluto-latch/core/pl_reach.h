@@ -15,16 +15,24 @@
 enum { PL_REACH_BYTES = 20, PL_REACH_BITS = 8 * PL_REACH_BYTES };
 
 /**
+ * struct pl_place - a prefix of the remote end, and one of the local end; compared as bytes
+ * @bits:   their lengths
+ * @prefix: zero behind @bits
+ */
+struct pl_place {
+	uint8_t bits[2];
+	uint8_t prefix[2][PL_REACH_BYTES];
+};
+
+/**
  * struct pl_reach - what the selectors of one SA or policy have in common; part of whoever it is of
- * @number: tells those of the same prefixes apart; the owner's to choose
- * @bits:   length of the prefix of the remote end, and of the local end
- * @prefix: remote and local; zero behind @bits
+ * @number: tells those of one place apart; the owner's to choose
+ * @place:  what they have in common
  */
 struct pl_reach {
 	RB_ENTRY(pl_reach) link;
 	uint64_t number;
-	uint8_t bits[2];
-	uint8_t prefix[2][PL_REACH_BYTES];
+	struct pl_place place;
 };
 
 /* An index of what may touch a connection; zero is an empty one. */
@@ -51,6 +59,16 @@ typedef int pl_reach_visit(void *ctx, struct pl_reach *reach);
  */
 void pl_reach_make(enum pl_role role, const struct pl_ts_list *tsi, const struct pl_ts_list *tsr,
 		   uint64_t number, struct pl_reach *ret);
+
+/**
+ * pl_reach_between() - the reach of what has one selector for each end
+ * @local:  at this end
+ * @remote: at the other
+ * @number: see there
+ * @ret:    not in any index yet
+ */
+void pl_reach_between(const struct pl_ts *local, const struct pl_ts *remote, uint64_t number,
+		      struct pl_reach *ret);
 
 /**
  * pl_reach_insert() - into the index

@@ -79,11 +79,10 @@ void pl_spd_clear(struct pl_spd *spd)
 static struct pl_reach reach_of(const struct pl_xfrm_policy *policy, uint64_t number)
 {
 	bool is_out = policy->direction == PL_DIR_OUT;
-	struct pl_ts_list local = { .len = 1, .list = { is_out ? policy->src : policy->dst } };
-	struct pl_ts_list remote = { .len = 1, .list = { is_out ? policy->dst : policy->src } };
 	struct pl_reach reach;
 
-	pl_reach_make(PL_ROLE_INITIATOR, &local, &remote, number, &reach);
+	pl_reach_between(is_out ? &policy->src : &policy->dst,
+			 is_out ? &policy->dst : &policy->src, number, &reach);
 	return reach;
 }
 
@@ -101,12 +100,12 @@ static bool is_known_alike(const struct pl_xfrm_policy *a, const struct pl_xfrm_
 
 /* Pluto has one of each selectors, and so has this daemon; of foreign ones more than that is
  * compared. */
-static struct entry *find(const struct pl_spd *spd, const struct pl_xfrm_policy *policy,
-			  bool is_foreign)
+static struct entry *find_at(const struct pl_spd *spd, const struct pl_reach *like,
+			     const struct pl_xfrm_policy *policy, bool is_foreign)
 {
-	struct pl_reach like = reach_of(policy, 0), *reach = NULL;
+	struct pl_reach *reach = NULL;
 
-	while ((reach = pl_reach_same(&spd->entries, &like, reach)) != NULL) {
+	while ((reach = pl_reach_same(&spd->entries, like, reach)) != NULL) {
 		struct entry *entry = (struct entry *)reach;
 
 		if (entry->is_foreign == is_foreign && selects_alike(&entry->key, policy) &&
@@ -114,6 +113,14 @@ static struct entry *find(const struct pl_spd *spd, const struct pl_xfrm_policy 
 			return entry;
 	}
 	return NULL;
+}
+
+static struct entry *find(const struct pl_spd *spd, const struct pl_xfrm_policy *policy,
+			  bool is_foreign)
+{
+	struct pl_reach like = reach_of(policy, 0);
+
+	return find_at(spd, &like, policy, is_foreign);
 }
 
 static struct entry *find_or_make(struct pl_spd *spd, const struct pl_xfrm_policy *policy,
@@ -134,9 +141,10 @@ static struct entry *find_or_make(struct pl_spd *spd, const struct pl_xfrm_polic
 	return entry;
 }
 
-static void drop_foreign(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
+static void drop_foreign(struct pl_spd *spd, const struct pl_reach *like,
+			 const struct pl_xfrm_policy *policy)
 {
-	struct entry *foreign = find(spd, policy, true);
+	struct entry *foreign = find_at(spd, like, policy, true);
 
 	if (foreign != NULL)
 		drop(spd, foreign);
@@ -165,13 +173,16 @@ static struct pl_xfrm_policy policy_of(const struct pl_policy_facts *facts)
 	};
 }
 
-int pl_spd_add(struct pl_spd *spd, const struct pl_policy_facts *facts)
+int pl_spd_add(struct pl_spd *spd, const struct pl_policy_facts *facts, bool *ret_is_change)
 {
 	struct pl_xfrm_policy policy = policy_of(facts);
+	uint64_t before = spd->last_number;
 	struct entry *entry = find_or_make(spd, &policy, false);
 
 	if (entry == NULL)
 		return -ENOMEM;
+	*ret_is_change = spd->last_number != before || entry->key.priority != policy.priority ||
+			 entry->key.effect != policy.effect || entry->key.reqid != policy.reqid;
 	entry->key.priority = policy.priority;
 	entry->key.effect = policy.effect;
 	entry->key.reqid = policy.reqid;
@@ -214,7 +225,7 @@ int pl_spd_steer(struct pl_spd *spd, const struct pl_tuple *tuple, enum pl_xfrm_
 		if (entry == NULL)
 			return -ENOMEM;
 		/* Whatever had our name was overwritten. */
-		drop_foreign(spd, &policy);
+		drop_foreign(spd, &entry->reach, &policy);
 		entry->key = policy;
 		entry->is_named = true;
 		entry->is_taken = false;
@@ -290,7 +301,7 @@ int pl_spd_kernel_new(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
 		return 0;
 	own = find(spd, policy, false);
 	if (own != NULL && says_the_same(own, policy)) {
-		drop_foreign(spd, policy);
+		drop_foreign(spd, &own->reach, policy);
 		give_back(spd, own, policy);
 		return 0;
 	}
@@ -301,12 +312,14 @@ int pl_spd_kernel_new(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
 
 void pl_spd_kernel_gone(struct pl_spd *spd, const struct pl_xfrm_policy *policy)
 {
+	struct pl_reach like;
 	struct entry *own;
 
 	if (!is_of_sockets(policy))
 		return;
-	own = find(spd, policy, false);
-	drop_foreign(spd, policy);
+	like = reach_of(policy, 0);
+	own = find_at(spd, &like, policy, false);
+	drop_foreign(spd, &like, policy);
 	if (own != NULL && is_known_alike(&own->key, policy))
 		take(spd, own);
 }

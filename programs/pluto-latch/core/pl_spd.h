@@ -33,10 +33,13 @@ struct pl_spd *pl_spd_free(struct pl_spd *spd);
  * pl_spd_add() - pluto is about to install a policy; one of the same selectors is replaced
  * @spd:    the mirror
  * @policy: copied
+ * @ret_is_change: whether any answer about the SPD may be another one now; a rekey installs what
+ *          is there
  *
  * Return: 0 or -ENOMEM
  */
-int pl_spd_add(struct pl_spd *spd, const struct pl_policy_facts *policy) PL_MUST_USE;
+int pl_spd_add(struct pl_spd *spd, const struct pl_policy_facts *policy,
+	       bool *ret_is_change) PL_MUST_USE;
 
 /**
  * pl_spd_remove() - pluto removed a policy

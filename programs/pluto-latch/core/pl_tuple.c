@@ -270,8 +270,8 @@ static bool any_meets(const struct pl_ts_list *list, const struct pl_tuple *tupl
 	for (unsigned i = 0; i < list->len; i++) {
 		const struct pl_ts *ts = &list->list[i];
 
-		if (!pl_ts_is_valid(ts) ||
-		    pl_tuple_ts_meets(ts, tuple->af, addr, tuple->proto, port))
+		if (pl_tuple_ts_meets(ts, tuple->af, addr, tuple->proto, port) ||
+		    !pl_ts_is_valid(ts))
 			return true;
 	}
 	return false;

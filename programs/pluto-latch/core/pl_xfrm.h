@@ -29,7 +29,8 @@ struct pl_xfrm_mark {
  * @spi:       host order
  * @is_larval: without algorithms: it carries nothing yet
  * @from, @to: what it may carry: its selector, or its ends when that says nothing
- * @digest:    keyed, of what does not change in its life, keys and time of birth included; never 0
+ * @digest:    keyed, of what does not change in its life, keys and time of birth included; 0 of one
+ *             that is gone, and of no other
  */
 struct pl_xfrm_sa {
 	uint8_t protocol;

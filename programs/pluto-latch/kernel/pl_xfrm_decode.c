@@ -194,19 +194,21 @@ static const unsigned algorithms[] = {
 enum { NR_ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
 
 /* Return: 0 when it does not fit, which no algorithm's does. */
-static uint64_t digest_of(const struct reading *reading, const struct xfrm_usersa_info *info)
+static uint64_t digest_of(const struct reading *reading, const void *bytes)
 {
+	struct xfrm_usersa_info info;
 	struct digested digested;
 	uint64_t hash;
 
+	memcpy(&info, bytes, sizeof(info));
 	digested.len = 0;
 	digested.is_full = false;
-	digest_add(&digested, &info->id.daddr, sizeof(info->id.daddr));
-	digest_add(&digested, &info->saddr, sizeof(info->saddr));
-	digest_add(&digested, &info->curlft.add_time, sizeof(info->curlft.add_time));
-	digest_add(&digested, &info->reqid, sizeof(info->reqid));
-	digest_add(&digested, &info->mode, sizeof(info->mode));
-	digest_add(&digested, &info->flags, sizeof(info->flags));
+	digest_add(&digested, &info.id.daddr, sizeof(info.id.daddr));
+	digest_add(&digested, &info.saddr, sizeof(info.saddr));
+	digest_add(&digested, &info.curlft.add_time, sizeof(info.curlft.add_time));
+	digest_add(&digested, &info.reqid, sizeof(info.reqid));
+	digest_add(&digested, &info.mode, sizeof(info.mode));
+	digest_add(&digested, &info.flags, sizeof(info.flags));
 	for (unsigned i = 0; i < NR_ALGORITHMS; i++) {
 		const struct nlattr *attr = reading->attrs[algorithms[i]];
 
@@ -247,12 +249,9 @@ static int read_sa_info(const struct reading *reading, const void *bytes, struct
 		.protocol = info.id.proto, .spi = ntohl(info.id.spi), .reqid = info.reqid,
 		.dst = address_of(&info.id.daddr, info.family),
 		.is_larval = is_larval(reading, info.id.proto),
-		.digest = digest_of(reading, &info),
 	};
 	if (ret->dst.af == PL_AF_NONE)
 		return PL_E_MALFORMED;
-	if (ret->digest == 0)
-		return PL_E_UNSUPPORTED;
 	if (says_nothing(&info.sel)) {
 		set_end(&ret->from, &info.saddr, info.family);
 		set_end(&ret->to, &info.id.daddr, info.family);
@@ -266,10 +265,15 @@ static int read_sa_info(const struct reading *reading, const void *bytes, struct
 static int read_sa(struct reading *reading, struct pl_xfrm_change *ret)
 {
 	int r = read_attrs(reading, sizeof(struct xfrm_usersa_info));
+	const void *info = mnl_nlmsg_get_payload(reading->message);
 
 	ret->kind = PL_XFRM_SA_NEW;
-	return r != 0 ? r : read_sa_info(reading, mnl_nlmsg_get_payload(reading->message),
-					 &ret->u.sa);
+	if (r == 0)
+		r = read_sa_info(reading, info, &ret->u.sa);
+	if (r != 0)
+		return r;
+	ret->u.sa.digest = digest_of(reading, info);
+	return ret->u.sa.digest == 0 ? PL_E_UNSUPPORTED : 0;
 }
 
 static int read_sa_gone(struct reading *reading, struct pl_xfrm_change *ret)

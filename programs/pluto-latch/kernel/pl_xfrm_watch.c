@@ -32,7 +32,8 @@
  * has its turn. */
 enum { HEARD_MAX = 8192, TOGETHER_MAX = 32, QUEUE_BYTES = 4 << 20, TURN_MAX = 8192, LISTS_MAX = 3 };
 
-/* @together: messages that one system call reads; 0 before that is known */
+/* @together: messages that one system call reads; 0 before that is known
+ * @heard: room for them, which is made before it is needed */
 struct pl_xfrm_watch {
 	const struct pl_xfrm_ears *ears;
 	void *ctx;
@@ -41,6 +42,10 @@ struct pl_xfrm_watch {
 	uint8_t key[16];
 	bool is_list_due;
 	unsigned together;
+	struct sockaddr_nl from[TOGETHER_MAX];
+	struct iovec to[TOGETHER_MAX];
+	struct mmsghdr heard[TOGETHER_MAX];
+	uint8_t bytes[TOGETHER_MAX][HEARD_MAX] __attribute__((aligned(8)));
 };
 
 static int join(struct mnl_socket *socket)
@@ -63,6 +68,16 @@ static int join(struct mnl_socket *socket)
 	return 0;
 }
 
+/* Once for each message, because the kernel writes how much it used. */
+static void make_room(struct pl_xfrm_watch *watch, unsigned i)
+{
+	watch->from[i].nl_pid = 0;
+	watch->heard[i].msg_hdr = (struct msghdr) {
+		.msg_name = &watch->from[i], .msg_namelen = sizeof(watch->from[i]),
+		.msg_iov = &watch->to[i], .msg_iovlen = 1,
+	};
+}
+
 int pl_xfrm_watch_open(const struct pl_xfrm_ears *ears, void *ctx, struct pl_xfrm_watch **ret)
 {
 	struct pl_xfrm_watch *watch = calloc(1, sizeof(*watch));
@@ -70,7 +85,13 @@ int pl_xfrm_watch_open(const struct pl_xfrm_ears *ears, void *ctx, struct pl_xfr
 
 	if (watch == NULL)
 		return -ENOMEM;
-	*watch = (struct pl_xfrm_watch) { .ears = ears, .ctx = ctx, .is_list_due = true };
+	watch->ears = ears;
+	watch->ctx = ctx;
+	watch->is_list_due = true;
+	for (unsigned i = 0; i < TOGETHER_MAX; i++) {
+		watch->to[i] = (struct iovec) { watch->bytes[i], HEARD_MAX };
+		make_room(watch, i);
+	}
 	r = getrandom(watch->key, sizeof(watch->key), 0) == (ssize_t)sizeof(watch->key) ? 0 : -EIO;
 	if (r == 0) {
 		watch->socket = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -196,24 +217,13 @@ static int receive(const struct pl_xfrm_watch *watch, struct mmsghdr *heard)
 
 static int read_some(struct pl_xfrm_watch *watch)
 {
-	static uint8_t bytes[TOGETHER_MAX][HEARD_MAX] __attribute__((aligned(8)));
-	struct sockaddr_nl from[TOGETHER_MAX];
-	struct iovec to[TOGETHER_MAX];
-	struct mmsghdr heard[TOGETHER_MAX];
-	int nr;
+	int nr = receive(watch, watch->heard);
 
-	for (unsigned i = 0; i < TOGETHER_MAX; i++) {
-		from[i].nl_pid = 0;
-		to[i] = (struct iovec) { .iov_base = bytes[i], .iov_len = HEARD_MAX };
-		heard[i].msg_hdr = (struct msghdr) {
-			.msg_name = &from[i], .msg_namelen = sizeof(from[i]),
-			.msg_iov = &to[i], .msg_iovlen = 1,
-		};
+	for (int i = 0; i < nr; i++) {
+		if (watch->from[i].nl_pid == 0)
+			hear_all(watch, watch->bytes[i], HEARD_MAX, watch->heard[i].msg_len);
+		make_room(watch, (unsigned)i);
 	}
-	nr = receive(watch, heard);
-	for (int i = 0; i < nr; i++)
-		if (from[i].nl_pid == 0)
-			hear_all(watch, bytes[i], HEARD_MAX, heard[i].msg_len);
 	return nr;
 }
 

@@ -56,7 +56,7 @@ void pl_alive_response(const struct ike_sa *ike)
 					       &v2_INFORMATIONAL_liveness_exchange)
 		return;
 	note->is_asked = false;
-	fact = pl_seam_fact_of_state(PL_FACT_IKE_ALIVE, &ike->sa);
+	pl_seam_fact_of_state(PL_FACT_IKE_ALIVE, &ike->sa, &fact);
 	pl_seam_note(&fact);
 }
 

@@ -13,8 +13,9 @@
 
 static void note(enum pl_fact_kind kind, const struct connection *c)
 {
-	struct pl_fact fact = pl_seam_fact_of_conn(kind, c);
+	struct pl_fact fact;
 
+	pl_seam_fact_of_conn(kind, c, &fact);
 	pl_seam_note(&fact);
 }
 
@@ -35,8 +36,10 @@ void __wrap_connection_db_add(struct connection *c)
 
 void __wrap_connection_db_del(struct connection *c)
 {
-	struct pl_fact fact = pl_seam_fact_of_conn(PL_FACT_CONN_DELETE, c);
+	struct pl_fact fact;
 
+	pl_seam_fact_of_conn(PL_FACT_CONN_DELETE, c, &fact);
+	pl_seam_no_selectors(&fact.u.ts);
 	pl_upstream_installed(c, &fact.u.ts.tsi, &fact.u.ts.tsr);
 	pl_seam_note(&fact);
 	pl_initiate_conn_gone(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Which suites we propose for a child SA, and what became of a peer's proposal. Told only: the
- * suite itself is in the facts of the child SA when it is to be installed.
+/* Which suites we propose for a child SA, and what became of a peer's proposal. Told only, to who
+ * wants to know: the suite itself is in the facts of the child SA when it is to be installed.
  */
 
 #include "seam/pl_wrap.h"
@@ -25,20 +25,35 @@ __wrap_process_v2SA_payload(const char *what, struct pbs_in *sa_payload, bool ex
 							  expect_accepted, opportunistic,
 							  chosen_proposal, local_proposals, logger);
 
-	if (!expect_ike) {
-		struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_PROPOSAL_CHOSEN, logger);
+	if (!expect_ike && pl_seam_heeds(PL_FACT_PROPOSAL_CHOSEN)) {
+		struct pl_fact fact;
 
+		pl_seam_fact_of_logger(PL_FACT_PROPOSAL_CHOSEN, logger, &fact);
 		note(&fact, what, n);
 	}
 	return n;
 }
 
+static void note_ours(const struct child_sa *child, const char *what)
+{
+	struct pl_fact fact;
+
+	if (!pl_seam_heeds(PL_FACT_PROPOSALS))
+		return;
+	pl_seam_fact_of_state(PL_FACT_PROPOSALS, &child->sa, &fact);
+	note(&fact, what, v2N_NOTHING_WRONG);
+}
+
 struct ikev2_proposals *__wrap_get_v2_IKE_AUTH_new_child_proposals(struct connection *c)
 {
 	struct ikev2_proposals *ret = __real_get_v2_IKE_AUTH_new_child_proposals(c);
-	struct pl_fact fact = pl_seam_fact_of_conn(PL_FACT_PROPOSALS, c);
 
-	note(&fact, "IKE_AUTH new child", v2N_NOTHING_WRONG);
+	if (pl_seam_heeds(PL_FACT_PROPOSALS)) {
+		struct pl_fact fact;
+
+		pl_seam_fact_of_conn(PL_FACT_PROPOSALS, c, &fact);
+		note(&fact, "IKE_AUTH new child", v2N_NOTHING_WRONG);
+	}
 	return ret;
 }
 
@@ -47,9 +62,8 @@ __wrap_get_v2_CREATE_CHILD_SA_new_child_proposals(struct ike_sa *ike, struct chi
 {
 	struct ikev2_proposals *ret =
 		__real_get_v2_CREATE_CHILD_SA_new_child_proposals(ike, larval_child);
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_PROPOSALS, &larval_child->sa);
 
-	note(&fact, "CREATE_CHILD_SA new child", v2N_NOTHING_WRONG);
+	note_ours(larval_child, "CREATE_CHILD_SA new child");
 	return ret;
 }
 
@@ -60,8 +74,7 @@ __wrap_get_v2_CREATE_CHILD_SA_rekey_child_proposals(struct ike_sa *ike,
 {
 	struct ikev2_proposals *ret = __real_get_v2_CREATE_CHILD_SA_rekey_child_proposals(
 		ike, established_child, logger);
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_PROPOSALS, &established_child->sa);
 
-	note(&fact, "CREATE_CHILD_SA rekey child", v2N_NOTHING_WRONG);
+	note_ours(established_child, "CREATE_CHILD_SA rekey child");
 	return ret;
 }

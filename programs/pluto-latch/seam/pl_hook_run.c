@@ -45,10 +45,16 @@ void pl_seam_note(const struct pl_fact *fact)
 		pl_engine_note(engine, fact);
 }
 
+bool pl_seam_heeds(enum pl_fact_kind kind)
+{
+	return engine != NULL && pl_engine_heeds(engine, kind);
+}
+
 static void note_kind(enum pl_fact_kind kind)
 {
-	struct pl_fact fact = pl_seam_fact(kind);
+	struct pl_fact fact;
 
+	pl_seam_fact(kind, &fact);
 	pl_seam_note(&fact);
 }
 
@@ -81,8 +87,7 @@ static void start_latching(struct logger *logger)
 
 void __wrap_init_kernel(struct logger *logger)
 {
-	pl_trace_open();
-	engine = pl_engine_new(pl_trace_observe, NULL);
+	engine = pl_engine_new(pl_trace_open() ? pl_trace_observe : NULL, NULL);
 	identities = pl_identity_pool_new();
 	if (engine == NULL || identities == NULL)
 		fatal(PLUTO_EXIT_FAIL, logger, "latch: no memory for the latch engine");
@@ -111,8 +116,9 @@ void __wrap_run_server(char *conffile, struct logger *logger)
 
 void __wrap_whack_shutdown(struct logger *logger, bool leave_state)
 {
-	struct pl_fact fact = pl_seam_fact(PL_FACT_STOPPING);
+	struct pl_fact fact;
 
+	pl_seam_fact(PL_FACT_STOPPING, &fact);
 	fact.u.stop.leaves_state = leave_state;
 	pl_seam_note(&fact);
 	__real_whack_shutdown(logger, leave_state);

@@ -166,7 +166,7 @@ void __wrap_v2_ike_sa_established(struct ike_sa *ike, where_t where)
 	else
 		pl_ike_authenticated(ike, note);
 	__real_v2_ike_sa_established(ike, where);
-	fact = pl_seam_fact_of_state(PL_FACT_IKE_UP, &ike->sa);
+	pl_seam_fact_of_state(PL_FACT_IKE_UP, &ike->sa, &fact);
 	fact.u.ike = (struct pl_ike_facts) {
 		.rekeys = pred,
 		.has_initial_contact = ike->sa.st_ike_seen_v2n_initial_contact,
@@ -249,7 +249,7 @@ void __wrap_delete_ike_sa(struct ike_sa **ike)
 		return;
 	}
 	serial = (*ike)->sa.st_serialno;
-	fact = pl_seam_fact_of_state(PL_FACT_IKE_DOWN, &(*ike)->sa);
+	pl_seam_fact_of_state(PL_FACT_IKE_DOWN, &(*ike)->sa, &fact);
 	ike_end_facts(*ike, &fact.u.ike_end);
 	/* The record holds the identity until everybody was told. */
 	pl_seam_note(&fact);
@@ -270,8 +270,7 @@ static void assign_reqid(struct connection *c, struct pl_fact *fact, const struc
 	if (base == 0)
 		return;
 	c->child.reqid = base;
-	*fact = pl_seam_fact_of_state(fact->kind, &child->sa);
-	pl_seam_child_facts(child, &fact->u.child);
+	pl_seam_child_reqid(child, fact);
 }
 
 /* The last question before the kernel has it. */
@@ -280,7 +279,7 @@ static bool may_install(struct child_sa *child, struct pl_fact *fact)
 	enum pl_verdict_kind given = PL_VERDICT_NONE;
 	const char *why_not = NULL;
 
-	*fact = pl_seam_fact_of_state(PL_FACT_CHILD_INSTALL, &child->sa);
+	pl_seam_fact_of_state(PL_FACT_CHILD_INSTALL, &child->sa, fact);
 	pl_seam_child_facts(child, &fact->u.child);
 	if (pl_seam_engine() != NULL) {
 		assign_reqid(child->sa.st_connection, fact, child);
@@ -331,8 +330,9 @@ bool __wrap_connection_establish_inbound(struct child_sa *child, where_t where)
 bool __wrap_connection_establish_outbound(struct ike_sa *ike, struct child_sa *child,
 					  where_t where)
 {
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_CHILD_UP, &child->sa);
+	struct pl_fact fact;
 
+	pl_seam_fact_of_state(PL_FACT_CHILD_UP, &child->sa, &fact);
 	pl_seam_child_facts(child, &fact.u.child);
 	return tell_installed(child, &fact,
 			      __real_connection_establish_outbound(ike, child, where));
@@ -380,10 +380,10 @@ void __wrap_delete_child_sa(struct child_sa **child)
 	/* A larval successor in an IKE rekey is a "child" to pluto, and none to us. */
 	if (child != NULL && *child != NULL &&
 	    (*child)->sa.st_sa_type_when_established == CHILD_SA) {
-		struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_CHILD_DOWN, &(*child)->sa);
-
 		const struct ike_sa *ike = ike_sa_by_serialno((*child)->sa.st_clonedfrom);
+		struct pl_fact fact;
 
+		pl_seam_fact_of_state(PL_FACT_CHILD_DOWN, &(*child)->sa, &fact);
 		child_end_facts(*child, &fact.u.child_end);
 		pl_seam_note(&fact);
 		pl_initiate_child_gone(&fact, ike == NULL ? PL_EXCHANGE_NONE :
@@ -396,8 +396,9 @@ void __wrap_handle_sa_expire(ipsec_spi_t spi, uint8_t protoid, ip_address dst, b
 			     uint64_t bytes, uint64_t packets, uint64_t add_time,
 			     struct logger *logger)
 {
-	struct pl_fact fact = pl_seam_fact(PL_FACT_SA_EXPIRE);
+	struct pl_fact fact;
 
+	pl_seam_fact(PL_FACT_SA_EXPIRE, &fact);
 	fact.u.sa = (struct pl_sa_facts) {
 		.protocol = protoid == IPPROTO_AH ? PL_PROTO_AH :
 			    protoid == IPPROTO_ESP ? PL_PROTO_ESP : PL_PROTO_IPCOMP,

@@ -37,15 +37,16 @@ static void read_proposal(const struct msg_digest *md, struct pl_ts_facts *ts)
 		ts->tsi.len = ts->tsr.len = 0;
 }
 
-static struct pl_fact ts_fact(enum pl_fact_kind kind, const struct child_sa *child,
-			      const struct msg_digest *md, bool ok)
+static void ts_fact(enum pl_fact_kind kind, const struct child_sa *child,
+		    const struct msg_digest *md, bool ok, struct pl_fact *ret)
 {
-	struct pl_fact fact = pl_seam_fact_of_state(kind, &child->sa);
 	const struct connection *c = child->sa.st_connection;
-	struct pl_ts_facts *ts = &fact.u.ts;
+	struct pl_ts_facts *ts = &ret->u.ts;
 	bool is_initiator = child->sa.st_sa_role == SA_INITIATOR;
 
-	fact.is_ok = ok;
+	pl_seam_fact_of_state(kind, &child->sa, ret);
+	pl_seam_no_selectors(ts);
+	ret->is_ok = ok;
 	ts->is_accepted = ok;
 	ts->has_label = pl_upstream_has_label(c);
 	read_proposal(md, ts);
@@ -55,7 +56,6 @@ static struct pl_fact ts_fact(enum pl_fact_kind kind, const struct child_sa *chi
 	if (ok)
 		pl_upstream_installed(c, is_initiator ? &ts->selected_tsi : &ts->selected_tsr,
 				      is_initiator ? &ts->selected_tsr : &ts->selected_tsi);
-	return fact;
 }
 
 /* NULL, or why pluto did not follow. */
@@ -90,51 +90,64 @@ static void log_narrowed(const struct child_sa *child, const struct pl_ts_verdic
 	}
 }
 
+static void tell_verdict(const struct pl_fact *asked, enum pl_verdict_kind given,
+			 enum pl_verdict_kind applied, const char *why_not,
+			 const struct pl_ts_verdict *narrow)
+{
+	const struct pl_ts_facts *ts = &asked->u.ts;
+	struct pl_fact fact;
+
+	if (!pl_seam_heeds(PL_FACT_TS_VERDICT))
+		return;
+	fact = *asked;
+	fact.kind = PL_FACT_TS_VERDICT;
+	fact.is_ok = applied != PL_VERDICT_REFUSE;
+	fact.u.verdict = (struct pl_verdict_facts) {
+		.about = asked->kind,
+		.given = given,
+		.applied = applied,
+		.ts = { .tsi = ts->selected_tsi, .tsr = ts->selected_tsr },
+	};
+	if (applied == PL_VERDICT_NARROW)
+		fact.u.verdict.ts = *narrow;
+	pl_seam_copy_text(fact.u.verdict.why_not, why_not);
+	pl_seam_note(&fact);
+}
+
 static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 		     enum pl_verdict_kind given, const struct pl_ts_verdict *narrow)
 {
-	struct pl_fact fact = *asked;
-	struct pl_verdict_facts *verdict = &fact.u.verdict;
 	const struct pl_ts_facts *ts = &asked->u.ts;
+	enum pl_verdict_kind applied = given;
 	const char *why_not = NULL;
 
-	fact.kind = PL_FACT_TS_VERDICT;
-	*verdict = (struct pl_verdict_facts) {
-		.about = asked->kind,
-		.given = given,
-		.applied = given,
-		.ts = { .tsi = ts->selected_tsi, .tsr = ts->selected_tsr },
-	};
 	/* A security label is a selector of its own kind; the engine was told of it. */
 	if (given == PL_VERDICT_ACCEPT && ts->proposed_error != 0 &&
 	    !(ts->has_label && ts->proposed_error == PL_E_UNSUPPORTED)) {
 		why_not = "proposal cannot be read";
 	} else if (given == PL_VERDICT_NARROW) {
 		why_not = narrow == NULL ? "too late to narrow" : apply_narrow(child, ts, narrow);
-		if (why_not == NULL) {
-			verdict->ts = *narrow;
+		if (why_not == NULL)
 			log_narrowed(child, narrow);
-		}
 	} else if (given == PL_VERDICT_REFUSE) {
 		why_not = pl_engine_refusal(pl_seam_engine());
 	}
 	if (why_not != NULL || (given != PL_VERDICT_ACCEPT && given != PL_VERDICT_NARROW))
-		verdict->applied = PL_VERDICT_REFUSE;
-	pl_seam_copy_text(verdict->why_not, why_not);
-	fact.is_ok = verdict->applied != PL_VERDICT_REFUSE;
-	if (!fact.is_ok)
+		applied = PL_VERDICT_REFUSE;
+	if (applied == PL_VERDICT_REFUSE)
 		llog(RC_LOG, child->sa.logger, "latch: refusing Traffic Selectors%s%s",
 		     why_not == NULL ? "" : ": ", why_not == NULL ? "" : why_not);
-	pl_seam_note(&fact);
-	return fact.is_ok;
+	tell_verdict(asked, given, applied, why_not, narrow);
+	return applied != PL_VERDICT_REFUSE;
 }
 
 static bool judge_request(struct child_sa *child, const struct msg_digest *md, bool ok)
 {
-	struct pl_fact fact = ts_fact(PL_FACT_TS_REQUEST, child, md, ok);
 	struct pl_ts_verdict narrow = { .tsi = { .len = 0 } };
 	enum pl_verdict_kind given = PL_VERDICT_NONE;
+	struct pl_fact fact;
 
+	ts_fact(PL_FACT_TS_REQUEST, child, md, ok, &fact);
 	if (pl_seam_engine() != NULL)
 		given = pl_engine_ts_request(pl_seam_engine(), &fact, &narrow);
 	return ok && conclude(child, &fact, given, &narrow);
@@ -167,9 +180,10 @@ bool __wrap_process_v2TS_request_payloads(struct child_sa *child, const struct m
 static bool ask_other(enum pl_fact_kind kind, const struct child_sa *child,
 		      const struct msg_digest *md, bool ok)
 {
-	struct pl_fact fact = ts_fact(kind, child, md, ok);
 	enum pl_verdict_kind given = PL_VERDICT_NONE;
+	struct pl_fact fact;
 
+	ts_fact(kind, child, md, ok, &fact);
 	if (pl_seam_engine() != NULL)
 		given = pl_engine_ts_other(pl_seam_engine(), &fact);
 	return ok && conclude(child, &fact, given, NULL);
@@ -225,26 +239,40 @@ bool __wrap_process_v2TS_response_payloads(struct child_sa *child, struct msg_di
 	return false;
 }
 
+/* What is emitted, for who wants to know. */
+static void tell_emitted(enum pl_fact_kind kind, const struct child_sa *child, bool ok)
+{
+	const struct connection *c = child->sa.st_connection;
+	struct pl_fact fact;
+
+	if (!pl_seam_heeds(kind))
+		return;
+	pl_seam_fact_of_state(kind, &child->sa, &fact);
+	pl_seam_no_selectors(&fact.u.ts);
+	if (kind == PL_FACT_TS_OFFER)
+		pl_upstream_offered(c, &fact.u.ts.tsi, &fact.u.ts.tsr);
+	else
+		pl_upstream_answered(c, &fact.u.ts.tsr, &fact.u.ts.tsi);
+	fact.is_ok = ok;
+	pl_seam_note(&fact);
+}
+
 bool __wrap_emit_v2TS_request_payloads(struct pbs_out *outpbs, const struct child_sa *child)
 {
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_TS_OFFER, &child->sa);
+	const struct pl_cut *cut = pl_cut_find(child->sa.st_connection->serialno);
+	bool ok = cut == NULL ? __real_emit_v2TS_request_payloads(outpbs, child) :
+				pl_upstream_emit(outpbs, &cut->local, &cut->remote);
 
-	pl_upstream_offered(child->sa.st_connection, &fact.u.ts.tsi, &fact.u.ts.tsr);
-	fact.is_ok = pl_cut_find(child->sa.st_connection->serialno) == NULL ?
-			     __real_emit_v2TS_request_payloads(outpbs, child) :
-			     pl_upstream_emit(outpbs, &fact.u.ts.tsi, &fact.u.ts.tsr);
-	pl_seam_note(&fact);
-	return fact.is_ok;
+	tell_emitted(PL_FACT_TS_OFFER, child, ok);
+	return ok;
 }
 
 bool __wrap_emit_v2TS_response_payloads(struct pbs_out *outpbs, const struct child_sa *child)
 {
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_TS_ANSWER, &child->sa);
+	const struct pl_cut *cut = pl_cut_find(child->sa.st_connection->serialno);
+	bool ok = cut == NULL ? __real_emit_v2TS_response_payloads(outpbs, child) :
+				pl_upstream_emit(outpbs, &cut->remote, &cut->local);
 
-	pl_upstream_answered(child->sa.st_connection, &fact.u.ts.tsr, &fact.u.ts.tsi);
-	fact.is_ok = pl_cut_find(child->sa.st_connection->serialno) == NULL ?
-			     __real_emit_v2TS_response_payloads(outpbs, child) :
-			     pl_upstream_emit(outpbs, &fact.u.ts.tsi, &fact.u.ts.tsr);
-	pl_seam_note(&fact);
-	return fact.is_ok;
+	tell_emitted(PL_FACT_TS_ANSWER, child, ok);
+	return ok;
 }

@@ -124,8 +124,9 @@ static void fail(struct attempt *attempt, const struct pl_fact *about, int error
 
 static void fail_alone(struct attempt *attempt, int error, const char *reason)
 {
-	struct pl_fact fact = pl_seam_fact(PL_FACT_INITIATED);
+	struct pl_fact fact;
 
+	pl_seam_fact(PL_FACT_INITIATED, &fact);
 	fail(attempt, &fact, error, 0, reason);
 }
 
@@ -192,12 +193,13 @@ static void fail_by_end(struct attempt *attempt, const struct pl_fact *about,
 /* A child SA is installed: is it what was asked for? */
 static void succeed(struct attempt *attempt, const struct child_sa *child)
 {
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_INITIATED, &child->sa);
 	const struct connection *c = child->sa.st_connection;
 	struct pl_ts_list local, remote, offered_local, offered_remote;
 	struct pl_initiated_facts said = { .error = 0 };
 	struct pl_child_facts facts;
+	struct pl_fact fact;
 
+	pl_seam_fact_of_state(PL_FACT_INITIATED, &child->sa, &fact);
 	pl_upstream_installed(c, &local, &remote);
 	pl_upstream_offered(c, &offered_local, &offered_remote);
 	if (attempt->how.is_narrow && !pl_choose_is_exact(&attempt->tuple, &local, &remote)) {
@@ -457,9 +459,10 @@ void pl_initiate_installed(const struct child_sa *child, const struct pl_fact *f
 
 void pl_initiate_refused(const struct child_sa *child, const char *why)
 {
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_INITIATED, &child->sa);
 	struct attempt *attempt;
+	struct pl_fact fact;
 
+	pl_seam_fact_of_state(PL_FACT_INITIATED, &child->sa, &fact);
 	while ((attempt = find_conn(fact.conn.serial)) != NULL)
 		fail(attempt, &fact, attempt->how.is_narrow ? PL_E_NARROW_REFUSED : PL_E_NO_SA, 0,
 		     why);
@@ -507,9 +510,10 @@ void pl_initiate_ike_gone(const struct pl_fact *fact)
 
 void pl_initiate_conn_gone(const struct connection *c)
 {
-	struct pl_fact fact = pl_seam_fact_of_conn(PL_FACT_INITIATED, c);
 	struct attempt *attempt;
+	struct pl_fact fact;
 
+	pl_seam_fact_of_conn(PL_FACT_INITIATED, c, &fact);
 	while ((attempt = find_conn(c->serialno)) != NULL)
 		fail(attempt, &fact, PL_E_NOT_PROTECTED, 0, "its connection was removed");
 	pl_narrow_conn_gone(c);

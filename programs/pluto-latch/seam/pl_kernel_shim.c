@@ -52,8 +52,9 @@ static bool is_approved(const struct pl_fact *fact, struct logger *logger)
 
 static void shim_flush(struct logger *logger)
 {
-	struct pl_fact fact = pl_seam_fact(PL_FACT_FLUSH);
+	struct pl_fact fact;
 
+	pl_seam_fact(PL_FACT_FLUSH, &fact);
 	pl_seam_note(&fact);
 	pl_seam_kernel_changed();
 	upstream->flush(logger);
@@ -108,10 +109,11 @@ static bool shim_policy_add(enum kernel_policy_op op, enum direction dir, const 
 			    const ip_selector *dst, const struct kernel_policy *policy,
 			    deltatime_t use_lifetime, struct logger *logger, const char *func)
 {
-	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_POLICY_ADD, logger);
+	struct pl_fact fact;
 	bool in_block;
 	name_buf nb;
 
+	pl_seam_fact_of_logger(PL_FACT_POLICY_ADD, logger, &fact);
 	fact.u.policy = (struct pl_policy_facts) {
 		.direction = direction_of(dir),
 		.mode = policy->nr_rules == 0 ? PL_MODE_NONE : mode_of(policy->mode),
@@ -137,8 +139,9 @@ static bool shim_policy_del(enum direction dir, enum expect_kernel_policy expect
 			    enum kernel_policy_id id, const shunk_t sec_label,
 			    struct logger *logger, const char *func)
 {
-	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_POLICY_DELETE, logger);
+	struct pl_fact fact;
 
+	pl_seam_fact_of_logger(PL_FACT_POLICY_DELETE, logger, &fact);
 	fact.u.policy = (struct pl_policy_facts) { .direction = direction_of(dir) };
 	pl_seam_kernel_changed();
 	if (is_block(&fact, src, dst, &fact.u.policy)) {
@@ -166,8 +169,9 @@ static uint32_t key_bits(const struct kernel_state *sa)
 
 static bool shim_add_sa(const struct kernel_state *sa, bool replace, struct logger *logger)
 {
-	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_SA_ADD, logger);
+	struct pl_fact fact;
 
+	pl_seam_fact_of_logger(PL_FACT_SA_ADD, logger, &fact);
 	fact.u.sa = (struct pl_sa_facts) {
 		.protocol = protocol_of(sa->proto),
 		.direction = direction_of(sa->direction),
@@ -192,10 +196,13 @@ static ipsec_spi_t shim_get_ipsec_spi(ipsec_spi_t avoid, const ip_address *src,
 				      reqid_t reqid, uintmax_t min, uintmax_t max,
 				      const char *story, struct logger *logger)
 {
-	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_SPI_GET, logger);
+	struct pl_fact fact;
 	ipsec_spi_t spi = upstream->get_ipsec_spi(avoid, src, dst, proto, reqid, min, max, story,
 						  logger);
 
+	if (!pl_seam_heeds(PL_FACT_SPI_GET))
+		return spi;
+	pl_seam_fact_of_logger(PL_FACT_SPI_GET, logger, &fact);
 	fact.is_ok = spi != 0;
 	fact.u.sa = (struct pl_sa_facts) {
 		.protocol = protocol_of(proto),
@@ -213,8 +220,9 @@ static bool shim_del_ipsec_spi(ipsec_spi_t spi, const struct ip_protocol *proto,
 			       const ip_address *src, const ip_address *dst, const char *story,
 			       struct logger *logger)
 {
-	struct pl_fact fact = pl_seam_fact_of_logger(PL_FACT_SA_DELETE, logger);
+	struct pl_fact fact;
 
+	pl_seam_fact_of_logger(PL_FACT_SA_DELETE, logger, &fact);
 	fact.u.sa = (struct pl_sa_facts) {
 		.protocol = protocol_of(proto),
 		.spi = ntohl(spi),
@@ -229,11 +237,12 @@ static bool shim_del_ipsec_spi(ipsec_spi_t spi, const struct ip_protocol *proto,
 
 static bool shim_migrate_ipsec_sa(struct child_sa *child)
 {
-	struct pl_fact fact = pl_seam_fact_of_state(PL_FACT_SA_MIGRATE, &child->sa);
+	struct pl_fact fact;
 	struct pl_path *path = &fact.u.child.path;
 	ip_endpoint local = child->sa.st_v2_mobike.local_endpoint;
 	ip_endpoint remote = child->sa.st_v2_mobike.remote_endpoint;
 
+	pl_seam_fact_of_state(PL_FACT_SA_MIGRATE, &child->sa, &fact);
 	pl_seam_child_facts(child, &fact.u.child);
 	/* Pluto moves its own notes of the addresses only when the kernel has followed. */
 	if (endpoint_is_specified(local)) {

@@ -29,54 +29,65 @@ void pl_seam_copy_text(char ret[static PL_TEXT_MAX], const char *text)
 	ret[len] = '\0';
 }
 
-/* A fact is large, and there are twenty of them in a rekey: it is made in its place, and not copied
- * on the way. */
-
-struct pl_fact pl_seam_fact(enum pl_fact_kind kind)
+/* All of a fact before .u, empty but for its kind. */
+static void begin(enum pl_fact_kind kind, struct pl_fact *ret)
 {
-	return (struct pl_fact) { .kind = kind, .is_ok = true };
+	ret->kind = kind;
+	ret->ike = ret->child = 0;
+	ret->role = PL_ROLE_NONE;
+	ret->identity = NULL;
+	ret->is_ok = true;
 }
 
-static struct pl_conn_facts conn_facts(const struct connection *c)
+void pl_seam_fact(enum pl_fact_kind kind, struct pl_fact *ret)
 {
-	struct pl_conn_facts conn;
-
-	pl_upstream_conn(c, &conn);
-	conn.is_for_latch = pl_narrow_goes_alone(c->serialno);
-	return conn;
+	begin(kind, ret);
+	memset(&ret->conn, 0, sizeof(ret->conn));
 }
 
-struct pl_fact pl_seam_fact_of_conn(enum pl_fact_kind kind, const struct connection *c)
+void pl_seam_fact_of_conn(enum pl_fact_kind kind, const struct connection *c, struct pl_fact *ret)
 {
-	return (struct pl_fact) { .kind = kind, .is_ok = true, .conn = conn_facts(c) };
+	begin(kind, ret);
+	pl_upstream_conn(c, &ret->conn);
+	ret->conn.is_for_latch = pl_narrow_goes_alone(c->serialno);
 }
 
-struct pl_fact pl_seam_fact_of_state(enum pl_fact_kind kind, const struct state *st)
+void pl_seam_fact_of_state(enum pl_fact_kind kind, const struct state *st, struct pl_fact *ret)
 {
 	bool is_child = IS_CHILD_SA(st);
-	so_serial_t ike = is_child ? st->st_clonedfrom : st->st_serialno;
-	const struct pl_ike *note = pl_ike_find(ike);
-	struct pl_conn_facts conn = conn_facts(st->st_connection);
+	const struct pl_ike *note;
 
+	pl_seam_fact_of_conn(kind, st->st_connection, ret);
+	ret->role = st->st_sa_role == SA_INITIATOR ? PL_ROLE_INITIATOR :
+		    st->st_sa_role == SA_RESPONDER ? PL_ROLE_RESPONDER : PL_ROLE_NONE;
+	ret->ike = is_child ? st->st_clonedfrom : st->st_serialno;
+	ret->child = is_child ? st->st_serialno : 0;
+	note = pl_ike_find(ret->ike);
+	if (note == NULL)
+		return;
+	ret->identity = note->identity;
 	/* A child may have been moved to a connection that did not authenticate anybody. */
-	conn.is_peer_id_fixed = note != NULL && note->is_peer_id_fixed;
-	return (struct pl_fact) {
-		.kind = kind, .is_ok = true, .conn = conn,
-		.role = st->st_sa_role == SA_INITIATOR ? PL_ROLE_INITIATOR :
-			st->st_sa_role == SA_RESPONDER ? PL_ROLE_RESPONDER : PL_ROLE_NONE,
-		.ike = ike,
-		.child = is_child ? st->st_serialno : 0,
-		.identity = note == NULL ? NULL : note->identity,
-	};
+	ret->conn.is_peer_id_fixed = note->is_peer_id_fixed;
 }
 
-struct pl_fact pl_seam_fact_of_logger(enum pl_fact_kind kind, const struct logger *logger)
+void pl_seam_fact_of_logger(enum pl_fact_kind kind, const struct logger *logger,
+			    struct pl_fact *ret)
 {
 	if (logger->object_vec == &logger_state_vec)
-		return pl_seam_fact_of_state(kind, logger->object);
-	if (logger->object_vec == &logger_connection_vec)
-		return pl_seam_fact_of_conn(kind, logger->object);
-	return pl_seam_fact(kind);
+		pl_seam_fact_of_state(kind, logger->object, ret);
+	else if (logger->object_vec == &logger_connection_vec)
+		pl_seam_fact_of_conn(kind, logger->object, ret);
+	else
+		pl_seam_fact(kind, ret);
+}
+
+void pl_seam_no_selectors(struct pl_ts_facts *ret)
+{
+	ret->proposed_error = 0;
+	ret->tsi.len = ret->tsr.len = 0;
+	ret->selected_tsi.len = ret->selected_tsr.len = 0;
+	ret->is_accepted = ret->has_label = false;
+	ret->may_narrow = ret->may_cut = false;
 }
 
 static enum pl_mode mode_of(enum kernel_mode mode)
@@ -168,20 +179,38 @@ static void allowed_facts(const struct config *config, struct pl_child_facts *re
 		ret->nr_allowed = 0;
 }
 
+static bool is_ah(const struct child_sa *child)
+{
+	return child->sa.st_ah.protocol != NULL && child->sa.st_esp.protocol == NULL;
+}
+
+static uint32_t reqid_of(const struct child_sa *child)
+{
+	reqid_t reqid = child->sa.st_connection->child.reqid;
+
+	return is_ah(child) ? reqid_ah(reqid) : reqid_esp(reqid);
+}
+
+void pl_seam_child_reqid(const struct child_sa *child, struct pl_fact *ret)
+{
+	ret->conn.reqid = pl_upstream_conn_reqid(child->sa.st_connection);
+	ret->u.child.reqid = reqid_of(child);
+}
+
 void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *ret)
 {
 	const struct connection *c = child->sa.st_connection;
-	bool is_ah = child->sa.st_ah.protocol != NULL && child->sa.st_esp.protocol == NULL;
-	const struct ipsec_proto_info *sa = is_ah ? &child->sa.st_ah : &child->sa.st_esp;
+	const struct ipsec_proto_info *sa = is_ah(child) ? &child->sa.st_ah : &child->sa.st_esp;
 	const struct trans_attrs *ta = &sa->trans_attrs;
 	bool is_initiator = child->sa.st_sa_role == SA_INITIATOR;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->protocol = sa->protocol == NULL ? PL_PROTO_NONE : is_ah ? PL_PROTO_AH : PL_PROTO_ESP;
+	ret->protocol = sa->protocol == NULL ? PL_PROTO_NONE :
+			is_ah(child) ? PL_PROTO_AH : PL_PROTO_ESP;
 	ret->mode = mode_of(child->sa.st_kernel_mode);
 	ret->spi_in = ntohl(sa->inbound.spi);
 	ret->spi_out = ntohl(sa->outbound.spi);
-	ret->reqid = is_ah ? reqid_ah(c->child.reqid) : reqid_esp(c->child.reqid);
+	ret->reqid = reqid_of(child);
 	ret->rekeys = child->sa.st_v2_rekey_pred;
 	pl_seam_copy_text(ret->encrypt, ta->ta_encrypt == NULL ? NULL : ta->ta_encrypt->common.fqn);
 	ret->key_bits = ta->enckeylen;

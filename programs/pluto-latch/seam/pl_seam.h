@@ -42,31 +42,49 @@ struct pl_identity_pool *pl_seam_identities(void);
 void pl_seam_note(const struct pl_fact *fact);
 
 /**
- * pl_seam_fact() - an empty fact
+ * pl_seam_heeds() - whether anybody wants a fact
  * @kind: its kind
+ *
+ * Return: false: it need not be made
  */
-struct pl_fact pl_seam_fact(enum pl_fact_kind kind);
+bool pl_seam_heeds(enum pl_fact_kind kind);
+
+/*
+ * A fact is large, and there are many of them in a rekey. What these write is all but the member of
+ * the union, which the caller writes completely when the kind has one.
+ */
+
+/**
+ * pl_seam_fact() - a fact about no connection
+ * @kind: its kind
+ * @ret:  written but for .u
+ */
+void pl_seam_fact(enum pl_fact_kind kind, struct pl_fact *ret);
 
 /**
  * pl_seam_fact_of_conn() - a fact about a connection
  * @kind: its kind
  * @c:    the connection, not NULL
+ * @ret:  written but for .u
  */
-struct pl_fact pl_seam_fact_of_conn(enum pl_fact_kind kind, const struct connection *c);
+void pl_seam_fact_of_conn(enum pl_fact_kind kind, const struct connection *c, struct pl_fact *ret);
 
 /**
  * pl_seam_fact_of_state() - a fact about an IKE or child SA; identity included
  * @kind: its kind
  * @st:   the SA; a larval successor in an IKE rekey counts as child of its predecessor
+ * @ret:  written but for .u
  */
-struct pl_fact pl_seam_fact_of_state(enum pl_fact_kind kind, const struct state *st);
+void pl_seam_fact_of_state(enum pl_fact_kind kind, const struct state *st, struct pl_fact *ret);
 
 /**
  * pl_seam_fact_of_logger() - a fact for which pluto hands us nothing but a logger
  * @kind:   its kind
  * @logger: names the SA it belongs to, or none
+ * @ret:    written but for .u
  */
-struct pl_fact pl_seam_fact_of_logger(enum pl_fact_kind kind, const struct logger *logger);
+void pl_seam_fact_of_logger(enum pl_fact_kind kind, const struct logger *logger,
+			    struct pl_fact *ret);
 
 /**
  * pl_seam_child_facts() - a child SA's facts
@@ -74,6 +92,19 @@ struct pl_fact pl_seam_fact_of_logger(enum pl_fact_kind kind, const struct logge
  * @ret:   completely written
  */
 void pl_seam_child_facts(const struct child_sa *child, struct pl_child_facts *ret);
+
+/**
+ * pl_seam_child_reqid() - those of the facts of a child SA that its connection's reqid is in
+ * @child: the child SA
+ * @ret:   .conn.reqid and .u.child.reqid are written
+ */
+void pl_seam_child_reqid(const struct child_sa *child, struct pl_fact *ret);
+
+/**
+ * pl_seam_no_selectors() - facts about selectors, before there are any
+ * @ret: no selectors, and nothing is so
+ */
+void pl_seam_no_selectors(struct pl_ts_facts *ret);
 
 /**
  * pl_seam_copy_text() - text into a fact, cut where it does not fit

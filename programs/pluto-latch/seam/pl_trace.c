@@ -21,20 +21,21 @@
 static int trace_fd = -1;
 static bool trace_to_log;
 
-void pl_trace_open(void)
+bool pl_trace_open(void)
 {
 	const char *where = getenv("PLUTO_LATCH_TRACE");
 
 	if (where == NULL || where[0] == '\0')
-		return;
+		return false;
 	if (strcmp(where, "log") == 0) {
 		trace_to_log = true;
-		return;
+		return true;
 	}
 	trace_fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (trace_fd < 0)
 		llog(RC_LOG, &global_logger, "latch: cannot trace to \"%s\": %s", where,
 		     strerror(errno));
+	return trace_fd >= 0;
 }
 
 void pl_trace_close(void)

@@ -10,8 +10,10 @@
  *
  * FILE: one JSON line per fact is appended; "log": facts go to pluto's log, long ones cut there.
  * When the file cannot be opened that is logged, and there is no trace.
+ *
+ * Return: whether there is a trace
  */
-void pl_trace_open(void);
+bool pl_trace_open(void);
 
 /**
  * pl_trace_close() - the trace ends here; nothing happens without one

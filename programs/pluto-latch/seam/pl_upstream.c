@@ -370,16 +370,20 @@ const char *pl_upstream_peer_id(const struct connection *c, id_buf *buf)
 	return str_id(id, buf);
 }
 
+uint32_t pl_upstream_conn_reqid(const struct connection *c)
+{
+	return c->child.reqid == 0 ? 0 : reqid_esp(c->child.reqid);
+}
+
 void pl_upstream_conn(const struct connection *c, struct pl_conn_facts *ret)
 {
-	*ret = (struct pl_conn_facts) {
-		.serial = c->serialno,
-		.instance = c->instance_serial,
-		.is_template = is_template(c) || is_group(c),
-		.ike_version = c->config->ike_version == IKEv1 ? 1 : 2,
-		.reqid = c->child.reqid == 0 ? 0 : reqid_esp(c->child.reqid),
-	};
+	ret->serial = c->serialno;
 	pl_seam_copy_text(ret->name, c->name);
+	ret->instance = c->instance_serial;
+	ret->is_template = is_template(c) || is_group(c);
+	ret->ike_version = c->config->ike_version == IKEv1 ? 1 : 2;
+	ret->reqid = pl_upstream_conn_reqid(c);
+	ret->is_peer_id_fixed = ret->is_for_latch = false;
 }
 
 struct pl_blob pl_upstream_ts_body(const struct payload_digest *payload)

@@ -129,6 +129,14 @@ bool pl_upstream_peer_id_is_fixed(const struct connection *c);
 const char *pl_upstream_peer_id(const struct connection *c, id_buf *buf);
 
 /**
+ * pl_upstream_conn_reqid() - the reqid of its ESP SAs
+ * @c: a connection
+ *
+ * Return: 0 before it is known
+ */
+uint32_t pl_upstream_conn_reqid(const struct connection *c);
+
+/**
  * pl_upstream_conn() - the connection's facts
  * @c:   a connection
  * @ret: completely written; .is_peer_id_fixed is false, the IKE SA knows it

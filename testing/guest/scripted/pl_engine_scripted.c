@@ -85,6 +85,13 @@ void pl_engine_note(struct pl_engine *engine, const struct pl_fact *fact)
 		engine->observer(engine->observer_ctx, fact);
 }
 
+bool pl_engine_heeds(const struct pl_engine *engine, enum pl_fact_kind kind)
+{
+	(void)engine;
+	(void)kind;
+	return true;
+}
+
 uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact)
 {
 	(void)engine;
