@@ -108,6 +108,7 @@ static uint64_t now(void *ctx)
 static const struct pl_guard_ops guard_ops = {
 	.guard = flow_op, .permit = pin_op, .retire = pin_op, .block = flow_op,
 	.unguard = flow_op, .listen = flow_op, .born = born, .rebuild = rebuild, .walk = walk,
+	.take_over = rebuild, .walk_left = walk,
 };
 static const struct pl_owner_ops owner_ops = { .alert = alert };
 static const struct pl_socket_ops socket_ops = {

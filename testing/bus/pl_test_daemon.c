@@ -210,6 +210,15 @@ static int guard_rebuild(void *ctx, const struct pl_guard_item *items, size_t nr
 	return 0;
 }
 
+/* It begins without a predecessor. */
+static int guard_walk_left(void *ctx, pl_guard_visit *visit, void *visit_ctx)
+{
+	(void)ctx;
+	(void)visit;
+	(void)visit_ctx;
+	return 0;
+}
+
 static int guard_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 {
 	int r = 0;
@@ -222,7 +231,7 @@ static int guard_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 
 static const struct pl_guard_ops guard_ops = {
 	guard_guard, guard_permit, guard_retire, guard_block, guard_unguard, guard_listen,
-	guard_born, guard_rebuild, guard_walk, NULL, NULL, NULL,
+	guard_born, guard_rebuild, guard_walk, NULL, NULL, NULL, guard_rebuild, guard_walk_left,
 };
 
 /* Sockets */

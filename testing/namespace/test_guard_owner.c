@@ -10,6 +10,7 @@
 
 #include "kernel/pl_guard.h"
 #include "kernel/pl_netlink.h"
+#include "kernel/pl_nft_read.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -213,15 +214,27 @@ static void close_guard(unsigned i)
 	stage.guards[i] = pl_guard_close(stage.guards[i]);
 }
 
-/* As the daemon starts: what is there stays in force, and is replaced. */
+/* As the daemon starts: what is there stays in force, and is replaced. With others, so that it
+ * takes a while. */
+static int take_among(struct pl_guard *guard, unsigned nr_others)
+{
+	struct pl_guard_item *items = calloc(nr_others + 1, sizeof(*items));
+	int r;
+
+	assert_non_null(items);
+	for (unsigned i = 0; i <= nr_others; i++) {
+		items[i] = (struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = latched };
+		items[i].tuple.remote[2] = (uint8_t)(i >> 8);
+		items[i].tuple.remote[1] = (uint8_t)i;
+	}
+	r = pl_guard_operations()->take_over(guard, items, nr_others + 1);
+	free(items);
+	return r;
+}
+
 static int take(struct pl_guard *guard)
 {
-	const struct pl_guard_item item = { .kind = PL_GUARD_FLOW, .tuple = latched };
-	int r = pl_guard_adopt(guard);
-
-	if (r != 0 && r != PL_E_NOT_FOUND)
-		return r;
-	return pl_guard_operations()->rebuild(guard, &item, 1);
+	return take_among(guard, 0);
 }
 
 /* Packets of the latched flow that the table has dropped; read as anybody can. */
@@ -269,7 +282,8 @@ static void begin_daemon(void)
 	assert_int_equal(pipe(said), 0);
 	stage.daemon = begin();
 	if (stage.daemon == 0) {
-		if (pl_guard_open(PL_NFT_PART_ALL, &guard) == 0 && take(guard) == 0)
+		if (pl_guard_open(PL_NFT_PART_ALL, &guard) == 0 &&
+		    take_among(guard, 2000) == 0)
 			word = pl_guard_is_owned(guard) ? 'o' : 'f';
 		(void)!write(said[1], &word, 1);
 		for (;;)
@@ -487,6 +501,172 @@ static void the_guard_outlives_its_daemon_and_is_the_next_ones_without_a_gap_K16
 	assert_true(stage.seen[FREE] > TIMES);
 }
 
+/* What a predecessor guarded, and no journal names: one that sends, and one to another host. */
+static const struct pl_tuple unnamed = {
+	.af = PL_AF_IP4, .proto = PL_TUPLE_UDP, .local = { 127, 0, 0, 1 },
+	.remote = { 127, 0, 0, 2 }, .local_port = PORT + FREE, .remote_port = PORT + FREE };
+static const struct pl_tuple far = {
+	.af = PL_AF_IP4, .proto = PL_TUPLE_UDP, .local = { 127, 0, 0, 1 },
+	.remote = { 127, 0, 0, 3 }, .local_port = PORT, .remote_port = PORT };
+
+/* Guards them all, lets the one of the journal pass, and is gone. */
+static void leave_flows(void)
+{
+	const struct pl_guard_ops *ops = pl_guard_operations();
+	struct pl_guard *guard = open_guard(0, 0);
+
+	assert_int_equal(take(guard), 0);
+	assert_int_equal(ops->guard(guard, &unnamed), 0);
+	assert_int_equal(ops->guard(guard, &far), 0);
+	assert_int_equal(ops->bypass(guard, &latched), 0);
+	assert_int_equal(send_ten(LATCHED), 10);
+	assert_int_equal(send_ten(FREE), 0);
+	close_guard(0);
+	assert_int_equal(send_ten(LATCHED), 10);
+	assert_int_equal(send_ten(FREE), 0);
+}
+
+/* @ctx: how many of those were seen */
+static int see_left(void *ctx, const struct pl_guard_item *item)
+{
+	assert_int_equal(item->kind, PL_GUARD_FLOW);
+	if (pl_tuple_compare(&item->tuple, &unnamed) == 0 ||
+	    pl_tuple_compare(&item->tuple, &far) == 0)
+		++*(unsigned *)ctx;
+	else
+		assert_int_equal(pl_tuple_compare(&item->tuple, &latched), 0);
+	return 0;
+}
+
+static int see_pair(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple, uint32_t reqid)
+{
+	(void)set;
+	(void)tuple;
+	(void)reqid;
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/* Are fragments between these two asked? */
+static bool has_pair(const struct pl_tuple *tuple)
+{
+	struct pl_tuple pair = *tuple;
+	unsigned nr = 0;
+
+	pair.local_port = pair.remote_port = 0;
+	assert_true(pl_nft_read_element(stage.stranger, &stage.seq, PL_NFT_PAIRS, &pair, see_pair,
+					&nr) == (nr == 0 ? -ENOENT : 0));
+	return nr == 1;
+}
+
+/* All are blocked from the first moment; one is known by name, the others are found, and are
+ * guarded as any from then on. */
+static void takes_over_all(void)
+{
+	const struct pl_guard_ops *ops = pl_guard_operations();
+	struct pl_guard *guard = open_guard(0, 0);
+	unsigned nr = 0;
+
+	assert_int_equal(take(guard), 0);
+	assert_int_equal(send_ten(LATCHED), 0);
+	assert_int_equal(send_ten(FREE), 0);
+	assert_int_equal(ops->walk_left(guard, see_left, &nr), 0);
+	assert_int_equal(nr, 2);
+	assert_true(has_pair(&latched) && has_pair(&far));
+	nr = 0;
+	assert_int_equal(ops->walk(guard, see_left, &nr), 0);
+	assert_int_equal(nr, 2);
+	assert_int_equal(pl_guard_restore(guard), 0);
+	assert_int_equal(send_ten(LATCHED), 0);
+	assert_int_equal(send_ten(FREE), 0);
+	assert_int_equal(dropped(), 20);
+	assert_int_equal(ops->unguard(guard, &unnamed), 0);
+	assert_int_equal(send_ten(LATCHED), 0);
+	assert_int_equal(send_ten(FREE), 10);
+}
+
+static void what_no_journal_names_stays_blocked_and_is_found_K16(void **state)
+{
+	(void)state;
+	if (is_skipped(__func__))
+		return;
+	leave_flows();
+	takes_over_all();
+}
+
+/* Removes a set of the table that nobody owns, with the rules that ask it.
+ * @key_len: of the keys of another that takes its name; 0: none does */
+static void strange_set(const char *name, uint32_t key_len)
+{
+	static const uint16_t types[] = { NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_NEWSET };
+	struct pl_nft_batch batch = { .bytes = NULL };
+
+	pl_nft_batch_begin(&batch, stage.seq);
+	for (unsigned i = 0; i < (key_len == 0 ? 2 : 3); i++) {
+		struct nlmsghdr *header = pl_nft_batch_next(&batch, types[i],
+							    i == 2 ? NLM_F_CREATE : 0);
+
+		assert_non_null(header);
+		mnl_attr_put_strz(header, NFTA_SET_TABLE, PL_NFT_TABLE);
+		if (i > 0)
+			mnl_attr_put_strz(header, NFTA_SET_NAME, name);
+		if (i == 2) {
+			mnl_attr_put_u32(header, NFTA_SET_KEY_LEN, htonl(key_len));
+			mnl_attr_put_u32(header, NFTA_SET_ID, htonl(1));
+		}
+		pl_nft_batch_done(&batch, header);
+	}
+	assert_int_equal(strange_commit(&batch), 0);
+}
+
+static void a_table_that_lacks_a_set_is_taken_over_K16(void **state)
+{
+	static const char *const sets[] = { "flows6", "listeners4", "pin_out4", "pairs4" };
+
+	(void)state;
+	if (is_skipped(__func__))
+		return;
+	for (unsigned i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		leave_flows();
+		strange_set(sets[i], 0);
+		takes_over_all();
+		assert_int_equal(pl_guard_remove(stage.guards[0]), 0);
+		close_guard(0);
+	}
+}
+
+/* Its rules cannot be written into the old table: that is read first, and replaced. */
+static void a_table_of_another_make_is_taken_over_K16(void **state)
+{
+	(void)state;
+	if (is_skipped(__func__))
+		return;
+	leave_flows();
+	strange_set("listeners4", 4);
+	takes_over_all();
+}
+
+static void a_table_that_lacks_a_set_is_adopted_K16(void **state)
+{
+	struct pl_guard *guard;
+
+	(void)state;
+	if (is_skipped(__func__))
+		return;
+	leave_flows();
+	strange_set("flows6", 0);
+	guard = open_guard(0, 0);
+	assert_int_equal(pl_guard_adopt(guard), 0);
+	assert_int_equal(pl_guard_restore(guard), 0);
+	assert_int_equal(send_ten(FREE), 0);
+	assert_int_equal(pl_guard_operations()->unguard(guard, &unnamed), 0);
+	assert_int_equal(send_ten(FREE), 10);
+	assert_int_equal(pl_guard_remove(guard), 0);
+	close_guard(0);
+	guard = open_guard(0, 0);
+	assert_int_equal(pl_guard_adopt(guard), PL_E_NOT_FOUND);
+}
+
 static void a_second_daemon_is_refused_and_changes_nothing(void **state)
 {
 	const struct pl_guard_ops *ops = pl_guard_operations();
@@ -595,6 +775,10 @@ int main(void)
 		TEST(nobody_else_changes_the_guard_K4),
 		TEST(without_an_owner_a_flush_opens_it_until_it_is_put_back),
 		TEST(the_guard_outlives_its_daemon_and_is_the_next_ones_without_a_gap_K16),
+		TEST(what_no_journal_names_stays_blocked_and_is_found_K16),
+		TEST(a_table_that_lacks_a_set_is_taken_over_K16),
+		TEST(a_table_of_another_make_is_taken_over_K16),
+		TEST(a_table_that_lacks_a_set_is_adopted_K16),
 		TEST(a_second_daemon_is_refused_and_changes_nothing),
 		TEST(whoever_holds_the_socket_of_the_dead_keeps_the_next_one_out),
 		TEST(the_try_leaves_no_table_and_takes_none),

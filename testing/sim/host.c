@@ -217,6 +217,23 @@ static int op_rebuild(void *ctx, const struct pl_guard_item *items, size_t nr)
 	return 0;
 }
 
+/* Nothing is there yet when an engine of this world starts. */
+static int op_take_over(void *ctx, const struct pl_guard_item *items, size_t nr)
+{
+	const struct host *host = ctx;
+
+	if (host->nr_items != 0)
+		fail("an engine starts where another was");
+	return op_rebuild(ctx, items, nr);
+}
+
+static int op_walk_left(void *ctx, pl_guard_visit *visit, void *visit_ctx)
+{
+	(void)visit;
+	(void)visit_ctx;
+	return may_fail(ctx) ? -EIO : 0;
+}
+
 static int op_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 {
 	struct host *host = ctx;
@@ -418,7 +435,7 @@ static uint64_t op_now(void *ctx)
 
 static const struct pl_guard_ops guard_ops = {
 	op_guard, op_permit, op_retire, op_block, op_unguard, op_listen, op_born, op_rebuild,
-	op_walk, NULL, op_unpin, NULL,
+	op_walk, NULL, op_unpin, NULL, op_take_over, op_walk_left,
 };
 static const struct pl_store_ops store_ops = { .save = op_save, .forget = op_forget };
 static const struct pl_owner_ops owner_ops = { .alert = op_alert, .watch = op_watch };

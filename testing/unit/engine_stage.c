@@ -232,6 +232,33 @@ static int fake_rebuild(void *ctx, const struct pl_guard_item *items, size_t nr)
 	return 0;
 }
 
+/* What is there and not among the items, and how many of those that it puts there are. */
+static int fake_take_over(void *ctx, const struct pl_guard_item *items, size_t nr)
+{
+	struct pl_guard_item before[NR_ITEMS];
+	unsigned nr_before = fake.nr_items;
+	int r;
+
+	memcpy(before, fake.items, sizeof(before));
+	r = fake_rebuild(ctx, items, nr);
+	fake.nr_taken = fake.nr_items;
+	for (unsigned i = 0; r == 0 && i < nr_before; i++) {
+		if (before[i].kind == PL_GUARD_FLOW || before[i].kind == PL_GUARD_LISTENER)
+			put(before[i]);
+	}
+	return r;
+}
+
+static int fake_walk_left(void *ctx, pl_guard_visit *visit, void *visit_ctx)
+{
+	int r = called("left");
+
+	(void)ctx;
+	for (unsigned i = fake.nr_taken; r == 0 && i < fake.nr_items; i++)
+		r = visit(visit_ctx, &fake.items[i]);
+	return r;
+}
+
 static int fake_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 {
 	int r = 0;
@@ -506,7 +533,8 @@ static int fake_wake_at(void *ctx, uint64_t when)
 
 static const struct pl_guard_ops guard_ops = {
 	fake_guard, fake_permit, fake_retire, fake_block, fake_unguard, fake_listen, fake_born,
-	fake_rebuild, fake_walk, fake_bypass, fake_unpin, fake_answer,
+	fake_rebuild, fake_walk, fake_bypass, fake_unpin, fake_answer, fake_take_over,
+	fake_walk_left,
 };
 static const struct pl_store_ops store_ops = {
 	.walk = fake_store_walk, .save = fake_save, .forget = fake_forget,

@@ -58,7 +58,7 @@ struct fake {
 	struct pl_engine *engine;
 	struct pl_conf conf;
 	struct pl_guard_item items[NR_ITEMS];
-	unsigned nr_items;
+	unsigned nr_items, nr_taken;
 	char log[4096];
 	unsigned calls, fail_at;
 	const char *refuses;

@@ -94,12 +94,6 @@ void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf)
 	(void)conf;
 }
 
-int pl_guard_inherit(struct pl_guard *guard)
-{
-	(void)guard;
-	return PL_E_NOT_FOUND;
-}
-
 bool pl_guard_is_owned(const struct pl_guard *guard)
 {
 	(void)guard;
@@ -144,7 +138,7 @@ const struct pl_guard_ops *pl_guard_operations(void)
 
 	ops = (struct pl_guard_ops) {
 		(void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok, (void *)ok,
-		rebuild, (void *)ok, (void *)ok, (void *)ok, (void *)ok,
+		rebuild, (void *)ok, (void *)ok, (void *)ok, (void *)ok, rebuild, (void *)ok,
 	};
 	return &ops;
 }

@@ -392,7 +392,7 @@ static void nothing_of_a_predecessor_is_left_K18_K39(void **state)
 
 	(void)state;
 	start();
-	assert_string_equal(fake.log, "rebuild sweep guard block save dispose save");
+	assert_string_equal(fake.log, "rebuild left sweep guard block save dispose save");
 	assert_int_equal(fake.nr_steered, 0);
 	assert_int_equal(state_of(id), PL_STATE_CLOSED_TOLD);
 }

@@ -267,6 +267,13 @@ static void read_batch(const struct pl_nft_batch *batch, struct contents *c)
 		case NFT_MSG_DELTABLE:
 			note(c, "remove table\n");
 			break;
+		case NFT_MSG_DELRULE:
+			note(c, "remove rules\n");
+			break;
+		case NFT_MSG_DELSET:
+			note(c, "remove ");
+			note_set(c, message);
+			break;
 		}
 	}
 	assert_int_equal(left, 0);
@@ -279,6 +286,17 @@ static void build_with(unsigned parts, const struct pl_conf *conf, struct conten
 
 	pl_nft_batch_begin(&batch, 100);
 	pl_nft_table_build(&batch, parts, 1000, conf);
+	assert_int_equal(pl_nft_batch_end(&batch), 0);
+	read_batch(&batch, c);
+	pl_nft_batch_free(&batch);
+}
+
+static void renew(struct contents *c)
+{
+	struct pl_nft_batch batch = { .bytes = NULL };
+
+	pl_nft_batch_begin(&batch, 100);
+	pl_nft_table_renew(&batch, PL_NFT_PART_ALL & ~(unsigned)PL_NFT_PART_OWNER, 1000, NULL);
 	assert_int_equal(pl_nft_batch_end(&batch), 0);
 	read_batch(&batch, c);
 	pl_nft_batch_free(&batch);
@@ -421,6 +439,37 @@ static void whether_a_table_can_be_owned_is_tried_with_another_one(void **state)
 	assert_string_equal(c->text, "other table flags 6\nremove table\n");
 	pl_nft_batch_free(&batch);
 	free(c);
+}
+
+/* What blocks stays in force while its rules are written anew; what lets pass is empty after. */
+static void a_table_that_is_renewed_goes_on_blocking_K16(void **state)
+{
+	static const char *const blocking[] = { "flows", "listeners", "pairs", "ports" };
+	static const char *const passing[] = { "pin_in", "pin_out", "pair_pins", "births",
+					       "answers", "same", "born" };
+	static struct contents c;
+
+	(void)state;
+	renew(&c);
+	assert_int_equal(strncmp(c.text, "new table flags 0\nremove rules\n", 31), 0);
+	assert_null(strstr(c.text, "remove table"));
+	for (unsigned i = 0; i < 2 * sizeof(blocking) / sizeof(blocking[0]); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "remove set %s%d ", blocking[i / 2], i % 2 * 2 + 4);
+		assert_null(strstr(c.text, line));
+		assert_non_null(strstr(c.text, line + strlen("remove ")));
+	}
+	for (unsigned i = 0; i < 2 * sizeof(passing) / sizeof(passing[0]); i++) {
+		char line[64], *at;
+
+		snprintf(line, sizeof(line), "remove set %s%d ", passing[i / 2], i % 2 * 2 + 4);
+		at = strstr(c.text, line);
+		assert_non_null(at);
+		/* and there is one again */
+		snprintf(line, sizeof(line), " %s%d ", passing[i / 2], i % 2 * 2 + 4);
+		assert_non_null(strstr(strchr(at, '\n'), line));
+	}
 }
 
 static void a_part_left_out_takes_its_rules_along(void **state)
@@ -767,6 +816,7 @@ int main(void)
 		cmocka_unit_test(the_batch_has_every_rule_of_the_guard),
 		cmocka_unit_test(the_table_has_both_flags_or_none),
 		cmocka_unit_test(whether_a_table_can_be_owned_is_tried_with_another_one),
+		cmocka_unit_test(a_table_that_is_renewed_goes_on_blocking_K16),
 		cmocka_unit_test(a_part_left_out_takes_its_rules_along),
 		cmocka_unit_test(automatic_rules_hold_packets_in_their_order_K12),
 		cmocka_unit_test(what_is_forwarded_is_held_where_it_begins_L21),

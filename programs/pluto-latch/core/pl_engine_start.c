@@ -8,7 +8,8 @@
  * them.
  *
  * Invariant: from the table of the predecessor to ours there is one transaction, and no flow of the
- * first is free in the second.
+ * first is free in the second. It needs the journal alone, and so it is the first thing done: what
+ * the table guards besides stays, and is looked for when all is in force.
  */
 
 #include "core/pl_engine.h"
@@ -32,7 +33,8 @@ static bool is_complete(const struct pl_ops *ops)
 	return guard != NULL && guard->guard != NULL && guard->permit != NULL &&
 	       guard->retire != NULL && guard->block != NULL && guard->unguard != NULL &&
 	       guard->listen != NULL && guard->born != NULL && guard->rebuild != NULL &&
-	       guard->walk != NULL && ops->owner != NULL && ops->owner->alert != NULL &&
+	       guard->walk != NULL && guard->take_over != NULL && guard->walk_left != NULL &&
+	       ops->owner != NULL && ops->owner->alert != NULL &&
 	       ops->socket != NULL && ops->socket->read != NULL && ops->socket->dispose != NULL &&
 	       ops->socket->is_gone != NULL &&
 	       ops->socket->holders != NULL && ops->clock != NULL && ops->clock->now_ns != NULL &&
@@ -59,8 +61,7 @@ void pl_engine_forget(struct pl_world *world)
 	world->holds = pl_holds_free(world->holds);
 }
 
-/* What has to be in the guard from the first moment: of the journal, then of the predecessor's
- * table. The same one may be in both. */
+/* Flows and listeners, of the journal or of the predecessor's table. */
 struct legacy {
 	struct pl_guard_item *items;
 	size_t nr, room;
@@ -70,8 +71,6 @@ static int remember(void *ctx, const struct pl_guard_item *item)
 {
 	struct legacy *legacy = ctx;
 
-	if (item->kind != PL_GUARD_FLOW && item->kind != PL_GUARD_LISTENER)
-		return 0;
 	if (legacy->nr == legacy->room) {
 		size_t room = legacy->room == 0 ? 64 : legacy->room * 2;
 		void *items = reallocarray(legacy->items, room, sizeof(*item));
@@ -144,16 +143,25 @@ static void close_inherited(struct pl_world *world)
 		pl_step_wake(world);
 }
 
-/* First in the guard, and then remembered. A guard that was not there before says so. */
-static int take_over(struct pl_world *world, struct pl_heritage *heritage)
+static int put_in_force(struct pl_world *world, const struct pl_heritage *heritage)
 {
 	struct legacy legacy = { .items = NULL };
 	int r = add_heritage(&legacy, heritage);
 
 	if (r == 0)
-		r = world->ops.guard->walk(world->ops.guard_ctx, remember, &legacy);
-	if (r == 0 || r == PL_E_UNAVAILABLE)
-		r = world->ops.guard->rebuild(world->ops.guard_ctx, legacy.items, legacy.nr);
+		r = world->ops.guard->take_over(world->ops.guard_ctx, legacy.items, legacy.nr);
+	free(legacy.items);
+	return r;
+}
+
+/* First in the guard, and then remembered. */
+static int take_over(struct pl_world *world, struct pl_heritage *heritage)
+{
+	struct legacy legacy = { .items = NULL };
+	int r = put_in_force(world, heritage);
+
+	if (r == 0)
+		r = world->ops.guard->walk_left(world->ops.guard_ctx, remember, &legacy);
 	/* Its flows are blocked by now, and what it put into the SPD for them must not stay. */
 	if (r == 0 && world->ops.steer != NULL)
 		r = world->ops.steer->sweep(world->ops.steer_ctx);

@@ -94,8 +94,9 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  *         after @guard, when no more can be added. 0 with *@ret_nr 0 when there was no birth. The
  *         birth may be forgotten by the call.
  * @rebuild: in one batch the table, its rules and exactly these items; what was there is replaced.
- *         Every flow comes before its pins. Called at start, and after somebody removed or changed
- *         the table.
+ *         Every flow comes before its pins. Called after somebody removed or changed the table.
+ * @take_over: the same at start, once, before all else: but the flows and listeners that a
+ *         predecessor left stay guarded, without pins.
  * @unpin: what @block does to each PL_GUARD_FLOW, and @retire to each PL_GUARD_PIN. After an error
  *         the engine asks for each of them alone. May be NULL: then it always does.
  * @answer: segments of the local end of a TCP connection that is forwarded are answered with a RST
@@ -104,9 +105,10 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  *         and @bypass refuse it. @block changes nothing about it, @unguard ends it. @walk and
  *         @rebuild have it as PL_GUARD_ANSWER. May be NULL: then nothing is ever answered.
  * @walk:  what is in force now, as read from the kernel, not from memory; in any order. For
- *         comparison with the database; nothing is changed. Before the first @rebuild, the flows
- *         and listeners that a predecessor left, which no @rebuild may miss; PL_E_UNAVAILABLE when
- *         there was none.
+ *         comparison with the database; nothing is changed.
+ * @walk_left: after @take_over, once: the flows and listeners that a predecessor left, and which
+ *         were not among the items; those may be seen again, too. From then on they are guarded as
+ *         if they had been. In any order.
  * @bypass: packets of this connection pass without an SA, and under no SA, until @block or
  *         @unguard. Refuses a connection that is not guarded, or that has pins (PL_E_WRONG_STATE).
  *         @walk and @rebuild have it as a pin of reqid 0 in each direction. May be NULL.
@@ -127,6 +129,8 @@ struct pl_guard_ops {
 	int (*bypass)(void *ctx, const struct pl_tuple *tuple);
 	int (*unpin)(void *ctx, const struct pl_guard_item *items, size_t nr_items);
 	int (*answer)(void *ctx, const struct pl_tuple *tuple, bool is_on);
+	int (*take_over)(void *ctx, const struct pl_guard_item *items, size_t nr_items);
+	int (*walk_left)(void *ctx, pl_guard_visit *visit, void *visit_ctx);
 };
 
 /* What is wrong with what an earlier daemon left: a set. */

@@ -383,24 +383,15 @@ static int load_conf(struct pl_conf *ret, char error[static PL_DAEMON_ERROR_MAX]
 
 /* Start */
 
-/* What a predecessor left stays in force until the engine has taken it over. */
 static int open_guard(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
 {
 	int r = pl_guard_open(PL_NFT_PART_ALL, &daemon->guard);
 
-	if (r != 0) {
-		const char *hint = pl_guard_open_hint(r);
+	const char *hint = pl_guard_open_hint(r);
 
+	if (r != 0)
 		snprintf(error, PL_DAEMON_ERROR_MAX, "no access to nftables: %s",
 			 hint != NULL ? hint : strerror(-r));
-		return r;
-	}
-	r = pl_guard_inherit(daemon->guard);
-	if (r == 0 || r == PL_E_NOT_FOUND)
-		return 0;
-	snprintf(error, PL_DAEMON_ERROR_MAX, "cannot read the nftables table inet latch that is "
-		 "there (%s); it goes on blocking. Remove it by hand if nothing in it matters",
-		 r < 0 ? strerror(-r) : pl_strerror(r));
 	return r;
 }
 
@@ -482,6 +473,9 @@ static const char *why_no_guard(const struct pl_daemon *daemon, int r)
 		return missing;
 	if (r == -EPERM)
 		return "another process owns the nftables table inet latch; does a daemon run?";
+	if (r == PL_E_MALFORMED)
+		return "the nftables table inet latch that is there cannot be read; it goes on "
+		       "blocking. Remove it by hand if nothing in it matters";
 	return r < 0 ? strerror(-r) : pl_strerror(r);
 }
 

@@ -13,7 +13,7 @@
  *
  * From Linux 6.9 on nobody does, while we live: the table belongs to @socket (owner), over which
  * every transaction goes, and stays without it (persist). Then it belongs to nobody, and the first
- * transaction of our successor, which replaces it, makes it his. A second daemon gets EPERM; so
+ * transaction of our successor, which renews it, makes it his. A second daemon gets EPERM; so
  * does a successor while a child that was forked without exec (PAM of IKEv1) holds the socket of
  * the dead one: it does not start, and all is blocked. What belongs to nobody anybody may remove:
  * `nft flush ruleset` while no daemon runs, and the administrator who wants it gone.
@@ -28,9 +28,11 @@
 
 #include "kernel/pl_guard.h"
 
+#include "kernel/pl_guard_left.h"
 #include "kernel/pl_guard_missing.h"
 #include "kernel/pl_guard_mirror.h"
 #include "kernel/pl_netlink.h"
+#include "kernel/pl_nft_read.h"
 #include "kernel/pl_route.h"
 
 #include <arpa/inet.h>
@@ -57,11 +59,12 @@ struct pl_guard {
 	unsigned parts;
 	bool is_in_force, is_owned;
 	bool is_tried;		/* whether it can be owned is known */
-	bool is_inherited;	/* not in force yet, and the mirror has what a predecessor left */
+	bool is_heir;		/* the table has more than the mirror: a predecessor's */
 	const char *missing;
 	pl_guard_first *first;	/* NULL when it was done */
 	void *first_ctx;
 	const struct pl_conf *conf;	/* NULL: without automatic rules */
+	struct pl_guard_left left;	/* by a predecessor */
 };
 
 static struct mnl_socket *open_socket(unsigned groups, int flags)
@@ -126,6 +129,7 @@ struct pl_guard *pl_guard_close(struct pl_guard *guard)
 		mnl_socket_close(guard->events);
 	pl_mirror_free(guard->mirror);
 	pl_nft_batch_free(&guard->batch);
+	pl_guard_left_free(&guard->left);
 	free(guard);
 	return NULL;
 }
@@ -150,34 +154,12 @@ static int commit(struct pl_guard *guard)
 	return r;
 }
 
-static int see_generation(void *ctx, const struct nlmsghdr *message)
-{
-	const struct nlattr *attr;
-	uint32_t *ret = ctx;
-
-	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) {
-		if (mnl_attr_get_type(attr) == NFTA_GEN_ID &&
-		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
-			*ret = ntohl(mnl_attr_get_u32(attr));
-	}
-	return 0;
-}
-
-static int ask_generation(struct pl_guard *guard, uint32_t *ret)
-{
-	char request[128] = { 0 };
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETGEN, NFPROTO_UNSPEC,
-							NLM_F_ACK, guard->seq++);
-
-	return pl_netlink_dump(guard->socket, header, see_generation, ret);
-}
-
 /* Every transaction of anybody makes a new generation; 0 when it cannot be told. */
 static uint32_t generation(struct pl_guard *guard)
 {
 	uint32_t ret = 0;
 
-	return ask_generation(guard, &ret) == 0 ? ret : 0;
+	return pl_nft_read_generation(guard->socket, &guard->seq, &ret) == 0 ? ret : 0;
 }
 
 static int set_events(struct pl_guard *guard, bool on)
@@ -202,8 +184,8 @@ static int restore_once(struct pl_guard *guard, bool is_deaf, bool *ret_disturbe
 	if (is_deaf)
 		before = generation(guard);
 	start(guard);
-	pl_nft_table_build(&guard->batch, guard->parts, PL_GUARD_BORN_TIMEOUT_MS,
-			   guard->conf);
+	(guard->is_heir ? pl_nft_table_renew : pl_nft_table_build)(
+		&guard->batch, guard->parts, PL_GUARD_BORN_TIMEOUT_MS, guard->conf);
 	pl_mirror_write(guard->mirror, &guard->batch);
 	r = commit(guard);
 	r_events = is_deaf ? set_events(guard, true) : 0;
@@ -258,7 +240,6 @@ int pl_guard_restore(struct pl_guard *guard)
 	r = restore_undisturbed(guard);
 	guard->is_in_force = r == 0;
 	guard->is_owned = r == 0 ? guard->parts & PL_NFT_PART_OWNER : guard->is_owned;
-	guard->is_inherited = guard->is_inherited && r != 0;
 	guard->missing = r == 0 ? NULL : pl_guard_missing_in(&guard->batch, r, &guard->refusal);
 	shrink(guard);
 	return guard->missing != NULL ? PL_E_UNAVAILABLE : r;
@@ -521,48 +502,6 @@ static int op_unpin(void *ctx, const struct pl_guard_item *items, size_t nr_item
 	return r_commit != 0 ? r_commit : r;
 }
 
-/* Walks over the elements of one set. */
-struct walk {
-	pl_nft_visit *visit;
-	void *ctx;
-};
-
-static int see_elements(void *ctx, const struct nlmsghdr *message)
-{
-	struct walk *walk = ctx;
-
-	if (message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
-		return 0;
-	return pl_nft_elements_read(message, walk->visit, walk->ctx);
-}
-
-static int walk_set(struct pl_guard *guard, enum pl_nft_set set, uint8_t af, pl_nft_visit *visit,
-		    void *ctx)
-{
-	struct walk walk = { .visit = visit, .ctx = ctx };
-	char request[512] = { 0 };
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETSETELEM, NFPROTO_INET,
-							NLM_F_DUMP, guard->seq++);
-
-	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, PL_NFT_TABLE);
-	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, pl_nft_set_name(set, af));
-	return pl_netlink_dump(guard->socket, header, see_elements, &walk);
-}
-
-/* One element by its key, however many there are. Return: -ENOENT when it is not there. */
-static int ask_element(struct pl_guard *guard, enum pl_nft_set set, const struct pl_tuple *tuple,
-		       pl_nft_visit *visit, void *ctx)
-{
-	struct walk walk = { .visit = visit, .ctx = ctx };
-	union {
-		struct nlmsghdr header;
-		uint8_t bytes[PL_NFT_ASK_MAX];
-	} request = { .bytes = { 0 } };
-
-	pl_nft_ask(request.bytes, guard->seq++, set, tuple, 0);
-	return pl_netlink_dump(guard->socket, &request.header, see_elements, &walk);
-}
-
 /* The birth of one connection, or those of all that a listener has. */
 struct births {
 	const struct pl_tuple *of;
@@ -610,8 +549,10 @@ static int find_births(struct pl_guard *guard, struct births *births)
 		births->of = &association;
 	}
 	if (pl_tuple_is_listener(births->of))
-		return walk_set(guard, PL_NFT_BORN, births->of->af, see_birth, births);
-	r = ask_element(guard, PL_NFT_BORN, births->of, see_birth, births);
+		return pl_nft_read_set(guard->socket, &guard->seq, PL_NFT_BORN, births->of->af,
+				       see_birth, births);
+	r = pl_nft_read_element(guard->socket, &guard->seq, PL_NFT_BORN, births->of, see_birth,
+				births);
 	births->of = tuple;
 	return r == -ENOENT ? 0 : r;
 }
@@ -720,31 +661,98 @@ static int see_item(void *ctx, enum pl_nft_set set, const struct pl_tuple *tuple
 	return visitor->visit(visitor->ctx, &item);
 }
 
-/* The first two of these are what is guarded, the others let something pass. */
-static const enum pl_nft_set walked[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
-					  PL_NFT_PIN_IN, PL_NFT_PIN_OUT, PL_NFT_ANSWERS };
-enum { NR_GUARDED = 2, NR_WALKED = sizeof(walked) / sizeof(walked[0]) };
-
-static int walk(struct pl_guard *guard, unsigned nr_sets, pl_guard_visit *visit, void *visit_ctx)
+/* A table of another make may lack a set. */
+static int walk(struct pl_guard *guard, pl_guard_visit *visit, void *visit_ctx)
 {
+	static const enum pl_nft_set sets[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
+						PL_NFT_PIN_IN, PL_NFT_PIN_OUT, PL_NFT_ANSWERS };
 	struct visitor visitor = { .visit = visit, .ctx = visit_ctx };
 	int r = 0;
 
-	for (unsigned i = 0; i < 2 * nr_sets && r == 0; i++)
-		r = walk_set(guard, walked[i / 2], i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6, see_item,
-			     &visitor);
+	for (unsigned i = 0; i < 2 * sizeof(sets) / sizeof(sets[0]) && r == 0; i++) {
+		r = pl_nft_read_set(guard->socket, &guard->seq, sets[i / 2],
+				    i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6, see_item, &visitor);
+		r = r == -ENOENT ? 0 : r;
+	}
 	return r;
 }
 
-/* The kernel passes over what it showed before, message by message: a list of 100,000 elements
- * costs more than to add them, and is read once. */
 static int op_walk(void *ctx, pl_guard_visit *visit, void *visit_ctx)
 {
 	struct pl_guard *guard = ctx;
+	int r = guard->is_in_force ? pl_nft_read_table(guard->socket, &guard->seq) :
+				     PL_E_UNAVAILABLE;
 
-	if (guard->is_inherited && !guard->is_in_force)
-		return pl_mirror_walk(guard->mirror, visit, visit_ctx);
-	return guard->is_in_force ? walk(guard, NR_WALKED, visit, visit_ctx) : PL_E_UNAVAILABLE;
+	return r == 0 ? walk(guard, visit, visit_ctx) : r;
+}
+
+/* What a predecessor of another make guards is read before it is replaced. */
+static int replace(struct pl_guard *guard, const struct pl_guard_item *items, size_t nr_items)
+{
+	struct pl_guard_left *left = &guard->left;
+	struct pl_guard_item *all;
+	int r = pl_guard_left_read(guard->socket, &guard->seq, guard->mirror, left);
+
+	if (r != 0)
+		return r;
+	all = reallocarray(NULL, left->nr + nr_items + 1, sizeof(*all));
+	if (all == NULL)
+		return -ENOMEM;
+	if (left->nr > 0)
+		memcpy(all, left->items, left->nr * sizeof(*all));
+	if (nr_items > 0)
+		memcpy(all + left->nr, items, nr_items * sizeof(*all));
+	r = op_rebuild(guard, all, left->nr + nr_items);
+	free(all);
+	return r;
+}
+
+/* The rules are written into the table that is there: to read what it guards costs more than to
+ * guard it again, and can wait. */
+static int op_take_over(void *ctx, const struct pl_guard_item *items, size_t nr_items)
+{
+	struct pl_guard *guard = ctx;
+	int r = pl_nft_read_table(guard->socket, &guard->seq);
+
+	if (r != 0 && r != PL_E_NOT_FOUND)
+		return r;
+	guard->is_heir = r == 0;
+	r = op_rebuild(guard, items, nr_items);
+	if (r == 0 || !guard->is_heir)
+		return r;
+	guard->is_heir = false;
+	return replace(guard, items, nr_items);
+}
+
+/* Into the mirror, and into the kernel once more, with all that its rules want of it. */
+static int learn_left(struct pl_guard *guard)
+{
+	const struct pl_guard_left *left = &guard->left;
+	int r = pl_guard_left_read(guard->socket, &guard->seq, guard->mirror, &guard->left);
+
+	if (r == 0 && left->nr > 0)
+		r = prepare_first(guard);
+	start(guard);
+	/* A list that grew meanwhile may show one twice. */
+	for (size_t i = 0; r == 0 && i < left->nr; i++) {
+		if (pl_mirror_find(guard->mirror, &left->items[i].tuple) == NULL)
+			r = pl_mirror_add(guard->mirror, &guard->batch, &left->items[i].tuple);
+	}
+	if (r == 0 && left->nr > 0)
+		r = commit(guard);
+	guard->is_heir = r != 0;
+	return r;
+}
+
+static int op_walk_left(void *ctx, pl_guard_visit *visit, void *visit_ctx)
+{
+	struct pl_guard *guard = ctx;
+	int r = guard->is_heir ? learn_left(guard) : 0;
+
+	for (size_t i = 0; r == 0 && i < guard->left.nr; i++)
+		r = visit(visit_ctx, &guard->left.items[i]);
+	pl_guard_left_free(&guard->left);
+	return r;
 }
 
 static const struct pl_guard_ops operations = {
@@ -760,6 +768,8 @@ static const struct pl_guard_ops operations = {
 	.bypass = op_bypass,
 	.unpin = op_unpin,
 	.answer = op_answer,
+	.take_over = op_take_over,
+	.walk_left = op_walk_left,
 };
 
 const struct pl_guard_ops *pl_guard_operations(void)
@@ -772,37 +782,21 @@ static int adopt_item(void *ctx, const struct pl_guard_item *item)
 	return mirror_item(ctx, item);
 }
 
-static int read_table(struct pl_guard *guard, unsigned nr_sets)
+int pl_guard_adopt(struct pl_guard *guard)
 {
 	struct pl_mirror *mirror = pl_mirror_new(guard->key);
-	int r = mirror == NULL ? -ENOMEM : walk(guard, nr_sets, adopt_item, mirror);
+	int r = mirror == NULL ? -ENOMEM : pl_nft_read_table(guard->socket, &guard->seq);
 
-	/* Without nf_tables nfnetlink finds every question invalid, also one that cannot be. */
-	if (r == -EINVAL && ask_generation(guard, &(uint32_t){ 0 }) == -EINVAL)
-		r = -ENOENT;
+	if (r == 0)
+		r = walk(guard, adopt_item, mirror);
 	if (r != 0) {
 		pl_mirror_free(mirror);
-		return r == -ENOENT ? PL_E_NOT_FOUND : r;
+		return r;
 	}
 	pl_mirror_free(guard->mirror);
 	guard->mirror = mirror;
+	guard->is_in_force = true;
 	return 0;
-}
-
-int pl_guard_adopt(struct pl_guard *guard)
-{
-	int r = read_table(guard, NR_WALKED);
-
-	guard->is_in_force = r == 0 || guard->is_in_force;
-	return r;
-}
-
-int pl_guard_inherit(struct pl_guard *guard)
-{
-	int r = read_table(guard, NR_GUARDED);
-
-	guard->is_inherited = r == 0;
-	return r;
 }
 
 /* Every message of a change names its table in attribute 1. */
@@ -857,39 +851,7 @@ int pl_guard_dispatch(struct pl_guard *guard, bool *ret_restored)
 	return r;
 }
 
-static int see_counter(void *ctx, const struct nlmsghdr *message)
-{
-	struct nftnl_obj *object = nftnl_obj_alloc();
-	uint64_t *ret = ctx;
-	const char *name;
-	int r = 0;
-
-	if (object == NULL)
-		return -ENOMEM;
-	if (nftnl_obj_nlmsg_parse(message, object) < 0)
-		r = PL_E_MALFORMED;
-	name = r == 0 ? nftnl_obj_get_str(object, NFTNL_OBJ_NAME) : NULL;
-	for (int i = 1; name != NULL && i < PL_NFT_COUNTER_ROOF; i++) {
-		if (strcmp(name, pl_nft_counter_name((enum pl_nft_counter)i)) == 0)
-			ret[i] = nftnl_obj_get_u64(object, NFTNL_OBJ_CTR_PKTS);
-	}
-	nftnl_obj_free(object);
-	return r;
-}
-
 int pl_guard_counters(struct pl_guard *guard, uint64_t ret[static PL_NFT_COUNTER_ROOF])
 {
-	uint64_t counters[PL_NFT_COUNTER_ROOF] = { 0 };
-	char request[512] = { 0 };
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(request, NFT_MSG_GETOBJ, NFPROTO_INET,
-							NLM_F_DUMP, guard->seq++);
-	int r;
-
-	mnl_attr_put_strz(header, NFTA_OBJ_TABLE, PL_NFT_TABLE);
-	mnl_attr_put_u32(header, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
-	r = pl_netlink_dump(guard->socket, header, see_counter, counters);
-	if (r != 0)
-		return r == -ENOENT ? PL_E_UNAVAILABLE : r;
-	memcpy(ret, counters, sizeof(counters));
-	return 0;
+	return pl_nft_read_counters(guard->socket, &guard->seq, ret);
 }

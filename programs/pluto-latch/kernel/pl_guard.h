@@ -60,7 +60,7 @@ void pl_guard_on_first(struct pl_guard *guard, pl_guard_first *first, void *ctx)
 
 /**
  * pl_guard_automatic() - the table has these rules for what is latched without anybody asking
- * @guard: open; before its first @rebuild
+ * @guard: open; before @take_over
  * @conf:  borrowed
  */
 void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf);
@@ -69,7 +69,8 @@ void pl_guard_automatic(struct pl_guard *guard, const struct pl_conf *conf);
  * pl_guard_operations() - the operations of core/pl_ops.h, whose context is a guard
  *
  * Besides what is said there: @permit returns PL_E_TOO_MANY for the ninth pin of a connection, and
- * all of them but @block and @walk PL_E_UNAVAILABLE before the first @rebuild or pl_guard_adopt().
+ * all of them but @block and @walk PL_E_UNAVAILABLE before the first @take_over, @rebuild or
+ * pl_guard_adopt().
  * @walk shows flows, listeners and pins, not pairs, ports of associations and what was born. Of
  * SCTP, whatever has the ports of a connection that is guarded drops as its packets do, between any
  * two addresses.
@@ -83,24 +84,13 @@ const struct pl_guard_ops *pl_guard_operations(void);
  * pl_guard_adopt() - remember what is in force, without changing it
  * @guard: open
  *
- * For whoever comes later and is not the daemon's engine, which rebuilds instead. Pins count as
- * they are.
+ * For whoever comes later and is not the daemon's engine, which takes over instead. Pins count as
+ * they are; a set that the table lacks has nothing.
  *
  * Return: 0; PL_E_NOT_FOUND without a table, or without nf_tables, which @rebuild then explains;
  * negative errno
  */
 int pl_guard_adopt(struct pl_guard *guard) PL_MUST_USE;
-
-/**
- * pl_guard_inherit() - which flows and listeners a predecessor left, for the engine's @walk
- * @guard: open
- *
- * Its pins count for nothing: from here on, whatever puts the table back blocks all of them. Until
- * the first @rebuild it stays as it is.
- *
- * Return: as pl_guard_adopt()
- */
-int pl_guard_inherit(struct pl_guard *guard) PL_MUST_USE;
 
 /**
  * pl_guard_restore() - the table, its rules and everything remembered, in one batch
@@ -129,7 +119,7 @@ bool pl_guard_is_owned(const struct pl_guard *guard);
 
 /**
  * pl_guard_missing() - what the kernel lacks
- * @guard: one whose @rebuild or pl_guard_restore() returned PL_E_UNAVAILABLE
+ * @guard: one whose @take_over, @rebuild or pl_guard_restore() returned PL_E_UNAVAILABLE
  *
  * Return: a sentence that names the option of the kernel and its module, or NULL
  */

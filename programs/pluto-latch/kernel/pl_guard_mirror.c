@@ -666,23 +666,6 @@ static void write_entry(const struct pl_mirror_entry *entry, struct pl_nft_batch
 	}
 }
 
-int pl_mirror_walk(const struct pl_mirror *mirror, pl_guard_visit *visit, void *ctx)
-{
-	const struct pl_mirror_entry *entry;
-	int r = 0;
-
-	for (size_t at = 0; r == 0 && (entry = next_entry(mirror, &at)) != NULL; ) {
-		bool is_listener = pl_tuple_is_listener(&entry->tuple);
-		struct pl_guard_item item = {
-			.kind = is_listener ? PL_GUARD_LISTENER : PL_GUARD_FLOW,
-			.tuple = entry->tuple,
-		};
-
-		r = visit(ctx, &item);
-	}
-	return r;
-}
-
 static void write_ports(const struct pl_mirror *mirror, struct pl_nft_batch *batch, uint8_t af)
 {
 	struct pl_tuple tuple = { .af = af };
@@ -694,18 +677,44 @@ static void write_ports(const struct pl_mirror *mirror, struct pl_nft_batch *bat
 	}
 }
 
-/* Set by set, so that elements share messages. */
+/* Sets that an entry has elements in, by bits. */
+static unsigned sets_of(const struct pl_mirror_entry *entry)
+{
+	unsigned sets = pl_tuple_is_listener(&entry->tuple) ? 1u << PL_NFT_LISTENERS :
+							       1u << PL_NFT_FLOWS;
+
+	if (entry->nr_pins > 0)
+		sets |= 1u << PL_NFT_PIN_IN | 1u << PL_NFT_PIN_OUT;
+	if (entry->is_answered)
+		sets |= 1u << PL_NFT_ANSWERS;
+	if (pl_mirror_births(entry) != NULL)
+		sets |= 1u << PL_NFT_BIRTHS;
+	return sets;
+}
+
+static unsigned all_sets(const struct pl_mirror *mirror)
+{
+	const struct pl_mirror_entry *entry;
+	unsigned sets = 0;
+
+	for (size_t at = 0; (entry = next_entry(mirror, &at)) != NULL; )
+		sets |= sets_of(entry);
+	return sets;
+}
+
+/* Set by set, so that elements share messages; after a restart most are empty. */
 void pl_mirror_write(const struct pl_mirror *mirror, struct pl_nft_batch *batch)
 {
 	static const enum pl_nft_set sets[] = { PL_NFT_FLOWS, PL_NFT_LISTENERS, PL_NFT_BIRTHS,
 						PL_NFT_PIN_IN, PL_NFT_PIN_OUT,
 						PL_NFT_ANSWERS };
+	const unsigned used = all_sets(mirror);
 	static const enum pl_nft_set shared[] = { PL_NFT_FLOWS, PL_NFT_PAIRS, PL_NFT_PAIR_PINS };
 
 	for (unsigned i = 0; i < 2 * sizeof(sets) / sizeof(sets[0]); i++) {
 		const struct pl_mirror_entry *entry;
 
-		for (size_t at = 0; mirror->nr_of[i % 2] > 0 &&
+		for (size_t at = 0; mirror->nr_of[i % 2] > 0 && used & 1u << sets[i / 2] &&
 				    (entry = next_entry(mirror, &at)) != NULL; ) {
 			if (entry->tuple.af == families[i % 2])
 				write_entry(entry, batch, sets[i / 2]);

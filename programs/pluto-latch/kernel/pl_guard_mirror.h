@@ -222,16 +222,6 @@ int pl_mirror_put(struct pl_mirror *mirror, const struct pl_guard_item *item,
 		  uint32_t device) PL_MUST_USE;
 
 /**
- * pl_mirror_walk() - every flow and listener, without pins
- * @mirror: not changed meanwhile
- * @visit:  sees each
- * @ctx:    for it
- *
- * Return: 0, or what @visit returned
- */
-int pl_mirror_walk(const struct pl_mirror *mirror, pl_guard_visit *visit, void *ctx) PL_MUST_USE;
-
-/**
  * pl_mirror_write() - everything, as elements for an empty table
  * @mirror: a mirror
  * @batch:  begun

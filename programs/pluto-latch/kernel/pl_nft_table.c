@@ -48,17 +48,12 @@
 
 #include "core/pl_conf_auto.h"
 #include "kernel/pl_nft_auto.h"
-#include "kernel/pl_nft_layout.h"
+#include "kernel/pl_nft_object.h"
 #include "kernel/pl_nft_rule.h"
 
 /* before the headers of the kernel, which then leave its structs alone */
 #include <netinet/in.h>
 
-#include <errno.h>
-#include <libnftnl/chain.h>
-#include <libnftnl/object.h>
-#include <libnftnl/set.h>
-#include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
@@ -657,105 +652,6 @@ static void forward_chain(const struct table *t)
 	drop_both(t, "forward", "latched", PL_NFT_FLOWS, view_in, PL_NFT_FORWARD_UNPINNED);
 }
 
-/* Both, or none: an owned table that does not persist goes with its socket, and with it the guard.
- * Headers have NFT_TABLE_F_PERSIST, which is 0x4, since Linux 6.9. */
-enum { OWNED = NFT_TABLE_F_OWNER | 0x4 };
-
-/* @how: NLM_F_... */
-static void put_table(struct pl_nft_batch *batch, uint16_t type, uint16_t how, const char *name,
-		      uint32_t flags)
-{
-	struct nlmsghdr *header = pl_nft_batch_next(batch, type, how);
-	struct nftnl_table *table = nftnl_table_alloc();
-
-	if (table == NULL || nftnl_table_set_str(table, NFTNL_TABLE_NAME, name) < 0) {
-		batch->error = -ENOMEM;
-	} else if (header != NULL) {
-		if (flags != 0)
-			nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, flags);
-		nftnl_table_nlmsg_build_payload(header, table);
-		pl_nft_batch_done(batch, header);
-	}
-	if (table != NULL)
-		nftnl_table_free(table);
-}
-
-static void add_set(struct pl_nft_batch *batch, enum pl_nft_set which, uint8_t af,
-		    uint64_t timeout_ms)
-{
-	bool is_map = pl_nft_layout_of(which)->is_map;
-	uint32_t flags = is_map ? NFT_SET_MAP : 0;
-	struct nlmsghdr *header = pl_nft_batch_next(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
-	struct nftnl_set *set = nftnl_set_alloc();
-
-	if (set == NULL || nftnl_set_set_str(set, NFTNL_SET_TABLE, PL_NFT_TABLE) < 0 ||
-	    nftnl_set_set_str(set, NFTNL_SET_NAME, pl_nft_set_name(which, af)) < 0) {
-		batch->error = -ENOMEM;
-	} else if (header != NULL) {
-		nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
-		nftnl_set_set_u32(set, NFTNL_SET_ID, (uint32_t)(2 * which + (af == PL_AF_IP6)));
-		nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, 0);
-		nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, pl_nft_key_len(which, af));
-		if (timeout_ms != 0) {
-			flags |= NFT_SET_EVAL | NFT_SET_TIMEOUT;
-			nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, timeout_ms);
-		}
-		nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
-		if (is_map) {
-			nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, 0);
-			nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, PL_NFT_LEADS);
-		}
-		nftnl_set_nlmsg_build_payload(header, set);
-		pl_nft_batch_done(batch, header);
-	}
-	if (set != NULL)
-		nftnl_set_free(set);
-}
-
-static void add_counter(struct pl_nft_batch *batch, const char *name)
-{
-	struct nlmsghdr *header = pl_nft_batch_next(batch, NFT_MSG_NEWOBJ, NLM_F_CREATE);
-	struct nftnl_obj *counter = nftnl_obj_alloc();
-
-	if (counter == NULL) {
-		batch->error = -ENOMEM;
-	} else if (header != NULL) {
-		nftnl_obj_set_str(counter, NFTNL_OBJ_TABLE, PL_NFT_TABLE);
-		nftnl_obj_set_str(counter, NFTNL_OBJ_NAME, name);
-		nftnl_obj_set_u32(counter, NFTNL_OBJ_FAMILY, NFPROTO_INET);
-		nftnl_obj_set_u32(counter, NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
-		nftnl_obj_set_u64(counter, NFTNL_OBJ_CTR_PKTS, 0);
-		nftnl_obj_set_u64(counter, NFTNL_OBJ_CTR_BYTES, 0);
-		nftnl_obj_nlmsg_build_payload(header, counter);
-		pl_nft_batch_done(batch, header);
-	}
-	if (counter != NULL)
-		nftnl_obj_free(counter);
-}
-
-/* A chain; with a hook if @base is an index. */
-static void add_chain(struct pl_nft_batch *batch, const char *name, int base)
-{
-	struct nlmsghdr *header = pl_nft_batch_next(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-	struct nftnl_chain *chain = nftnl_chain_alloc();
-
-	if (chain == NULL || nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, PL_NFT_TABLE) < 0 ||
-	    nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name) < 0 ||
-	    (base >= 0 && nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter") < 0)) {
-		batch->error = -ENOMEM;
-	} else if (header != NULL) {
-		if (base >= 0) {
-			nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, bases[base].hook);
-			nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, bases[base].priority);
-			nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
-		}
-		nftnl_chain_nlmsg_build_payload(header, chain);
-		pl_nft_batch_done(batch, header);
-	}
-	if (chain != NULL)
-		nftnl_chain_free(chain);
-}
-
 static void add_chains(struct table *t)
 {
 	static const char *const automatic[] = {
@@ -767,13 +663,13 @@ static void add_chains(struct table *t)
 	char name[CHAIN_NAME_MAX];
 
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
-		add_chain(t->batch, bases[i].name, (int)i);
+		pl_nft_put_base(t->batch, bases[i].name, bases[i].hook, bases[i].priority);
 	for (unsigned i = 0; i < 2; i++) {
 		t->af = i == 0 ? PL_AF_IP4 : PL_AF_IP6;
 		for (size_t j = 0; j < sizeof(chains) / sizeof(chains[0]); j++)
-			add_chain(t->batch, named(t, chains[j], name), -1);
+			pl_nft_put_chain(t->batch, named(t, chains[j], name));
 		for (size_t j = 0; j < nr; j++)
-			add_chain(t->batch, named(t, automatic[j], name), -1);
+			pl_nft_put_chain(t->batch, named(t, automatic[j], name));
 	}
 }
 
@@ -795,22 +691,83 @@ static void base_rules(const struct table *t)
 /* Adding first makes sure that there is one to remove. */
 void pl_nft_table_remove(struct pl_nft_batch *batch)
 {
-	put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, PL_NFT_TABLE, 0);
-	put_table(batch, NFT_MSG_DELTABLE, 0, PL_NFT_TABLE, 0);
+	pl_nft_put_table(batch, PL_NFT_PUT_IF_NONE, PL_NFT_TABLE, NULL);
+	pl_nft_put_table(batch, PL_NFT_TAKE, PL_NFT_TABLE, NULL);
 }
+
+/* Both, or none: an owned table that does not persist goes with its socket, and with it the guard.
+ * Headers have NFT_TABLE_F_PERSIST, which is 0x4, since Linux 6.9. */
+enum { OWNED = NFT_TABLE_F_OWNER | 0x4 };
 
 void pl_nft_table_try_owner(struct pl_nft_batch *batch)
 {
 	static const char name[] = PL_NFT_TABLE "_owner";
+	static const uint32_t owned = OWNED;
 
 	/* somebody's table of that name is let alone */
-	put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, name, OWNED);
-	put_table(batch, NFT_MSG_DELTABLE, 0, name, 0);
+	pl_nft_put_table(batch, PL_NFT_PUT_NEW, name, &owned);
+	pl_nft_put_table(batch, PL_NFT_TAKE, name, NULL);
 }
 
-void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
-			const struct pl_conf *conf)
+/* These block what is in them, the others let pass. */
+static bool is_blocking(enum pl_nft_set set)
 {
+	return set == PL_NFT_FLOWS || set == PL_NFT_LISTENERS || set == PL_NFT_PAIRS ||
+	       set == PL_NFT_PORTS;
+}
+
+/* What is there goes, and comes back empty. */
+static void put_counters(struct pl_nft_batch *batch, bool is_renewal)
+{
+	for (int counter = 1; counter < PL_NFT_COUNTER_ROOF; counter++) {
+		pl_nft_put_counter(batch, PL_NFT_PUT_IF_NONE, counter_names[counter]);
+		if (!is_renewal)
+			continue;
+		pl_nft_put_counter(batch, PL_NFT_TAKE, counter_names[counter]);
+		pl_nft_put_counter(batch, PL_NFT_PUT_IF_NONE, counter_names[counter]);
+	}
+}
+
+static void put_sets(struct pl_nft_batch *batch, uint64_t born_timeout_ms, bool is_renewal)
+{
+	for (int i = 2; i < 2 * PL_NFT_SET_ROOF; i++) {
+		enum pl_nft_set set = (enum pl_nft_set)(i / 2);
+		uint8_t af = i % 2 == 0 ? PL_AF_IP4 : PL_AF_IP6;
+		/* A birth cannot be recognised any more without its reqid. */
+		uint64_t timeout_ms = set == PL_NFT_BORN ? born_timeout_ms :
+				      set == PL_NFT_SAME ? 2 * born_timeout_ms : 0;
+
+		pl_nft_put_set(batch, PL_NFT_PUT_IF_NONE, set, af, timeout_ms);
+		if (!is_renewal || is_blocking(set))
+			continue;
+		pl_nft_put_set(batch, PL_NFT_TAKE, set, af, 0);
+		pl_nft_put_set(batch, PL_NFT_PUT_IF_NONE, set, af, timeout_ms);
+	}
+}
+
+static void put_rules(struct table *t)
+{
+	base_rules(t);
+	jump_fragment(t, "prerouting", "fragment_in");
+	if (t->answers)
+		pl_nft_auto_answer(t->batch, t->af, "prerouting");
+	fragment_chains(t);
+	icmp_chains(t);
+	input_chain(t);
+	listener_chain(t);
+	begin_chain(t);
+	rewritten_chain(t);
+	output_chain(t);
+	postrouting_chain(t);
+	forward_chain(t);
+	if (t->conf != NULL)
+		pl_nft_auto_build(t->batch, t->af, t->conf);
+}
+
+static void build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
+		  const struct pl_conf *conf, bool is_renewal)
+{
+	const uint32_t flags = parts & PL_NFT_PART_OWNER ? OWNED : 0;
 	struct table t = { .batch = batch, .parts = parts };
 
 	if (conf != NULL && pl_conf_auto_is_any(conf))
@@ -818,36 +775,29 @@ void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t bor
 	t.forwards = t.conf != NULL && pl_conf_auto_forwards(conf);
 	t.answers = t.conf != NULL && pl_conf_auto_answers(conf);
 
-	pl_nft_table_remove(batch);
-	put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, PL_NFT_TABLE,
-		  parts & PL_NFT_PART_OWNER ? OWNED : 0);
-	for (int counter = 1; counter < PL_NFT_COUNTER_ROOF; counter++)
-		add_counter(batch, counter_names[counter]);
-	for (int set = 1; set < PL_NFT_SET_ROOF; set++) {
-		/* A birth cannot be recognised any more without its reqid. */
-		uint64_t timeout_ms = set == PL_NFT_BORN ? born_timeout_ms :
-				      set == PL_NFT_SAME ? 2 * born_timeout_ms : 0;
-
-		add_set(batch, (enum pl_nft_set)set, PL_AF_IP4, timeout_ms);
-		add_set(batch, (enum pl_nft_set)set, PL_AF_IP6, timeout_ms);
-	}
+	/* One that is there is told in any case: it may be dormant. */
+	pl_nft_put_table(batch, PL_NFT_PUT_IF_NONE, PL_NFT_TABLE,
+			 is_renewal || flags != 0 ? &flags : NULL);
+	if (is_renewal)
+		pl_nft_take_rules(batch);
+	put_counters(batch, is_renewal);
+	put_sets(batch, born_timeout_ms, is_renewal);
 	add_chains(&t);
 	for (unsigned i = 0; i < 2; i++) {
 		t.af = i == 0 ? PL_AF_IP4 : PL_AF_IP6;
-		base_rules(&t);
-		jump_fragment(&t, "prerouting", "fragment_in");
-		if (t.answers)
-			pl_nft_auto_answer(batch, t.af, "prerouting");
-		fragment_chains(&t);
-		icmp_chains(&t);
-		input_chain(&t);
-		listener_chain(&t);
-		begin_chain(&t);
-		rewritten_chain(&t);
-		output_chain(&t);
-		postrouting_chain(&t);
-		forward_chain(&t);
-		if (t.conf != NULL)
-			pl_nft_auto_build(batch, t.af, t.conf);
+		put_rules(&t);
 	}
+}
+
+void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
+			const struct pl_conf *conf)
+{
+	pl_nft_table_remove(batch);
+	build(batch, parts, born_timeout_ms, conf, false);
+}
+
+void pl_nft_table_renew(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
+			const struct pl_conf *conf)
+{
+	build(batch, parts, born_timeout_ms, conf, true);
 }

@@ -86,4 +86,15 @@ void pl_nft_table_try_owner(struct pl_nft_batch *batch);
 void pl_nft_table_build(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
 			const struct pl_conf *conf);
 
+/**
+ * pl_nft_table_renew() - our rules in the table that is there, which goes on blocking what it does
+ * @batch: begun; elements may follow in it
+ *
+ * For the rest as pl_nft_table_build(). Flows, listeners, pairs and ports that are there stay;
+ * nothing that lets packets pass does. So no packet meets a table that guards less than before, and
+ * nothing has to be read first. A table of another make is refused: other keys, hooks or flags.
+ */
+void pl_nft_table_renew(struct pl_nft_batch *batch, unsigned parts, uint64_t born_timeout_ms,
+			const struct pl_conf *conf);
+
 #endif
