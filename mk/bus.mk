@@ -39,7 +39,7 @@ $(BUS_TESTS): $(BUILD)/bus/%: $(BUILD)/asan/testing/bus/%.o $(BUILD)/asan/testin
 
 # Unit tests of bus/ need its objects, too, and to see libdbus.
 BUS_UNIT := $(filter %/test_record %/test_bus_member %/test_bus_request %/test_bus_session \
-	%/test_bus_memory,$(UNIT_TESTS))
+	%/test_bus_memory %/test_bus_note,$(UNIT_TESTS))
 $(BUS_UNIT): $(call objects,asan,$(BUS_SRC))
 $(BUS_UNIT): UNIT_LIBS = $(BUS_LIBS)
 BUS_MEMORY_WRAPS := message_new message_set_reply_serial message_set_destination \

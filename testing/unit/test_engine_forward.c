@@ -240,6 +240,43 @@ static void a_rule_may_answer_the_inner_end_with_a_RST_K59_U18_L21(void **state)
 	assert_in_force();
 }
 
+static void an_answer_that_the_guard_refuses_is_asked_for_again_K59_L21(void **state)
+{
+	(void)state;
+	begin_with(resets);
+	install(child(1, who_b, REQID_B));
+	assert_int_equal(held(flow(5000), 0), PL_AUTO_AGAIN);
+	fake.refuses = "answer";
+	install(child(2, who_c, REQID_C));
+	assert_safe();
+	assert_false(is_answered(flow(5000)));
+	later();
+	assert_false(is_answered(flow(5000)));
+	fake.refuses = NULL;
+	forget_log();
+	later();
+	assert_true(is_answered(flow(5000)));
+	assert_non_null(strstr(fake.log, "block"));
+	assert_in_force();
+	/* once is enough */
+	forget_log();
+	later();
+	assert_null(strstr(fake.log, "answer"));
+	down(2);
+	assert_int_equal(latch_at(flow(5000))->state, PL_STATE_ESTABLISHED);
+	assert_false(is_answered(flow(5000)));
+	assert_in_force();
+	/* what is not wanted any more is not due either */
+	fake.refuses = "answer";
+	install(child(3, who_c, REQID_C));
+	fake.refuses = NULL;
+	down(3);
+	later();
+	assert_int_equal(latch_at(flow(5000))->state, PL_STATE_ESTABLISHED);
+	assert_false(is_answered(flow(5000)));
+	assert_in_force();
+}
+
 static void without_the_word_in_the_rule_nobody_is_answered_K60_L21(void **state)
 {
 	static const char *const words[] = { "", "disposition = default\n", "disposition = wait\n",
@@ -511,6 +548,7 @@ int main(void)
 		TEST(a_conflicting_SA_blocks_it_and_its_end_mends_it_L21_K33),
 		TEST(a_change_of_policy_breaks_it_L21_K37),
 		TEST(a_rule_may_answer_the_inner_end_with_a_RST_K59_U18_L21),
+		TEST(an_answer_that_the_guard_refuses_is_asked_for_again_K59_L21),
 		TEST(without_the_word_in_the_rule_nobody_is_answered_K60_L21),
 		TEST(it_is_answered_when_closed_and_not_while_it_waits_K48_L21),
 		TEST(a_restart_is_no_break_and_its_end_is_one_K16_L21),

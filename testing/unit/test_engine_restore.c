@@ -349,7 +349,30 @@ static void pluto_is_not_asked_for_everything_at_once_D16(void **state)
 	assert_int_equal(asked(), 64);
 	assert_int_equal(asked(), NR_RECORDS - 64);
 	/* and again, for it may not have answered */
+	fake.now += 1000000000;
 	assert_int_equal(asked(), 64);
+}
+
+static void who_refuses_is_asked_less_and_less_often_D16(void **state)
+{
+	static const unsigned waits[] = { 1, 2, 4, 8, 8 };
+
+	(void)state;
+	established(5000);
+	restart();
+	fake.initiate = PL_E_NO_SA;
+	assert_int_equal(asked(), 1);
+	for (unsigned i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		for (unsigned s = 0; s < waits[i]; s++) {
+			assert_int_equal(asked(), 0);
+			fake.now += 1000000000;
+		}
+		assert_int_equal(asked(), 1);
+	}
+	/* who comes at last is taken at once */
+	assert_int_equal(install(child(7, who_b, REQID_B + 4)), PL_VERDICT_ACCEPT);
+	assert_int_equal(pins(), 2);
+	assert_in_force();
 }
 
 static unsigned flows(void)
@@ -437,6 +460,7 @@ int main(void)
 		TEST(what_cannot_be_read_is_blocked_until_an_administrator_has_seen_it_K53),
 		TEST(with_a_whole_journal_nothing_is_set_free_K16),
 		TEST(pluto_is_not_asked_for_everything_at_once_D16),
+		TEST(who_refuses_is_asked_less_and_less_often_D16),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -536,8 +536,9 @@ static void note(struct pl_bus *bus, const struct pl_alert *what)
 	/* A look is all that is allowed from within an op. */
 	if (bus->engine != NULL && pl_engine_inquire(bus->engine, NULL, what->id, &latch) == 0)
 		snprintf(who, sizeof(who), " of uid %u", latch->owner.uid);
-	pl_bus_note(bus, "latch %llu%s, %s: %s, now %s%s%s", (unsigned long long)what->id, who,
+	pl_bus_note(bus, "latch %llu%s, %s: %s, %s %s%s%s", (unsigned long long)what->id, who,
 		    pl_tuple_text(&what->tuple, tuple), pl_event_name(what->event),
+		    pl_state_shown(what->from) == pl_state_shown(what->to) ? "still" : "now",
 		    pl_state_name(pl_state_shown(what->to)), what->reason == NULL ? "" : ": ",
 		    what->reason == NULL ? "" : what->reason);
 }
@@ -546,7 +547,8 @@ static void watch(void *ctx, const struct pl_alert *what)
 {
 	struct pl_bus *bus = ctx;
 
-	if (is_security_event(what->event))
+	/* What is broken already does not break again, whatever else happens to it. */
+	if (is_security_event(what->event) && what->from != what->to)
 		note(bus, what);
 	pl_sessions_watch(bus->sessions, what);
 	pl_call_settle(bus, what);

@@ -9,6 +9,7 @@
  *
  * Invariants:
  * - What is answered is blocked: it has no pin, and gets none before the answers end.
+ * - What the guard refuses is blocked anew, and asked for again, until it is answered or passes.
  * - Waiting for SAs, or for a peer after a restart, is no break, and nothing is answered.
  */
 
@@ -24,10 +25,21 @@ void pl_answer_begin(struct pl_world *world, struct pl_latch *latch)
 {
 	const struct pl_guard_ops *ops = world->ops.guard;
 
-	if (!is_wanted(latch) || latch->is_unsure || ops->answer == NULL)
+	if (!is_wanted(latch) || ops->answer == NULL)
 		return;
-	if (ops->answer(world->ops.guard_ctx, &latch->tuple, true) == 0)
-		latch->is_answered = true;
+	latch->is_answer_due = latch->is_unsure ||
+			       ops->answer(world->ops.guard_ctx, &latch->tuple, true) != 0;
+	latch->is_answered = latch->is_answered || !latch->is_answer_due;
+	if (latch->is_answer_due) {
+		latch->is_unsure = true;
+		pl_step_mind(world, latch);
+	}
+}
+
+void pl_answer_again(struct pl_world *world, struct pl_latch *latch)
+{
+	if (latch->is_answer_due && !latch->is_unsure)
+		pl_answer_begin(world, latch);
 }
 
 int pl_answer_end(struct pl_world *world, struct pl_latch *latch)
@@ -38,6 +50,6 @@ int pl_answer_end(struct pl_world *world, struct pl_latch *latch)
 	if (latch->is_answered)
 		r = ops->answer(world->ops.guard_ctx, &latch->tuple, false);
 	if (r == 0)
-		latch->is_answered = false;
+		latch->is_answered = latch->is_answer_due = false;
 	return r;
 }

@@ -10,9 +10,17 @@
  * @world: the world
  * @latch: blocked; others than those that latch.conf wants this for are left alone
  *
- * What the guard refuses is not tried again: its segments are dropped in silence, as by default.
+ * What the guard refuses leaves it in doubt; meanwhile its segments are dropped in silence, as by
+ * default.
  */
 void pl_answer_begin(struct pl_world *world, struct pl_latch *latch);
+
+/**
+ * pl_answer_again() - the doubt is over: what the guard refused is asked for again
+ * @world: the world
+ * @latch: any
+ */
+void pl_answer_again(struct pl_world *world, struct pl_latch *latch);
 
 /**
  * pl_answer_end() - it is not answered any more

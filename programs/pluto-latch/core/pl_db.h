@@ -62,6 +62,7 @@ struct pl_owner {
  * @is_tagged:   one of the flows of a UDP socket that stays unconnected (U9, U10)
  * @is_forwarded: neither end is here (L21): @tuple.local is the one whose side needs no IPsec
  * @is_answered: and the guard answers that one with a RST (pl_answer)
+ * @is_answer_due: it shall, and has refused; such a latch is unsure
  * @generation:  of the database when the latch last changed; the engine's to set
  * @mono_ns:     CLOCK_MONOTONIC of the last change; the engine's to set
  * @cause:       event of the last change of state
@@ -92,6 +93,7 @@ struct pl_latch {
 	bool is_due : 1;
 	bool is_forwarded : 1;
 	bool is_answered : 1;
+	bool is_answer_due : 1;
 	unsigned diff;
 	struct pl_params params;
 	uint64_t cookie;

@@ -8,6 +8,7 @@
 #include "core/pl_engine.h"
 
 #include "core/pl_association.h"
+#include "core/pl_answer.h"
 #include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 #include "core/pl_larva.h"
@@ -322,6 +323,7 @@ static void mend(struct pl_world *world, struct pl_latch *latch)
 			pl_births_renew(world, latch);
 		else if (latch->is_unsure && !pl_step_is_pinned(latch->state))
 			(void)!pl_step_block_again(world, latch);
+		pl_answer_again(world, latch);
 		if (latch->state == PL_STATE_BROKEN)
 			pl_step_recheck(world, latch, false);
 	}

@@ -9,6 +9,7 @@
 
 #include "core/pl_engine.h"
 
+#include "core/pl_answer.h"
 #include "core/pl_births.h"
 #include "core/pl_engine_impl.h"
 
@@ -125,6 +126,7 @@ static void let_down(struct pl_world *world, struct pl_latch *latch)
 static void made_sure(struct pl_world *world, struct pl_latch *latch)
 {
 	latch->is_unsure = false;
+	pl_answer_again(world, latch);
 	pl_step_recheck(world, latch, false);
 }
 

@@ -24,6 +24,10 @@
 /* Pluto is asked for so many connections a second: most come up with the SAs of others. */
 enum { ASKED_AT_ONCE = 64 };
 
+/* Who refuses, or cannot be reached, is asked again after a while that doubles, as a user's own
+ * attempts are (pl_hold.c). But here time runs: who comes back late is not to be missed. */
+enum { LAST_WAIT_S = 8 };
+
 static int compare_ids(const void *a, const void *b)
 {
 	const struct pl_heirloom *x = *(struct pl_heirloom *const *)a;
@@ -268,15 +272,28 @@ static void give_up(struct pl_world *world, struct pl_latch *latch)
 	(void)!pl_step_take(world, latch, PL_EVENT_LOST, &why);
 }
 
+/* All had their turn. */
+static void end_round(struct pl_world *world, uint64_t now_ns)
+{
+	unsigned wait_s = world->restore_wait_s == 0 ? 1 : 2 * world->restore_wait_s;
+
+	world->restore_wait_s = wait_s < LAST_WAIT_S ? wait_s : LAST_WAIT_S;
+	world->restore_again_ns = now_ns + world->restore_wait_s * 1000000000ull;
+	world->restore_asked = 0;
+}
+
 void pl_restore_tick(struct pl_world *world)
 {
-	bool is_over, is_one_left = false;
+	bool is_over, is_round, is_one_left = false;
 	unsigned nr_asked = 0;
 	struct pl_latch *latch;
+	uint64_t now;
 
 	if (world->restore_until_ns == 0)
 		return;
-	is_over = world->ops.clock->now_ns(world->ops.clock_ctx) >= world->restore_until_ns;
+	now = world->ops.clock->now_ns(world->ops.clock_ctx);
+	is_over = now >= world->restore_until_ns;
+	is_round = now >= world->restore_again_ns;
 	pl_breaks_begin(world);
 	for (uint64_t at = 0; (latch = pl_db_next(world->db, at)) != NULL; ) {
 		at = latch->id;
@@ -285,16 +302,15 @@ void pl_restore_tick(struct pl_world *world)
 		is_one_left = true;
 		if (is_over) {
 			give_up(world, latch);
-		} else if (at > world->restore_asked && nr_asked < ASKED_AT_ONCE) {
+		} else if (is_round && at > world->restore_asked && nr_asked < ASKED_AT_ONCE) {
 			nr_asked++;
 			world->restore_asked = at;
 			ask_pluto(world, latch);
 		}
 	}
 	pl_breaks_end(world);
-	/* all had their turn: the next tick begins again */
-	if (nr_asked < ASKED_AT_ONCE)
-		world->restore_asked = 0;
+	if (is_round && nr_asked < ASKED_AT_ONCE)
+		end_round(world, now);
 	if (is_over || !is_one_left)
 		world->restore_until_ns = 0;
 	else

@@ -61,6 +61,8 @@ struct pl_awaited {
  * @larvae:      latches that wait for their SAs
  * @restore_until_ns: latches of the journal wait for their peers; 0: none does
  * @restore_asked: the last of them that pluto was asked for in this round
+ * @restore_again_ns: when the next round may begin
+ * @restore_wait_s: how long after the last one that is; 0 before the first
  * @nr_unreadable: places of the journal that say nothing
  * @damage:      of the journal, set of enum pl_damage
  * @nr_unnamed:  flows and listeners that the guard had and no record named
@@ -90,7 +92,8 @@ struct pl_world {
 	uint64_t generation;
 	uint32_t last_reqid;
 	struct pl_larva *larvae;
-	uint64_t restore_until_ns, restore_asked;
+	uint64_t restore_until_ns, restore_asked, restore_again_ns;
+	unsigned restore_wait_s;
 	size_t nr_unreadable, nr_unnamed;
 	unsigned damage;
 	struct pl_awaited awaited;
