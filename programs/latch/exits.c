@@ -72,6 +72,7 @@ static const unsigned char table[] = {
 	[-LATCH_ERR_UNAVAILABLE] = CLI_NO_SERVICE,
 	[-LATCH_ERR_NO_MEMORY] = CLI_ERROR,
 	[-LATCH_ERR_FAILED] = CLI_ERROR,
+	[-LATCH_ERR_SUITE_NOT_ALLOWED] = CLI_NOT_PROTECTED,
 };
 
 enum cli_exit cli_exit_of(int error)

@@ -25,6 +25,7 @@ static enum pl_verdict_kind ask(struct pl_engine *engine, unsigned which,
 				const struct pl_fact *fact)
 {
 	struct pl_ts_verdict untouched, narrow;
+	struct pl_suites suites;
 	enum pl_verdict_kind given;
 
 	memset(&untouched, 0x5a, sizeof(untouched));
@@ -39,6 +40,9 @@ static enum pl_verdict_kind ask(struct pl_engine *engine, unsigned which,
 	case 2:
 		given = pl_engine_child_install(engine, fact);
 		break;
+	case 3:
+		given = pl_engine_suites(engine, fact, &suites);
+		break;
 	default:
 		given = pl_engine_kernel_change(engine, fact);
 	}
@@ -51,8 +55,8 @@ static void asked_facts_pass_and_only_by_their_own_question(void **state)
 {
 	static const int question_of[PL_FACT_ROOF] = {
 		[PL_FACT_TS_REQUEST] = 1, [PL_FACT_TS_REKEY] = 2, [PL_FACT_TS_RESPONSE] = 2,
-		[PL_FACT_CHILD_INSTALL] = 3, [PL_FACT_SA_ADD] = 4, [PL_FACT_SA_MIGRATE] = 4,
-		[PL_FACT_POLICY_ADD] = 4,
+		[PL_FACT_CHILD_INSTALL] = 3, [PL_FACT_SUITES] = 4, [PL_FACT_SA_ADD] = 5,
+		[PL_FACT_SA_MIGRATE] = 5, [PL_FACT_POLICY_ADD] = 5,
 	};
 	struct pl_engine *engine = pl_engine_new(NULL, NULL);
 	static struct pl_fact fact;
@@ -60,7 +64,7 @@ static void asked_facts_pass_and_only_by_their_own_question(void **state)
 	(void)state;
 	assert_non_null(engine);
 	for (int kind = 0; kind <= PL_FACT_ROOF; kind++) {
-		for (unsigned which = 0; which < 4; which++) {
+		for (unsigned which = 0; which < 5; which++) {
 			bool own = kind < PL_FACT_ROOF && question_of[kind] == (int)which + 1;
 
 			fact.kind = kind;

@@ -94,6 +94,7 @@ enum latch_error {
 	LATCH_ERR_UNAVAILABLE = -46,
 	LATCH_ERR_NO_MEMORY = -47,
 	LATCH_ERR_FAILED = -48,
+	LATCH_ERR_SUITE_NOT_ALLOWED = -49,
 };
 
 enum latch_state {
@@ -140,7 +141,8 @@ enum latch_mode { LATCH_MODE_ANY = 0, LATCH_MODE_TUNNEL, LATCH_MODE_TRANSPORT };
  * @narrow:         not of a listener: under an SA of just this connection, which is set up for it
  *                  and ends with it, or LATCH_ERR_NARROW_REFUSED
  * @suite:          of that SA, as LATCH has it in "suites" ("esp aes_gcm_16-256"); implies narrow.
- *                  NULL: whatever is negotiated
+ *                  One that the IPsec connection does not allow: LATCH_ERR_SUITE_NOT_ALLOWED, and
+ *                  nothing is sent. NULL: whatever is negotiated
  * @bypass:         not of a listener, and not with any wish for protection or prefer: in clear,
  *                  though the host's policy protects. Of uid 0 alone (LATCH_ERR_NOT_AUTHORIZED),
  *                  and where latch.conf says may-bypass (LATCH_ERR_FORBIDDEN)

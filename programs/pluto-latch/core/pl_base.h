@@ -69,6 +69,8 @@ enum pl_error {
 	PL_E_UNAVAILABLE,	/* starting, stopping, or the guard is not in force */
 	PL_E_NO_MEMORY,
 	PL_E_FAILED,		/* every other negative errno */
+	/* later than the numbers of the library */
+	PL_E_SUITE_NOT_ALLOWED,	/* K11: the configuration has other ones */
 	PL_E_ROOF,
 };
 

@@ -94,6 +94,15 @@ const char *pl_engine_refusal(const struct pl_engine *engine)
 	return engine->refusal[0] == '\0' ? NULL : engine->refusal;
 }
 
+enum pl_verdict_kind pl_engine_suites(struct pl_engine *engine, const struct pl_fact *fact,
+				      struct pl_suites *ret)
+{
+	if (!see(engine, fact) || fact->kind != PL_FACT_SUITES)
+		return PL_VERDICT_REFUSE;
+	return engine->is_latching ? pl_engine_choose(&engine->world, fact, ret) :
+				     PL_VERDICT_ACCEPT;
+}
+
 /* Latches that an SA touches */
 
 static int recheck(void *ctx, struct pl_latch *latch)

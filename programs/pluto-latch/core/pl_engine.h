@@ -96,6 +96,30 @@ enum pl_verdict_kind pl_engine_ts_other(struct pl_engine *engine,
 					const struct pl_fact *fact) PL_MUST_USE;
 
 /**
+ * struct pl_suites - what an answer may have
+ * @nr:      at least one
+ * @list:    the suites
+ * @is_must: no other will do (design D6); otherwise these are better, because with another one
+ *           latches of the same peer break
+ */
+struct pl_suites {
+	unsigned nr;
+	struct pl_suite list[PL_SUITES_MAX];
+	bool is_must;
+};
+
+/**
+ * pl_engine_suites() - we are the responder: which suites may a child SA have (K20, K21)
+ * @engine: the engine
+ * @fact:   PL_FACT_SUITES: the selectors are settled
+ * @ret:    written only with PL_VERDICT_NARROW
+ *
+ * Return: PL_VERDICT_ACCEPT for any that the connection allows, _NARROW to @ret, or _REFUSE
+ */
+enum pl_verdict_kind pl_engine_suites(struct pl_engine *engine, const struct pl_fact *fact,
+				      struct pl_suites *ret) PL_MUST_USE;
+
+/**
  * pl_engine_child_install() - pluto is about to install a child SA
  * @engine: the engine
  * @fact:   PL_FACT_CHILD_INSTALL

@@ -88,6 +88,17 @@ bool pl_engine_is_refused(const struct pl_world *world, const struct pl_sa *sa, 
 			  size_t size);
 
 /**
+ * pl_engine_choose() - the suites that latches leave to a child SA (K20, K21)
+ * @world: the world
+ * @fact:  PL_FACT_SUITES
+ * @ret:   written only with PL_VERDICT_NARROW
+ *
+ * Return: PL_VERDICT_NARROW; PL_VERDICT_ACCEPT when no latch minds
+ */
+enum pl_verdict_kind pl_engine_choose(const struct pl_world *world, const struct pl_fact *fact,
+				      struct pl_suites *ret) PL_MUST_USE;
+
+/**
  * pl_birth_complete() - a latch in PL_STATE_LARVAL takes the SAs that are there
  * @world:         the world
  * @latch:         its flow is guarded

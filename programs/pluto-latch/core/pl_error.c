@@ -53,6 +53,8 @@ static const struct pl_error_info table[PL_E_ROOF] = {
 	ROW(NO_SA, "NoSa", "There is no SA for the flow, and none could be set up."),
 	ROW(NARROW_REFUSED, "NarrowRefused", "The peer refused an SA for this flow alone."),
 	ROW(WEAK, "Weak", "The protection is weaker than what was asked for."),
+	ROW(SUITE_NOT_ALLOWED, "SuiteNotAllowed",
+	    "The IPsec connection that covers the flow does not allow this suite."),
 	ROW(WRONG_PEER, "WrongPeer", "The peer is not the one that was asked for."),
 	ROW(AUTHENTICATION_FAILED, "AuthenticationFailed",
 	    "One end could not prove its identity to the other."),

@@ -425,6 +425,7 @@ static void put_details(struct out *out, const struct pl_fact *fact)
 	case PL_FACT_TS_REQUEST:
 	case PL_FACT_TS_REKEY:
 	case PL_FACT_TS_RESPONSE:
+	case PL_FACT_SUITES:
 		put_ts_facts(out, &fact->u.ts);
 		break;
 	case PL_FACT_TS_OFFER:

@@ -30,6 +30,7 @@ enum pl_fact_kind {
 	PL_FACT_TS_REQUEST,	/* .ts, asked: the peer proposes, pluto selected */
 	PL_FACT_TS_REKEY,	/* .ts, asked: the peer rekeys a child */
 	PL_FACT_TS_RESPONSE,	/* .ts, asked: the peer answered our proposal */
+	PL_FACT_SUITES,		/* .ts, asked: the suites for .selected_… of an answer */
 	PL_FACT_TS_VERDICT,	/* .verdict: what became of one of the three above */
 	PL_FACT_TS_OFFER,	/* .ts: what our request says */
 	PL_FACT_TS_ANSWER,	/* .ts: what our response says */

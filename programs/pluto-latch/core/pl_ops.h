@@ -449,10 +449,10 @@ struct pl_initiate {
  *         once; SAs arrive as PL_FACT_CHILD_INSTALL as all others do, and the outcome, exactly
  *         once unless cancelled, as PL_FACT_INITIATED with this ticket, never from within the call.
  *         PL_E_NOT_PROTECTED when no connection of the configuration covers it; PL_E_WRONG_PEER
- *         when only such do as are for others than .peer; PL_E_NO_SA when
- *         only such do as wait for their peer (no address to call); PL_E_UNSUPPORTED for a suite
- *         that pluto cannot propose for it or that is not for a narrow one, and for a narrow one
- *         where the connection has a security label, leased addresses or an interface of its own;
+ *         when only such do as are for others than .peer; PL_E_NO_SA when only such do as wait for
+ *         their peer (no address to call); PL_E_SUITE_NOT_ALLOWED for a suite that it does not
+ *         allow; PL_E_UNSUPPORTED for one that is not for a narrow one, and for a narrow one where
+ *         the connection has a security label, leased addresses or an interface of its own;
  *         PL_E_WRONG_STATE for a ticket in use; PL_E_UNAVAILABLE while pluto starts or stops.
  * @cancel: nobody waits for this ticket any more: no fact comes of it. What is under way may go on,
  *         but a narrow child SA ends, if need be after it has come up.

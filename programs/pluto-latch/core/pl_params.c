@@ -403,13 +403,39 @@ unsigned pl_peer_diff(const struct pl_peer *a, const struct pl_peer *b, enum pl_
 	return diff;
 }
 
-static bool is_allowed(const struct pl_params *params, const struct pl_suite *suite)
+bool pl_suite_is_among(const struct pl_suite *suites, unsigned nr, const struct pl_suite *suite)
 {
-	for (unsigned i = 0; i < params->nr_suites; i++) {
-		if (compare_suites(&params->suites[i], suite) == 0)
-			return (suite->esn & ~params->suites[i].esn) == 0;
+	for (unsigned i = 0; i < nr; i++) {
+		if (compare_suites(&suites[i], suite) == 0)
+			return (suite->esn & ~suites[i].esn) == 0;
 	}
 	return false;
+}
+
+/* 0 when @suite is not there at all */
+static uint8_t esn_among(const struct pl_suite *suites, unsigned nr, const struct pl_suite *suite)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		if (compare_suites(&suites[i], suite) == 0)
+			return suite->esn & suites[i].esn;
+	}
+	return 0;
+}
+
+unsigned pl_suites_meet(const struct pl_suite *a, unsigned nr_a, const struct pl_suite *b,
+			unsigned nr_b, struct pl_suite ret[static PL_SUITES_MAX])
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < nr_a; i++) {
+		uint8_t esn = esn_among(b, nr_b, &a[i]);
+
+		if (esn == 0)
+			continue;
+		ret[nr] = a[i];
+		ret[nr++].esn = esn;
+	}
+	return nr;
 }
 
 static unsigned suite_diff(const struct pl_suite *a, const struct pl_suite *b)
@@ -440,7 +466,8 @@ unsigned pl_params_diff(const struct pl_params *latch, const struct pl_params *s
 	if (latch->replay_window != sa->replay_window)
 		diff |= PL_DIFF_REPLAY;
 	for (unsigned i = 0; i < sa->nr_suites; i++)
-		are_allowed = are_allowed && is_allowed(latch, &sa->suites[i]);
+		are_allowed = are_allowed && pl_suite_is_among(latch->suites, latch->nr_suites,
+							       &sa->suites[i]);
 	if (are_allowed)
 		return diff;
 	if (pl_params_protection(latch) != pl_params_protection(sa))

@@ -182,6 +182,27 @@ unsigned pl_params_allowed(const struct pl_child_facts *child,
 			   struct pl_suite ret[static PL_SUITES_MAX]);
 
 /**
+ * pl_suite_is_among() - one of these suites, and of its ESN
+ * @suites: a set
+ * @nr:     how many
+ * @suite:  of an SA
+ */
+bool pl_suite_is_among(const struct pl_suite *suites, unsigned nr, const struct pl_suite *suite);
+
+/**
+ * pl_suites_meet() - what two sets have in common
+ * @a:    PL_SUITES_MAX at most
+ * @nr_a: how many
+ * @b:    likewise
+ * @nr_b: likewise
+ * @ret:  in the order of @a; may be @a
+ *
+ * Return: how many
+ */
+unsigned pl_suites_meet(const struct pl_suite *a, unsigned nr_a, const struct pl_suite *b,
+			unsigned nr_b, struct pl_suite ret[static PL_SUITES_MAX]);
+
+/**
  * pl_params_allow() - one more suite that a wide latch may have (K22)
  * @params: unchanged unless 0 is returned
  * @suite:  allowed from now on

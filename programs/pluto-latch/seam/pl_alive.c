@@ -13,7 +13,9 @@
 
 #include "seam/pl_wrap.h"
 #include "seam/pl_alive.h"
+#include "seam/pl_crossed.h"
 #include "seam/pl_ike.h"
+#include "seam/pl_initiate.h"
 #include "seam/pl_seam.h"
 
 #include "core/pl_error.h"
@@ -25,8 +27,9 @@
 #include "state.h"
 #include "terminate.h"
 
-/* In whose favour pluto is removing connections. */
+/* In whose favour pluto is removing connections, and the IKE SA of that. */
 static struct connection *heir;
+static const struct ike_sa *heir_ike;
 
 int pl_alive_ask(void *ctx UNUSED, uint64_t serial)
 {
@@ -63,8 +66,10 @@ void pl_alive_response(const struct ike_sa *ike)
 void __wrap_wipe_old_connections(const struct ike_sa *ike)
 {
 	heir = ike->sa.st_connection;
+	heir_ike = ike;
 	__real_wipe_old_connections(ike);
 	heir = NULL;
+	heir_ike = NULL;
 }
 
 static void keep_asked(struct connection *c)
@@ -81,7 +86,11 @@ static void keep_asked(struct connection *c)
 
 void __wrap_terminate_all_connection_states(struct connection *c, where_t where)
 {
-	if (heir != NULL && heir != c)
+	if (heir != NULL && heir != c) {
+		if (pl_crossed_keeps(c, heir_ike))
+			return;
+		pl_initiate_overtaken(c);
 		keep_asked(c);
+	}
 	__real_terminate_all_connection_states(c, where);
 }

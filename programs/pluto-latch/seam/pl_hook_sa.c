@@ -12,6 +12,7 @@
 
 #include "seam/pl_wrap.h"
 #include "seam/pl_alive.h"
+#include "seam/pl_crossed.h"
 #include "seam/pl_ike.h"
 #include "seam/pl_initiate.h"
 #include "seam/pl_seam.h"
@@ -179,6 +180,7 @@ void __wrap_v2_ike_sa_established(struct ike_sa *ike, where_t where)
 	       sizeof(fact.u.ike.spi_responder));
 	pl_seam_note(&fact);
 	pl_initiate_ike_up(&fact);
+	pl_crossed_up(ike);
 }
 
 /* A response is taken up once; what it says holds until the next one. */

@@ -15,6 +15,7 @@ struct ike_sa;
  * @rekeyed_by:   serial of its successor, or 0
  * @is_peer_deleting: the peer's Delete for it is being answered
  * @is_asked:     the engine waits for a sign of life on it
+ * @is_kept:      it goes on although the peer set up another one meanwhile (pl_crossed.c)
  * @peer_error:   the error notification in the peer's last response, 0 for none
  * @auth_wire:    method of the peer's AUTH that verified; 0 when none did
  * @id_type:      of the peer's ID payload
@@ -28,6 +29,7 @@ struct pl_ike {
 	uint64_t rekeyed_by;
 	bool is_peer_deleting;
 	bool is_asked;
+	bool is_kept;
 	uint32_t peer_error;
 	uint8_t auth_wire;
 	uint8_t id_type;

@@ -473,8 +473,10 @@ void pl_initiate_child_gone(const struct pl_fact *fact, enum pl_exchange pending
 	const struct pl_child_end_facts *end = &fact->u.child_end;
 	struct attempt *attempt;
 
-	/* the end of an older child SA of the connection says nothing of the new one */
-	while (!end->was_established && (attempt = find_conn(fact->conn.serial)) != NULL)
+	/* the end of an older child SA of the connection says nothing of the new one, nor does that
+	 * of one that the peer asked for at the same time */
+	while (!end->was_established && fact->role == PL_ROLE_INITIATOR &&
+	       (attempt = find_conn(fact->conn.serial)) != NULL)
 		fail_by_end(attempt, fact, end->reason, pending,
 			    end->ike_cause == PL_IKE_END_FAILED);
 	pl_narrow_sa_gone();
@@ -494,6 +496,21 @@ static void start_waiting(uint64_t ike)
 void pl_initiate_ike_up(const struct pl_fact *fact)
 {
 	start_waiting(fact->ike);
+}
+
+void pl_initiate_overtaken(const struct connection *c)
+{
+	struct attempt *attempt;
+
+	while ((attempt = find_conn(c->serialno)) != NULL) {
+		llog(RC_LOG, c->logger, "latch: the peer was first, for ticket %ju",
+		     (uintmax_t)attempt->ticket);
+		pl_narrow_end(attempt->conn);
+		attempt->conn = 0;
+		attempt->ike = 0;
+		if (!start_soon(attempt))
+			fail_alone(attempt, PL_E_NO_SA, "no memory to look at the peer's SAs");
+	}
 }
 
 void pl_initiate_ike_gone(const struct pl_fact *fact)

@@ -35,6 +35,14 @@ void pl_initiate_refused(const struct child_sa *child, const char *why);
 void pl_initiate_child_gone(const struct pl_fact *fact, enum pl_exchange pending);
 
 /**
+ * pl_initiate_overtaken() - the peer set up an IKE SA of its own meanwhile, and pluto is about to
+ * end ours: what was asked for is looked for there, and asked for on it if need be (RFC 5660
+ * section 4, L24)
+ * @c: a connection, with its states
+ */
+void pl_initiate_overtaken(const struct connection *c);
+
+/**
  * pl_initiate_ike_up() - an IKE SA is up
  * @fact: PL_FACT_IKE_UP, already told
  */

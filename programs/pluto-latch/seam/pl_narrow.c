@@ -22,6 +22,7 @@
 
 #include "seam/pl_wrap.h"
 #include "seam/pl_narrow.h"
+#include "seam/pl_suites.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -54,7 +55,7 @@ struct narrow {
 	bool is_ike_deleting;
 };
 
-enum { SUITE_TEXT_MAX = 96, NAME_MAX_LEN = 32 };
+enum { NAME_MAX_LEN = 32 };
 
 static struct kept *all_kept;
 static struct narrow *all_narrow;
@@ -124,35 +125,6 @@ static struct whack_message *unpack(const struct kept *kept)
 	return NULL;
 }
 
-/* Suites */
-
-/* As esp= and ah= have it. False for what pluto does not have. */
-static bool suite_text(const struct pl_suite *suite, char ret[static SUITE_TEXT_MAX])
-{
-	const struct integ_desc *integ = NULL;
-	const struct encrypt_desc *encrypt = NULL;
-	char size[8] = "";
-	enum_buf buf;
-
-	if (suite->integ != 0) {
-		integ = ikev2_integ_desc(suite->integ, &buf);
-		if (integ == NULL)
-			return false;
-	}
-	if (suite->protocol == PL_PROTO_AH) {
-		snprintf(ret, SUITE_TEXT_MAX, "%s", integ == NULL ? "" : integ->common.fqn);
-		return integ != NULL;
-	}
-	encrypt = ikev2_encrypt_desc(suite->encrypt, &buf);
-	if (encrypt == NULL)
-		return false;
-	if (suite->key_bits != 0 && !encrypt->keylen_omitted)
-		snprintf(size, sizeof(size), "_%u", suite->key_bits);
-	snprintf(ret, SUITE_TEXT_MAX, "%s%s-%s", encrypt->common.fqn, size,
-		 integ == NULL ? "NONE" : integ->common.fqn);
-	return true;
-}
-
 static enum encap_proto encap_of(const struct pl_suite *suite)
 {
 	return suite->protocol == PL_PROTO_AH ? ENCAP_PROTO_AH : ENCAP_PROTO_ESP;
@@ -178,14 +150,14 @@ int pl_narrow_check(const struct connection *base, const struct pl_initiate *how
 {
 	const struct kept *kept = *kept_at(base->name);
 	struct whack_message *wm = kept == NULL ? NULL : unpack(kept);
-	char text[SUITE_TEXT_MAX];
+	char text[PL_ESP_TEXT_MAX];
 	bool ok = wm != NULL && can_be_narrow(wm);
 
-	if (ok && how->suite.protocol != 0)
-		ok = base->config->child_sa.encap_proto == encap_of(&how->suite) &&
-		     suite_text(&how->suite, text);
 	free(wm);
-	return ok ? 0 : PL_E_UNSUPPORTED;
+	if (!ok)
+		return PL_E_UNSUPPORTED;
+	return how->suite.protocol == 0 || pl_suite_esp(base->config, &how->suite, text) ?
+		       0 : PL_E_SUITE_NOT_ALLOWED;
 }
 
 /* Strings that the message borrows while the connection is made. */
@@ -194,7 +166,7 @@ struct texts {
 	char address[END_ROOF][INET6_ADDRSTRLEN];
 	char subnet[END_ROOF][INET6_ADDRSTRLEN + 4];
 	char updown[16];
-	char suite[SUITE_TEXT_MAX];
+	char suite[PL_ESP_TEXT_MAX];
 	id_buf id;
 };
 
@@ -302,15 +274,16 @@ int pl_narrow_make(const struct connection *base, uint64_t ticket, const struct 
 	struct whack_message *wm = kept == NULL ? NULL : unpack(kept);
 	struct connection *c;
 	struct texts texts = { .updown = "%disabled" };
+	int r = wm == NULL ? PL_E_UNSUPPORTED : pl_narrow_check(base, how);
 	diag_t d;
 
-	if (wm == NULL || pl_narrow_check(base, how) != 0) {
+	if (r != 0) {
 		free(wm);
-		return PL_E_UNSUPPORTED;
+		return r;
 	}
 	name_it(ticket, texts.name);
 	if (how->suite.protocol != 0)
-		(void)!suite_text(&how->suite, texts.suite);
+		(void)!pl_suite_esp(base->config, &how->suite, texts.suite);
 	cut_message(base, tuple, how, &texts, wm);
 	d = connection_with_name_exists(texts.name) ?
 		diag("there is a connection of this name") :

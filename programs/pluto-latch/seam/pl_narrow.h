@@ -22,7 +22,7 @@ void pl_narrow_keep(const struct whack_message *wm);
  * @base: a connection of the configuration, or an instance
  * @how:  as the engine said it
  *
- * Return: 0 or PL_E_UNSUPPORTED
+ * Return: 0, PL_E_UNSUPPORTED, or PL_E_SUITE_NOT_ALLOWED
  */
 int pl_narrow_check(const struct connection *base, const struct pl_initiate *how) PL_MUST_USE;
 
@@ -34,7 +34,7 @@ int pl_narrow_check(const struct connection *base, const struct pl_initiate *how
  * @how:    as the engine said it
  * @ret:    the connection; it is the configuration that refers to it
  *
- * Return: 0, PL_E_UNSUPPORTED, PL_E_NO_SA when pluto does not accept it (it logs why), or -ENOMEM
+ * Return: as above; PL_E_NO_SA when pluto does not accept it (it logs why), or -ENOMEM
  */
 int pl_narrow_make(const struct connection *base, uint64_t ticket, const struct pl_tuple *tuple,
 		   const struct pl_initiate *how, struct connection **ret) PL_MUST_USE;

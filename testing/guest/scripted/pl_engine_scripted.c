@@ -215,6 +215,14 @@ enum pl_verdict_kind pl_engine_ts_other(struct pl_engine *engine, const struct p
 		       PL_VERDICT_REFUSE : PL_VERDICT_ACCEPT;
 }
 
+enum pl_verdict_kind pl_engine_suites(struct pl_engine *engine, const struct pl_fact *fact,
+				      struct pl_suites *ret)
+{
+	(void)ret;
+	pl_engine_note(engine, fact);
+	return PL_VERDICT_ACCEPT;
+}
+
 enum pl_verdict_kind pl_engine_child_install(struct pl_engine *engine, const struct pl_fact *fact)
 {
 	pl_engine_note(engine, fact);
