@@ -134,7 +134,8 @@ pages() {
 	rule "the sample latch.conf has every key and says nothing" sample_is_the_table
 	rule "org.libreswan.Latch1(5) has every member of the interface" members_are_in_the_page
 	rule "it has every key of REQUEST" dictionary REQUEST REQUEST "LATCH, as"
-	rule "it has every key of LATCH" dictionary LATCH "LATCH, as" "-->"
+	rule "it has every key of LATCH" dictionary LATCH "LATCH, as" "PEER, as"
+	rule "it has every key of PEER" dictionary PEERS "PEER, as" "-->"
 	rule "it has every option and every record" words_are_in_the_page
 	rule "it has every error and its sentence" errors_are_in_the_page
 	rule "it has the errors of every method" errors_of_methods_are_in_the_page
