@@ -551,8 +551,7 @@ static int fake_is_idle(void *ctx, const struct pl_tuple *tuple, bool *ret)
 	return called("idle");
 }
 
-static int fake_ends(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
-		     struct pl_ends *ret)
+static int fake_ends(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, struct pl_ends *ret)
 {
 	(void)ctx;
 	assert_int_equal(tuple->proto, PL_TUPLE_SCTP);
@@ -562,8 +561,13 @@ static int fake_ends(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
 	return called("ends");
 }
 
+static int fake_came(void *ctx, const struct pl_tuple *tuple, pl_socket_see *see, void *see_ctx)
+{
+	return fake.came == NULL ? 0 : fake.came(ctx, tuple, see, see_ctx);
+}
+
 static const struct pl_socket_ops socket_ops = { fake_read, fake_dispose, fake_is_gone,
-						 fake_holders, fake_is_idle, fake_ends };
+						 fake_holders, fake_is_idle, fake_came, fake_ends };
 static const struct pl_route_ops route_ops = { fake_reroute };
 static const struct pl_steer_ops steer_ops = { fake_put, fake_take, fake_sweep };
 static const struct pl_clock_ops clock_ops = { fake_now, fake_wake_at };

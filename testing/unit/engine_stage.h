@@ -39,6 +39,7 @@ struct fake_record {
  * @has_foreign: and sockets of others
  * @told:      what the owner ops say
  * @born:      what the guard saw
+ * @came:      of the socket ops; NULL: no connection has a socket at the port of a listener
  * @alert:     the last one; its text is in @reason
  * @told_of:   by id: the state that the last one named; of higher ids nothing is kept
  * @disposition: the last one
@@ -69,6 +70,7 @@ struct fake {
 	uint64_t now, wake_at;
 	uint32_t born[2];
 	unsigned nr_born;
+	int (*came)(void *ctx, const struct pl_tuple *tuple, pl_socket_see *see, void *see_ctx);
 	struct pl_alert alert;
 	enum pl_state told_of[NR_TOLD];
 	char reason[PL_CONFLICT_TEXT_MAX];

@@ -206,7 +206,7 @@ const struct pl_socket_ops *pl_diag_operations(void)
 	static struct pl_socket_ops ops;
 
 	ops = (struct pl_socket_ops) { (void *)ok, (void *)ok, (void *)ok, (void *)ok, NULL,
-				       NULL };
+				       NULL, NULL };
 	return &ops;
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine_stage.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -530,6 +531,125 @@ static void it_does_so_too_where_effects_fail_K40(void **state)
 	live(20260103, 4);
 }
 
+/* Connections at the port of the listener, from port 5000 on, with cookies from 100 on. */
+static unsigned nr_came;
+static int came_error;
+
+static int came(void *ctx, const struct pl_tuple *tuple, pl_socket_see *see, void *see_ctx)
+{
+	int r = came_error;
+
+	(void)ctx;
+	assert_true(pl_tuple_is_listener(tuple));
+	for (unsigned i = 0; r == 0 && i < nr_came; i++) {
+		struct pl_tuple one = flow((uint16_t)(5000 + i));
+
+		r = see(see_ctx, &one, 100 + i);
+	}
+	return r;
+}
+
+/* What leads to what a program does with a connection that it accepted, or does not. */
+static uint64_t listening_with(unsigned nr, uint32_t reqid)
+{
+	uint64_t id = listening_for(STRONG);
+
+	assert_int_equal(install(sa_of(1, REQID_B, STRONG)), PL_VERDICT_ACCEPT);
+	fake.nr_born = reqid == 0 ? 0 : 1;
+	fake.born[0] = reqid;
+	fake.came = came;
+	nr_came = nr;
+	came_error = 0;
+	return id;
+}
+
+/* The socket of the listener is gone, and those of the connections are not. */
+static void listener_ends(uint64_t id)
+{
+	fake.is_gone = true;
+	pl_engine_owner_gone(fake.engine, SESSION);
+	(void)!pl_engine_flow_gone(fake.engine, &latch_of(id)->tuple);
+	fake.is_gone = false;
+}
+
+static const struct pl_latch *latch_at(uint16_t port)
+{
+	struct pl_tuple tuple = flow(port);
+	const struct pl_latch *latch = NULL;
+
+	(void)!pl_engine_find(fake.engine, NULL, &tuple, &latch);
+	return latch;
+}
+
+static void what_nobody_presented_is_latched_when_its_listener_ends_T4(void **state)
+{
+	uint64_t id = listening_with(2, REQID_B);
+	const struct pl_latch *latch;
+
+	(void)state;
+	listener_ends(id);
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), PL_E_NOT_FOUND);
+	for (uint16_t i = 0; i < 2; i++) {
+		latch = latch_at(5000 + i);
+		assert_non_null(latch);
+		assert_int_equal(latch->state, PL_STATE_ESTABLISHED);
+		assert_int_equal(latch->cookie, 100 + i);
+	}
+	assert_in_force();
+}
+
+static void what_was_not_born_there_is_left_alone_T4(void **state)
+{
+	uint64_t id = listening_with(1, 0);
+	const struct pl_latch *latch;
+
+	(void)state;
+	listener_ends(id);
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), PL_E_NOT_FOUND);
+	assert_null(latch_at(5000));
+	assert_in_force();
+}
+
+static void a_listener_does_not_end_before_all_that_is_left_have_latches_T4(void **state)
+{
+	uint64_t id = listening_with(70, REQID_B);
+	const struct pl_latch *latch;
+
+	(void)state;
+	listener_ends(id);
+	assert_int_equal(latch_of(id)->state, PL_STATE_LISTENER);
+	assert_non_null(latch_at(5063));
+	assert_null(latch_at(5064));
+	came_error = -EIO;
+	listener_ends(id);
+	assert_int_equal(latch_of(id)->state, PL_STATE_LISTENER);
+	came_error = 0;
+	listener_ends(id);
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), PL_E_NOT_FOUND);
+	assert_non_null(latch_at(5069));
+	assert_in_force();
+}
+
+/* It was accepted, the listener is closed, and only then is the socket presented. */
+static void who_presents_late_gets_the_latch_that_was_left_T4(void **state)
+{
+	uint64_t id = listening_with(1, REQID_B), late = 0;
+	struct pl_engine_ask ask = ask_for(flow(5000));
+
+	(void)state;
+	listener_ends(id);
+	ask.tuple = (struct pl_tuple) { .af = PL_AF_NONE };
+	fake.socket = fake.socket_again = (struct pl_socket_facts) {
+		.tuple = flow(5000), .cookie = 100, .is_internet = true, .is_here = true,
+		.is_connected = true,
+	};
+	assert_int_equal(pl_engine_latch_socket(fake.engine, 3, &ask, &late, NULL), 0);
+	assert_int_equal(late, latch_at(5000)->id);
+	assert_int_equal(latch_of(late)->state, PL_STATE_ESTABLISHED);
+	assert_int_equal(latch_of(late)->owner.kind, PL_OWNER_SESSION);
+	assert_in_force();
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
 
 int main(void)
@@ -555,6 +675,10 @@ int main(void)
 		TEST(who_was_born_weak_stays_BROKEN_though_nothing_conflicts_K40),
 		TEST(what_may_begin_agrees_with_a_naive_model_K40),
 		TEST(it_does_so_too_where_effects_fail_K40),
+		TEST(what_nobody_presented_is_latched_when_its_listener_ends_T4),
+		TEST(what_was_not_born_there_is_left_alone_T4),
+		TEST(a_listener_does_not_end_before_all_that_is_left_have_latches_T4),
+		TEST(who_presents_late_gets_the_latch_that_was_left_T4),
 	};
 
 	return cmocka_run_group_tests_name("engine_births", tests, NULL, NULL);

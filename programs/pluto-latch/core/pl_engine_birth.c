@@ -628,15 +628,12 @@ static int accept_latch(struct pl_world *world, const struct pl_latch *listener,
 	return r;
 }
 
-/* @ask: of the listener's owner, or of whoever presents the socket. */
-static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask,
-		      const struct birth *birth, uint64_t *ret_id)
+static int accept_at(struct pl_world *world, const struct pl_latch *listener,
+		     const struct pl_engine_ask *ask, const struct birth *birth, uint64_t *ret_id)
 {
-	struct pl_latch *listener = pl_db_find_listener(world->db, &ask->tuple), *latch;
+	struct pl_latch *latch;
 	int r;
 
-	if (listener == NULL || listener->state != PL_STATE_LISTENER)
-		return PL_E_NOT_FOUND;
 	r = conceive(world, &ask->tuple, &listener->owner, ask->peer, &latch);
 	if (r != 0)
 		return r;
@@ -647,6 +644,17 @@ static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask,
 	else
 		*ret_id = latch->id;
 	return r;
+}
+
+/* @ask: of the listener's owner, or of whoever presents the socket. */
+static int accept_ask(struct pl_world *world, const struct pl_engine_ask *ask,
+		      const struct birth *birth, uint64_t *ret_id)
+{
+	const struct pl_latch *listener = pl_db_find_listener(world->db, &ask->tuple);
+
+	if (listener == NULL || listener->state != PL_STATE_LISTENER)
+		return PL_E_NOT_FOUND;
+	return accept_at(world, listener, ask, birth, ret_id);
 }
 
 /* What the listener wants of each connection. */
@@ -707,6 +715,22 @@ void pl_birth_of_sa(struct pl_world *world, const struct pl_sa *sa)
 	ask = ask_of_listener(world, listener, &tuple);
 	/* Without a latch its connection is born with its first packet, as all others are. */
 	(void)!accept_ask(world, &ask, &birth, &id);
+}
+
+int pl_birth_leave_behind(struct pl_world *world, const struct pl_latch *listener,
+			  const struct pl_tuple *tuple, uint64_t cookie)
+{
+	struct pl_engine_ask ask = ask_of_listener(world, listener, tuple);
+	struct pl_latch *latch;
+	uint64_t id;
+	int r;
+
+	ask.cookie = cookie;
+	r = accept_at(world, listener, &ask, &(struct birth) { .is_needed = true }, &id);
+	latch = r == 0 ? pl_db_find_id(world->db, id) : NULL;
+	if (latch != NULL)
+		latch->is_early = true;
+	return r;
 }
 
 /* Nobody came, or whoever came is gone: only his socket could tell. */
@@ -773,6 +797,21 @@ static bool is_orphan(const struct pl_latch *latch)
 	       (latch->is_early || pl_auto_is_flow(latch)) &&
 	       (latch->state == PL_STATE_ESTABLISHED || latch->state == PL_STATE_BROKEN ||
 		latch->state == PL_STATE_DEAD);
+}
+
+int pl_birth_fetch(struct pl_world *world, const struct pl_engine_ask *ask, uint64_t *ret_id)
+{
+	struct pl_tuple tuple;
+	struct pl_latch *latch;
+	int r = pl_tuple_connection(&ask->tuple, &tuple);
+
+	if (r != 0)
+		return r;
+	latch = pl_db_find(world->db, &tuple);
+	if (latch == NULL || !is_orphan(latch) || !latch->is_early ||
+	    latch->cookie != ask->cookie || latch->owner.uid != ask->owner.uid)
+		return PL_E_NOT_FOUND;
+	return adopt(world, latch, ask, ret_id);
 }
 
 int pl_engine_present(struct pl_engine *engine, const struct pl_engine_ask *asked,

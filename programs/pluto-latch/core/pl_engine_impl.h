@@ -129,6 +129,39 @@ void pl_birth_of_sa(struct pl_world *world, const struct pl_sa *sa);
 void pl_birth_over(struct pl_world *world, const struct pl_sa *sa);
 
 /**
+ * pl_birth_leave_behind() - the listener ends, and this connection of it was not presented
+ * @world:    the engine's
+ * @listener: its latch
+ * @tuple:    of the connection, normal
+ * @cookie:   of its socket
+ *
+ * Return: 0: it has a latch of the listener's owner now, in whatever state; PL_E_NOT_FOUND when it
+ * was not born at the listener; else nothing is known to keep it under its SA but the listener
+ */
+int pl_birth_leave_behind(struct pl_world *world, const struct pl_latch *listener,
+			  const struct pl_tuple *tuple, uint64_t cookie) PL_MUST_USE;
+
+/**
+ * pl_birth_fetch() - a socket is presented whose listener has ended, and left it a latch
+ * @world:  the engine's
+ * @ask:    of the same uid
+ * @ret_id: of the latch
+ *
+ * Return: 0; PL_E_NOT_FOUND when there is no such latch; PL_E_WEAK
+ */
+int pl_birth_fetch(struct pl_world *world, const struct pl_engine_ask *ask,
+		   uint64_t *ret_id) PL_MUST_USE;
+
+/**
+ * pl_rest_settle() - before a listener's latch ends, what nobody presented of it gets latches
+ * @world:    the engine's
+ * @listener: its latch; its socket is gone
+ *
+ * Return: 0; else there may be some left, and the latch must stay
+ */
+int pl_rest_settle(struct pl_world *world, const struct pl_latch *listener) PL_MUST_USE;
+
+/**
  * pl_birth_is_replaceable() - would this latch give way to a new one of its tuple
  * @latch: NULL is nobody
  */

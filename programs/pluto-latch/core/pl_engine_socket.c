@@ -95,9 +95,12 @@ static int latch_as(struct pl_engine *engine, enum pl_socket_use use,
 		    const struct pl_engine_ask *ask, uint64_t *ret_id,
 		    struct pl_conflict_report *ret_report)
 {
+	int r;
+
 	if (use == PL_SOCKET_ACCEPTED)
 		return pl_engine_present(engine, ask, ret_id);
-	return pl_engine_latch(engine, ask, ret_id, ret_report);
+	r = pl_birth_fetch(&engine->world, ask, ret_id);
+	return r != PL_E_NOT_FOUND ? r : pl_engine_latch(engine, ask, ret_id, ret_report);
 }
 
 int pl_engine_latch_socket(struct pl_engine *engine, int fd, const struct pl_engine_ask *asked,

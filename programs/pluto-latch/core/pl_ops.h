@@ -322,6 +322,16 @@ struct pl_ends {
 };
 
 /**
+ * typedef pl_socket_see - sees a connection
+ * @ctx:    as given
+ * @tuple:  of its socket
+ * @cookie: likewise
+ *
+ * Return: 0 to go on; anything else ends the walk and is handed up
+ */
+typedef int pl_socket_see(void *ctx, const struct pl_tuple *tuple, uint64_t cookie);
+
+/**
  * struct pl_socket_ops - sockets of latched connections
  *
  * @read:    what is known of the socket behind a descriptor of this process. @to is where a socket
@@ -340,6 +350,9 @@ struct pl_ends {
  *         @uid. With @is_all, sockets that have a peer count as foreign, too; without, they are not
  *         looked at. What nobody owns, TIME_WAIT say, does not count. A doubt about the listener's
  *         own socket is @has_own; any other one is an error.
+ * @came:    may be NULL: shows each connection of TCP that has a socket with the port of this
+ *         listener, in no useful order; not what is left of one, as TIME_WAIT. @see calls no member
+ *         of these.
  * @ends:    may be NULL: the addresses of the association that has the ports of this tuple, of the
  *         socket @cookie; 0 is any, first of all one that has the addresses, too. PL_E_NOT_FOUND
  *         when there is none; any doubt is another error.
@@ -352,6 +365,7 @@ struct pl_socket_ops {
 	int (*holders)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, uint32_t uid,
 		       bool is_all, struct pl_holders *ret);
 	int (*is_idle)(void *ctx, const struct pl_tuple *tuple, bool *ret);
+	int (*came)(void *ctx, const struct pl_tuple *tuple, pl_socket_see *see, void *see_ctx);
 	int (*ends)(void *ctx, const struct pl_tuple *tuple, uint64_t cookie,
 		    struct pl_ends *ret);
 };

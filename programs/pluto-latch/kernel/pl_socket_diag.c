@@ -294,6 +294,13 @@ static int op_is_idle(void *ctx, const struct pl_tuple *tuple, bool *ret)
 	return pl_conntrack_is_idle(&diag->conntrack, tuple, ret);
 }
 
+static int op_came(void *ctx, const struct pl_tuple *tuple, pl_socket_see *see, void *see_ctx)
+{
+	struct pl_diag *diag = ctx;
+
+	return pl_inet_came(&diag->inet, tuple, see, see_ctx);
+}
+
 static int op_ends(void *ctx, const struct pl_tuple *tuple, uint64_t cookie, struct pl_ends *ret)
 {
 	struct pl_diag *diag = ctx;
@@ -305,7 +312,8 @@ const struct pl_socket_ops *pl_diag_operations(void)
 {
 	static const struct pl_socket_ops ops = {
 		.read = op_read, .dispose = op_dispose, .is_gone = op_is_gone,
-		.holders = op_holders, .is_idle = op_is_idle, .ends = op_ends,
+		.holders = op_holders, .is_idle = op_is_idle, .came = op_came,
+		.ends = op_ends,
 	};
 
 	return &ops;

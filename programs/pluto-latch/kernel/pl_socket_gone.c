@@ -42,6 +42,8 @@ struct search {
 	bool (*fits)(const struct pl_inet_socket *socket, const struct search *search);
 	bool is_found;
 	struct pl_inet_socket found;
+	pl_socket_see *visit;
+	void *ctx;
 };
 
 static bool fits_tuple(const struct pl_inet_socket *socket, const struct search *search)
@@ -250,6 +252,27 @@ int pl_inet_is_gone(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t
 		pl_seen_drop(inet->seen, cookie);
 	*ret = !search.is_found;
 	return 0;
+}
+
+/* A request (SYN_RECV) goes with its listener. */
+static int see_came(void *ctx, const struct nlmsghdr *message)
+{
+	struct search *search = ctx;
+	struct pl_inet_socket socket;
+	int r = pl_inet_parse(message, search->tuple->proto, &socket);
+
+	if (r != 0 || socket.is_timewait || socket.is_request || socket.tuple.remote_port == 0 ||
+	    !pl_inet_overlaps(&socket, search->tuple))
+		return r;
+	return search->visit(search->ctx, &socket.tuple, socket.cookie);
+}
+
+int pl_inet_came(struct pl_inet *inet, const struct pl_tuple *tuple, pl_socket_see *visit,
+		 void *ctx)
+{
+	struct search search = { .tuple = tuple, .see = see_came, .visit = visit, .ctx = ctx };
+
+	return look_in_lists(inet, &search, 0, PL_INET_ANY_STATE);
 }
 
 /* Before 6.8: one that was seen listening is over when it does not listen any more; one that was

@@ -60,6 +60,18 @@ int pl_inet_is_gone(struct pl_inet *inet, const struct pl_tuple *tuple, uint64_t
 		    bool *ret) PL_MUST_USE;
 
 /**
+ * pl_inet_came() - came of struct pl_socket_ops
+ * @inet:  whom to ask
+ * @tuple: a 3-tuple of TCP, normal
+ * @visit: called for each
+ * @ctx:   for @visit
+ *
+ * Return: as above, or what @visit returned
+ */
+int pl_inet_came(struct pl_inet *inet, const struct pl_tuple *tuple, pl_socket_see *visit,
+		 void *ctx) PL_MUST_USE;
+
+/**
  * pl_inet_holders() - holders of struct pl_socket_ops
  * @inet:   whom to ask
  * @tuple:  a 3-tuple, normal
