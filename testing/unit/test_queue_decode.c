@@ -177,7 +177,7 @@ static void put_header(struct message *m, uint32_t id, uint8_t hook)
 
 static int read_message(const struct message *m, size_t len, struct pl_queued *ret)
 {
-	uint8_t *copy = aligned_alloc(8, (len + 7) / 8 * 8 + 8);
+	uint8_t *copy = malloc(len == 0 ? 1 : len);
 	int r;
 
 	memcpy(copy, m->bytes, len);
@@ -257,6 +257,24 @@ static void one_that_cannot_be_read_has_its_id_and_an_error(void **state)
 	}
 }
 
+/* The kernel does not pad the payload, and nothing is behind it. */
+static void a_payload_does_not_end_behind_its_message(void **state)
+{
+	struct pl_queued queued;
+	struct message m;
+
+	(void)state;
+	for (unsigned missing = 1; missing <= 27; missing++) {
+		begin(&m, NFQNL_MSG_PACKET);
+		put_header(&m, 7, NF_INET_LOCAL_OUT);
+		mnl_attr_put(m.header, NFQA_PAYLOAD, sizeof(syn4), syn4);
+		m.header->nlmsg_len -= missing;
+		assert_int_equal(read_message(&m, m.header->nlmsg_len, &queued), 0);
+		assert_int_equal(queued.id, 7);
+		assert_int_equal(queued.error, PL_E_MALFORMED);
+	}
+}
+
 static void a_length_that_is_no_length_is_malformed(void **state)
 {
 	static const uint32_t lengths[] = { 0, 15, 19, 1000, INT32_MAX, 0x80000000, 0x80000040,
@@ -299,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_held_packet_has_id_way_ends_and_user_K12),
 		cmocka_unit_test(what_is_forwarded_is_seen_from_its_sender_L21),
 		cmocka_unit_test(one_that_cannot_be_read_has_its_id_and_an_error),
+		cmocka_unit_test(a_payload_does_not_end_behind_its_message),
 		cmocka_unit_test(a_length_that_is_no_length_is_malformed),
 		cmocka_unit_test(other_messages_are_not_held_packets),
 	};

@@ -15,6 +15,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 
 static uint16_t read_u16(const uint8_t *at)
@@ -137,12 +138,15 @@ static const uint16_t least[NFQA_MAX + 1] = {
 	[NFQA_UID] = sizeof(uint32_t),
 };
 
+/* The payload is last and not padded, and libmnl's loop reads up to the next multiple of four. */
 static void read_attributes(const struct nlmsghdr *message,
 			    const struct nlattr *ret[static NFQA_MAX + 1])
 {
-	const struct nlattr *attr;
+	const uint8_t *end = (const uint8_t *)message + message->nlmsg_len;
+	const struct nlattr *attr = mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg));
 
-	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) {
+	for (; end - (const uint8_t *)attr >= (ptrdiff_t)sizeof(*attr) &&
+	       mnl_attr_ok(attr, (int)(end - (const uint8_t *)attr)); attr = mnl_attr_next(attr)) {
 		uint16_t type = mnl_attr_get_type(attr);
 
 		if (type <= NFQA_MAX && least[type] != 0 &&
