@@ -69,7 +69,7 @@ members_are_in_the_page() {
 # dictionary NAME FROM TO: its keys with their types, in the order of the comment and of the page.
 dictionary() {
 	diff <(sed -n "/^  $2/,/^  *$3/p" $interface |
-		sed -nE 's/^    ([a-z_0-9]+) +(as|[a-z])( .*)?$/\1 \2/p') \
+		sed -nE 's/^    ([a-z_0-9]+) +(as|ay|[a-z])( .*)?$/\1 \2/p') \
 		<(sed -n "/^\.Sh $1/,/^\.Sh [^$(cut -c 1 <<<"$1")]/p" $bus_page |
 			sed -n 's/^\.It Ic \([a-z_0-9]*\) Pq Ar \(.*\)/\1 \2/p')
 }
