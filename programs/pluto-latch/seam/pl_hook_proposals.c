@@ -56,25 +56,42 @@ static void log_suites(const struct pl_suites *suites, v2_notification_t n, stru
 	}
 }
 
-/* One of these suites, or NO_PROPOSAL_CHOSEN. The payload may be read again. */
-static v2_notification_t choose(const char *what, const struct pbs_in *sa_payload,
-				bool opportunistic, struct child_sa *child,
-				const struct pl_suites *suites,
-				struct ikev2_proposal **chosen_proposal)
+/* What pluto chooses of @ours, if it is one of these suites. The payload may be read again. */
+static v2_notification_t choose_of(const struct ikev2_proposals *ours, const char *what,
+				   const struct pbs_in *sa_payload, bool opportunistic,
+				   struct child_sa *child, const struct pl_suites *suites,
+				   struct ikev2_proposal **chosen_proposal)
 {
-	struct ikev2_proposals *ours = pl_suites_proposals(child, suites);
 	v2_notification_t n = v2N_NO_PROPOSAL_CHOSEN;
 	struct pbs_in payload = *sa_payload;
 
 	if (ours != NULL)
 		n = __real_process_v2SA_payload(what, &payload, false, true, false, opportunistic,
 						chosen_proposal, ours, child->sa.logger);
-	free_ikev2_proposals(&ours);
 	if (n == v2N_NOTHING_WRONG &&
 	    !pl_suites_have(suites, *chosen_proposal, child->sa.logger)) {
 		free_ikev2_proposal(chosen_proposal);
 		n = v2N_NO_PROPOSAL_CHOSEN;
 	}
+	return n;
+}
+
+/* One of these suites, or NO_PROPOSAL_CHOSEN. Mostly it is what pluto chooses anyhow. */
+static v2_notification_t choose(const char *what, const struct pbs_in *sa_payload,
+				bool opportunistic, struct child_sa *child,
+				const struct ikev2_proposals *local_proposals,
+				const struct pl_suites *suites,
+				struct ikev2_proposal **chosen_proposal)
+{
+	v2_notification_t n = choose_of(local_proposals, what, sa_payload, opportunistic, child,
+					suites, chosen_proposal);
+	struct ikev2_proposals *ours;
+
+	if (n == v2N_NOTHING_WRONG)
+		return n;
+	ours = pl_suites_proposals(child, suites);
+	n = choose_of(ours, what, sa_payload, opportunistic, child, suites, chosen_proposal);
+	free_ikev2_proposals(&ours);
 	log_suites(suites, n, child->sa.logger);
 	return n;
 }
@@ -93,7 +110,8 @@ __wrap_process_v2SA_payload(const char *what, struct pbs_in *sa_payload, bool ex
 	if (child != NULL)
 		given = ask(child, &suites);
 	if (given == PL_VERDICT_NARROW)
-		n = choose(what, sa_payload, opportunistic, child, &suites, chosen_proposal);
+		n = choose(what, sa_payload, opportunistic, child, local_proposals, &suites,
+			   chosen_proposal);
 	if (given == PL_VERDICT_ACCEPT ||
 	    (given == PL_VERDICT_NARROW && n == v2N_NO_PROPOSAL_CHOSEN && !suites.is_must))
 		n = __real_process_v2SA_payload(what, sa_payload, expect_ike, expect_spi,
