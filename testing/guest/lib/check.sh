@@ -12,6 +12,7 @@
 #	like PATTERN WORDS
 #	fail "REASON"; skip "REASON"
 #	mono				monotonic time in ns
+#	measure NAME VALUE		for testing/guest/demo, in $OUT/measured
 #
 # A refuted command must be able to succeed: refute only what a check has shown to work, and end
 # every "nothing happens" on a marker that came after it, never on time.
@@ -26,6 +27,10 @@ fail() {
 skip() {
 	printf '%s\n' "$*" >"$OUT/skip"
 	exit 0
+}
+
+measure() {
+	echo "$1=$2" >>"$OUT/measured"
 }
 
 passed() {

@@ -12,10 +12,6 @@ A=192.0.2.1 B=192.0.2.2
 WANT=40000	# bytes C is to steal: many round trips, so B believes its ACKs
 LINE=64	# bytes of one secret
 
-measure() {
-	echo "$1=$2" >>"$OUT/measured"
-}
-
 # word FILE KEY: the last value of KEY= in a file
 word() {
 	sed -n "s/.*[ ^]$2=\([^ ]*\).*/\1/p; s/^$2=\([^ ]*\).*/\1/p" "$1" | tail -n 1
