@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CLI_VERSION "0.1"
 
@@ -44,8 +45,9 @@ enum {
 	CLI_FORGET_UNREADABLE = 1 << 8,
 	CLI_HELP = 1 << 9,
 	CLI_VERSION_COMMAND = 1 << 10,
+	CLI_CHECK = 1 << 11,
 	CLI_CHANGERS = CLI_RELEASE | CLI_UNPROTECT | CLI_BREAK | CLI_CLOSE | CLI_FORGET_UNREADABLE,
-	CLI_ASKERS = CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_CHANGERS,
+	CLI_ASKERS = CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_CHECK | CLI_CHANGERS,
 	CLI_ALL = CLI_ASKERS | CLI_HELP | CLI_VERSION_COMMAND,
 };
 
@@ -58,8 +60,10 @@ enum {
  * @waits:   --wait
  * @wait_ms: of --wait; -1 is as long as it takes
  * @states:  set of 1 << enum latch_state that --state asks for; 0 is all
- * @peer:    of --peer, or NULL: of list a substring
+ * @peer:    of --peer, or NULL: of list a substring, of others the whole
  * @port:    of --port, or 0
+ * @fd:      of --fd, or -1
+ * @pid:     of --pid, or 0: whose descriptor that is
  * @run:     COMMAND and its arguments, NULL at the end; or NULL
  */
 struct cli {
@@ -76,6 +80,8 @@ struct cli {
 	unsigned states;
 	const char *peer;
 	uint16_t port;
+	int fd;
+	pid_t pid;
 	bool listen, udp;
 	struct latch_request request;
 	bool help, completion, table;
@@ -282,6 +288,7 @@ int cli_certificate(const struct cli *cli, struct latch *latch, uint64_t id);
 
 int cli_list(struct cli *cli, int argc, char **argv);
 int cli_show(struct cli *cli, int argc, char **argv);
+int cli_check(struct cli *cli, int argc, char **argv);
 int cli_monitor(struct cli *cli, int argc, char **argv);
 int cli_create(struct cli *cli, int argc, char **argv);
 int cli_release(struct cli *cli, int argc, char **argv);

@@ -5,6 +5,7 @@
  */
 
 #include "cli.h"
+#include "target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,12 @@
 const struct cli_command cli_commands[] = {
 	{ CLI_LIST, "list", "", 0, 0, false, CLI_COMPLETE_NONE, cli_list,
 	  "one line for each latch", NULL },
-	{ CLI_SHOW, "show", "ID", 1, 1, false, CLI_COMPLETE_ID, cli_show,
+	{ CLI_SHOW, "show", TARGET_ARGS, 0, 3, false, CLI_COMPLETE_ID, cli_show,
 	  "everything known about one latch", NULL },
+	{ CLI_CHECK, "check", TARGET_ARGS, 0, 3, false, CLI_COMPLETE_ID, cli_check,
+	  "for scripts: whether it is protected now, and as the options ask",
+	  "0: yes. 4: no, or not so, as standard error says. 5: its latch is broken or closed.\n"
+	  "10: there is no latch of it, or none that the caller may see.\n" },
 	{ CLI_MONITOR, "monitor", "", 0, 0, false, CLI_COMPLETE_NONE, cli_monitor,
 	  "print what happens to latches, until interrupted",
 	  "With --json, one object per line. Ends with 8 when the service goes; with --wait it\n"
@@ -204,6 +209,26 @@ static bool set_port(struct cli *cli, const char *value)
 	return set_16(value, &cli->port);
 }
 
+static bool set_fd(struct cli *cli, const char *value)
+{
+	uint64_t n;
+
+	if (!cli_number(value, INT32_MAX, &n))
+		return false;
+	cli->fd = (int)n;
+	return true;
+}
+
+static bool set_pid(struct cli *cli, const char *value)
+{
+	uint64_t n;
+
+	if (!cli_number(value, INT32_MAX, &n) || n == 0)
+		return false;
+	cli->pid = (pid_t)n;
+	return true;
+}
+
 static bool set_listen(struct cli *cli, const char *value)
 {
 	(void)value;
@@ -307,26 +332,31 @@ static bool set_table(struct cli *cli, const char *value)
 	return true;
 }
 
-#define JSONS (CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_FORGET_UNREADABLE)
+#define JSONS (CLI_LIST | CLI_SHOW | CLI_CHECK | CLI_MONITOR | CLI_CREATE | CLI_FORGET_UNREADABLE)
 
 const struct cli_option cli_options[] = {
 	{ "state", "STATE[,STATE]", false, "larval listener established broken closed", CLI_LIST,
 	  set_state, "only latches in one of these states" },
-	{ "peer", "NAME", false, NULL, CLI_LIST | CLI_CREATE,
-	  set_peer, "list: whose name contains NAME, in any case; create: NAME and nobody else" },
+	{ "peer", "NAME", false, NULL, CLI_LIST | CLI_CREATE | CLI_CHECK,
+	  set_peer, "NAME and nobody else; list: whose name contains NAME, in any case" },
 	{ "port", "PORT", false, NULL, CLI_LIST,
 	  set_port, "only latches with this port at either end" },
+	{ "fd", "N", false, NULL, CLI_SHOW | CLI_CHECK,
+	  set_fd, "of the socket that is descriptor N of this process, or of --pid" },
+	{ "pid", "PID", false, NULL, CLI_SHOW | CLI_CHECK,
+	  set_pid, "the process whose descriptor --fd is" },
 	{ "listen", NULL, false, NULL, CLI_CREATE,
 	  set_listen, "wait for one TCP connection at PORT, of ADDRESS if given" },
 	{ "udp", NULL, false, NULL, CLI_CREATE,
 	  set_udp, "UDP instead of TCP" },
 	{ "protection", "WHAT[,WHAT]", false, "integrity confidentiality integrity,confidentiality",
-	  CLI_CREATE, set_protection, "what there must be: integrity, confidentiality" },
+	  CLI_CREATE | CLI_CHECK,
+	  set_protection, "what there must be: integrity, confidentiality" },
 	{ "min-key-bits", "N", false, NULL, CLI_CREATE,
 	  set_min_key_bits, "least key size of the cipher" },
 	{ "min-integ-bits", "N", false, NULL, CLI_CREATE,
 	  set_min_integ_bits, "least size of the integrity check value" },
-	{ "mode", "MODE", false, "tunnel transport", CLI_CREATE,
+	{ "mode", "MODE", false, "tunnel transport", CLI_CREATE | CLI_CHECK,
 	  set_mode, "of the SA: tunnel or transport" },
 	{ "disposition", "HOW", false, "default reset unreachable wait", CLI_CREATE,
 	  set_disposition, "of the socket on a break: default, reset, unreachable or wait" },
@@ -334,8 +364,8 @@ const struct cli_option cli_options[] = {
 	  set_setup_time, "how long setting up SAs may take, if there are none; else 20" },
 	{ "narrow", NULL, false, NULL, CLI_CREATE,
 	  set_narrow, "under an SA of just this connection" },
-	{ "suite", "SUITE", false, NULL, CLI_CREATE,
-	  set_suite, "of that SA, for example \"esp aes_gcm_16-256\"; implies --narrow" },
+	{ "suite", "SUITE", false, NULL, CLI_CREATE | CLI_CHECK,
+	  set_suite, "of the SA: \"esp aes_gcm_16-256\"; create: implies --narrow" },
 	{ "prefer", NULL, false, NULL, CLI_CREATE,
 	  set_prefer, "no protection to be had: say so, and go on without" },
 	{ "bypass", NULL, false, NULL, CLI_CREATE,

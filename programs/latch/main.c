@@ -25,7 +25,7 @@ static void open_standard(void)
 int main(int argc, char **argv)
 {
 	const char *base = argc > 0 ? strrchr(argv[0], '/') : NULL;
-	struct cli cli = { .wait_ms = -1, .request = { .size = sizeof(cli.request) } };
+	struct cli cli = { .wait_ms = -1, .fd = -1, .request = { .size = sizeof(cli.request) } };
 	int args_nr = 0, code;
 	char **args = NULL;
 

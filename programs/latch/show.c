@@ -7,7 +7,7 @@
  * newer, stands under "Other".
  */
 
-#include "cli.h"
+#include "target.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -224,40 +224,44 @@ static void print_latch(const struct cli *cli, json_t *latch)
 	print_rest(latch);
 }
 
-int cli_show(struct cli *cli, int argc, char **argv)
+static enum cli_exit show(const struct cli *cli, struct latch *latch, uint64_t id)
 {
 	struct latch_info *info = NULL;
-	struct latch *latch = NULL;
-	enum cli_exit code;
 	json_t *object;
-	uint64_t id;
 	int r;
 
-	(void)argc;
+	if (cli->pem != CLI_PEM_NONE)
+		return (enum cli_exit)cli_certificate(cli, latch, id);
+	r = latch_inquire(latch, id, &info);
+	if (r != LATCH_OK)
+		return cli_failed(cli, r, "latch %llu", (unsigned long long)id);
+	object = cli_latch_json(info);
+	if (cli->json != CLI_JSON_OFF)
+		cli_print_json(cli, object);
+	else
+		print_latch(cli, object);
+	json_decref(object);
+	latch_info_free(info);
+	return CLI_OK;
+}
+
+int cli_show(struct cli *cli, int argc, char **argv)
+{
+	struct latch *latch = NULL;
+	struct target target;
+	enum cli_exit code;
+	uint64_t id = 0;
+
 	if (cli->pem != CLI_PEM_NONE && cli->json != CLI_JSON_OFF)
 		return cli_usage(cli, "--certificate and --json do not go together");
-	if (!cli_number(argv[0], INT64_MAX, &id) || id == 0)
-		return cli_usage(cli, "\"%s\" is no id of a latch", argv[0]);
-	code = cli_open(cli, 0, &latch);
-	if (code != CLI_OK)
-		return code;
-	if (cli->pem != CLI_PEM_NONE) {
-		code = (enum cli_exit)cli_certificate(cli, latch, id);
-		latch_close(latch);
-		return code;
-	}
-	r = latch_inquire(latch, id, &info);
-	if (r != LATCH_OK) {
-		code = cli_failed(cli, r, "latch %s", argv[0]);
-	} else {
-		object = cli_latch_json(info);
-		if (cli->json != CLI_JSON_OFF)
-			cli_print_json(cli, object);
-		else
-			print_latch(cli, object);
-		json_decref(object);
-	}
-	latch_info_free(info);
+	code = target_read(cli, argc, argv, &target);
+	if (code == CLI_OK)
+		code = cli_open(cli, 0, &latch);
+	if (code == CLI_OK)
+		code = target_find(cli, latch, &target, &id);
+	if (code == CLI_OK)
+		code = show(cli, latch, id);
 	latch_close(latch);
+	target_close(&target);
 	return code;
 }

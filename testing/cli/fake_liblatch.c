@@ -7,6 +7,7 @@
  * FAKE_LATCHES=FILE  a JSON array of LATCH objects
  * FAKE_EVENTS=FILE   records, a JSON object per line; its end is the end of the session
  * FAKE_ASKED=N       no record before latch_inquire() was called this often
+ * FAKE_FOUND=ID      of the latch of every socket; none if not given
  * FAKE_PAGE=N        latches in one answer of latch_list(); 2 if not given
  * FAKE_ERROR=CALL=N  this call, without "latch_", returns enum latch_error N
  * FAKE_REASON=TEXT   what the service says with it; with "prefer", NO_SA is no failure
@@ -22,6 +23,7 @@
 #include <jansson.h>
 #include <latch.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ struct latch {
 struct latch_info {
 	json_t *object;
 	char *json;
+	char number[24];
 };
 
 static int fault(const char *call)
@@ -140,6 +143,24 @@ int latch_inquire(struct latch *latch, uint64_t id, struct latch_info **ret_info
 	return LATCH_ERR_NOT_FOUND;
 }
 
+/* The call is noted with the port of the socket's other end. */
+int latch_find(struct latch *latch, int fd, uint64_t *ret_id)
+{
+	const char *found = getenv("FAKE_FOUND");
+	struct sockaddr_in6 to = { .sin6_port = 0 };
+	socklen_t len = sizeof(to);
+	int r = fault("find");
+
+	(void)latch;
+	getpeername(fd, (struct sockaddr *)&to, &len);
+	note("find", ntohs(to.sin6_port), "");
+	if (r == LATCH_OK && found == NULL)
+		r = LATCH_ERR_NOT_FOUND;
+	if (r == LATCH_OK)
+		*ret_id = strtoull(found, NULL, 10);
+	return r;
+}
+
 struct latch_peer {
 	json_t *object;
 };
@@ -213,6 +234,17 @@ uint64_t latch_info_id(const struct latch_info *info)
 enum latch_state latch_info_state(const struct latch_info *info)
 {
 	return state_of(info->object, "state");
+}
+
+const char *latch_info_text(const struct latch_info *info, const char *key)
+{
+	const json_t *value = json_object_get(info->object, key);
+
+	if (!json_is_integer(value))
+		return json_string_value(value);
+	snprintf(((struct latch_info *)info)->number, sizeof(info->number),
+		 "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	return info->number;
 }
 
 const char *latch_info_json(const struct latch_info *info)

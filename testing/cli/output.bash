@@ -67,6 +67,39 @@ usage_errors() {
 		show 18446744073709551616
 		show 9223372036854775808
 		show --certificate=own 1
+		show --pid=1
+		show --fd=
+		show --fd=x
+		show --fd=-1
+		show --fd=0 1
+		show --fd=0 --pid=0
+		show tcp 192.0.2.1:1
+		check
+		check 0
+		check x
+		check 1 2
+		check --fd
+		check --fd=0 7
+		check --pid=1 7
+		check --pid=1 tcp 192.0.2.1:1 192.0.2.2:2
+		check --peer= 1
+		check --protection= 1
+		check --mode=both 1
+		check --suite= 1
+		check --min-key-bits=128 1
+		check icmp 192.0.2.1:1 192.0.2.2:2
+		check TCP 192.0.2.1:1 192.0.2.2:2
+		check tcp 192.0.2.1 192.0.2.2:2
+		check tcp 192.0.2.1:0 192.0.2.2:2
+		check tcp 192.0.2.1:1 192.0.2.2:65536
+		check tcp 192.0.2.1:1 [2001:db8::1]:2
+		check tcp 2001:db8::1:1 [2001:db8::1]:2
+		check tcp [2001:db8::1:1 [2001:db8::1]:2
+		check tcp [192.0.2.1]:1 192.0.2.2:2
+		check tcp :1 192.0.2.2:2
+		check tcp host:1 192.0.2.2:2
+		check tcp 192.0.2.1:1 192.0.2.2:2 x
+		check 1 -- sh
 		show --certificate= 1
 		show --certificate --json 1
 		list --certificate
@@ -202,6 +235,7 @@ every_command_hands_errors_up() {
 		open -2 8 list
 		open -2 8 show 1
 		open -2 8 monitor
+		open -2 8 check 1
 		open -2 8 create 127.0.0.1 9
 		open -2 8 release 1
 		open -2 8 unprotect 1
@@ -214,6 +248,9 @@ every_command_hands_errors_up() {
 		open -39 6 list --wait
 		list -2 8 list
 		inquire -8 10 show 77
+		inquire -2 8 check 1
+		inquire -8 10 check 77
+		list -2 8 check tcp 192.0.2.1:1 192.0.2.2:2
 		dispatch -2 8 monitor
 		connect -31 4 create 127.0.0.1 9
 		connect -33 4 create 127.0.0.1 9
@@ -555,7 +592,7 @@ monitor_ends_with_its_reader() {
 full_disk_is_no_success() {
 	[[ -w /dev/full ]] || { echo "no /dev/full" && exit 77; }
 	local words
-	for words in list "list --json" "show 1" "show 1 --certificate=key" forget-unreadable help version \
+	for words in list "list --json" "show 1" "check 1" "check 1 --json" "show 1 --certificate=key" forget-unreadable help version \
 		"help --completion"; do
 		# shellcheck disable=SC2086
 		ends 1 bash -c '"$@" >/dev/full' bash "$fake" $words
