@@ -28,7 +28,8 @@ bus: $(BUS_DAEMON) $(BUS_TESTS)	## the D-Bus service against a bus of its own, u
 bus-daemon: $(BUS_DAEMON)	## the service without pluto, for tests of its clients
 
 $(BUILD)/asan/testing/bus/pl_test_daemon.o: OURS_CFLAGS += $(STORE_CFLAGS)
-$(BUS_DAEMON): $(call objects,asan,testing/bus/pl_test_daemon.c $(BUS_SRC) $(STORE_SRC) $(CORE_SRC))
+$(BUS_DAEMON): $(call objects,asan,testing/bus/pl_test_daemon.c testing/bus/pl_test_conf.c \
+		$(DAEMON_DIR)/daemon/pl_conf_file.c $(BUS_SRC) $(STORE_SRC) $(CORE_SRC))
 	@mkdir -p $(@D)
 	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(BUS_LIBS) $(STORE_LIBS) $(OURS_LIBS)
 

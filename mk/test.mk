@@ -63,7 +63,8 @@ $(BUILD)/unit/test_policies: UNIT_LIBS := $(KERNEL_LIBS) -Wl,--wrap=pl_ask
 ENGINE_TESTS := $(filter $(BUILD)/unit/test_engine_% %/test_bus_memory,$(UNIT_TESTS))
 $(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c)
 $(BUILD)/unit/test_daemon: $(call objects,asan,$(patsubst %,$(DAEMON_DIR)/daemon/pl_%.c,daemon \
-	automatic damage))
+	automatic conf_file damage))
+$(BUILD)/unit/test_conf_file: $(call objects,asan,$(DAEMON_DIR)/daemon/pl_conf_file.c)
 $(BUILD)/unit/test_daemon: UNIT_LIBS := -levent
 $(BUILD)/unit/test_damage: $(call objects,asan,$(DAEMON_DIR)/daemon/pl_damage.c)
 $(BUILD)/unit/test_engine_memory: UNIT_LIBS := \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The commands that change a latch, release, unprotect, break and close; and the one for what may
- * have been latches, forget-unreadable.
+/* The commands that change a latch, release, unprotect, break and close; the one for what may have
+ * been latches, forget-unreadable; and the one for what will be latches, reload.
  */
 
 #include "cli.h"
@@ -118,6 +118,23 @@ int cli_forget_unreadable(struct cli *cli, int argc, char **argv)
 		print_forgotten(cli, records, flows);
 	else
 		code = cli_failed(cli, r, "forget-unreadable");
+	latch_close(latch);
+	return code;
+}
+
+int cli_reload(struct cli *cli, int argc, char **argv)
+{
+	struct latch *latch = NULL;
+	enum cli_exit code = cli_open(cli, 0, &latch);
+	int r;
+
+	(void)argc;
+	(void)argv;
+	if (code != CLI_OK)
+		return code;
+	r = latch_reload(latch);
+	if (r != LATCH_OK)
+		code = cli_refused(cli, latch, r, "reload");
 	latch_close(latch);
 	return code;
 }

@@ -42,6 +42,10 @@ const struct cli_command cli_commands[] = {
 	  "The service says at its start that there is such a record. Until it is forgotten, each\n"
 	  "restart closes all latches. Flows that are blocked only because nothing is known of\n"
 	  "them are free again; a socket that is there still goes on without a latch.\n" },
+	{ CLI_RELOAD, "reload", "", 0, 0, false, CLI_COMPLETE_NONE, cli_reload,
+	  "administrators: have the service read latch.conf again",
+	  "No latch is lost. With an error in the file, or a change that only a restart of the\n"
+	  "service can make, nothing changes; standard error has the line.\n" },
 	{ CLI_HELP, "help", "[COMMAND]", 0, 1, false, CLI_COMPLETE_COMMAND, cli_help,
 	  "this text, or that of one command", NULL },
 	{ CLI_VERSION_COMMAND, "version", "", 0, 0, false, CLI_COMPLETE_NONE, cli_version,

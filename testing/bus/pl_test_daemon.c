@@ -31,8 +31,11 @@
  *   wait                        answers when the name is ours
  *   quit                        or the end of the input
  *
- * With PL_TEST_JOURNAL=FOLDER in the environment it has a journal there.
+ * With PL_TEST_JOURNAL=FOLDER in the environment it has a journal there. Reload reads
+ * PLUTO_LATCH_CONF.
  */
+
+#include "pl_test_conf.h"
 
 #include "bus/pl_bus.h"
 #include "core/pl_error.h"
@@ -627,21 +630,6 @@ static const char *set_fact(const char *name, bool value)
 	return "there is no such fact";
 }
 
-static const char *deny_gid(uint32_t gid)
-{
-	struct pl_conf_rule rule = host.conf.other;
-
-	rule.is_allowed = false;
-	rule.gids = (struct pl_conf_range) { gid, gid };
-	free(host.conf.rules);
-	host.conf.rules = malloc(sizeof(rule));
-	if (host.conf.rules == NULL)
-		return "no memory";
-	*host.conf.rules = rule;
-	host.conf.nr_rules = 1;
-	return NULL;
-}
-
 static const char *break_all(void)
 {
 	const struct pl_latch *latch;
@@ -713,7 +701,7 @@ static const char *obey(char *const *words, unsigned nr, char *ret, size_t size)
 	if (strcmp(verb, "fact") == 0 && nr == 3)
 		return set_fact(words[1], strcmp(words[2], "yes") == 0);
 	if (strcmp(verb, "deny-gid") == 0 && nr == 2)
-		return deny_gid((uint32_t)strtoul(words[1], NULL, 10));
+		return pl_test_deny_gid(&host.conf, (uint32_t)strtoul(words[1], NULL, 10));
 	if (strcmp(verb, "break-all") == 0)
 		return break_all();
 	if (strcmp(verb, "initiated") == 0 && nr >= 2)
@@ -832,23 +820,6 @@ static int start_engine(void)
 	return r;
 }
 
-/* LIMIT=NUMBER, as in latch.conf */
-static bool set_limit(const char *text)
-{
-	const char *equals = strchr(text, '=');
-
-	for (enum pl_limit limit = PL_LIMIT_NONE; equals != NULL && limit < PL_LIMIT_ROOF;
-	     limit++) {
-		const char *name = pl_limit_info(limit)->name;
-
-		if (name != NULL && strlen(name) == (size_t)(equals - text) &&
-		    strncmp(name, text, strlen(name)) == 0)
-			return pl_limits_set(&host.conf.limits, limit, false,
-					     (uint32_t)strtoul(equals + 1, NULL, 10)) == 0;
-	}
-	return false;
-}
-
 int main(int argc, char **argv)
 {
 	struct event *input;
@@ -860,7 +831,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	pl_conf_default(&host.conf);
 	for (int i = 2; i < argc; i++) {
-		if (!set_limit(argv[i])) {
+		if (!pl_test_set_limit(&host.conf, argv[i])) {
 			fprintf(stderr, "no such limit, or not within its bounds: %s\n", argv[i]);
 			return 2;
 		}
@@ -870,6 +841,7 @@ int main(int argc, char **argv)
 	host.pool = pl_identity_pool_new();
 	host.engine = pl_engine_new(NULL, NULL);
 	host.bus = pl_bus_new(&host.conf, on_log, NULL);
+	pl_bus_on_reload(host.bus, pl_test_reload, &host.conf);
 	host.tick = event_new(host.base, -1, 0, on_tick, NULL);
 	input = event_new(host.base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, NULL);
 	if (open_journal() != 0 || start_engine() != 0 || event_add(input, NULL) != 0 ||

@@ -22,7 +22,7 @@ static const struct {
 	{ MANAGER, "OpenSession", "d" }, { MANAGER, "Latch", "hd" }, { MANAGER, "Listen", "hd" },
 	{ MANAGER, "Find", "d" }, { MANAGER, "Inquire", "t" }, { MANAGER, "Release", "t" },
 	{ MANAGER, "Unprotect", "t" }, { MANAGER, "List", "dtu" }, { MANAGER, "Break", "ts" },
-	{ MANAGER, "Close", "ts" }, { MANAGER, "ForgetUnreadable", "" },
+	{ MANAGER, "Close", "ts" }, { MANAGER, "ForgetUnreadable", "" }, { MANAGER, "Reload", "" },
 	{ PROPERTIES, "Get", "ss" }, { PROPERTIES, "GetAll", "s" },
 	{ "org.freedesktop.DBus.Introspectable", "Introspect", "" },
 };

@@ -409,6 +409,12 @@ int latch_shut(struct latch *latch, uint64_t id, const char *reason)
 	return change("shut", id, reason);
 }
 
+int latch_reload(struct latch *latch)
+{
+	latch->error = change("reload", 0, "");
+	return latch->error;
+}
+
 int latch_forget_unreadable(struct latch *latch, uint32_t *ret_records, uint32_t *ret_flows)
 {
 	const char *forgotten = getenv("FAKE_FORGOTTEN");

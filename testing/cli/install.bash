@@ -77,7 +77,7 @@ completion_offers() {
 	local all
 	all=$("$latch" help --table | sed -n 's/^command \([a-z-]*\).*/\1/p' | xargs)
 	completes "$all" ""
-	completes "release" rel
+	completes "release reload" rel
 	completes "list" --json li
 	completes "forget-unreadable" f
 	completes "" forget-unreadable ""

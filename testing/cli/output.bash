@@ -159,6 +159,8 @@ usage_errors() {
 		close 0
 		forget-unreadable 1
 		forget-unreadable --peer=@b
+		reload 1
+		reload --json
 		help nonsense
 		help list show
 		help list --table
@@ -242,6 +244,7 @@ every_command_hands_errors_up() {
 		open -2 8 break 1
 		open -2 8 close 1
 		open -2 8 forget-unreadable
+		open -2 8 reload
 		open -39 6 list
 		open -2 3 list --wait=0.05
 		open -2 3 monitor --wait=0
@@ -270,6 +273,9 @@ every_command_hands_errors_up() {
 		break -8 10 break 1 why
 		shut -39 6 close 1
 		shut -11 1 close 1 why
+		reload -39 6 reload
+		reload -6 1 reload
+		reload -45 1 reload
 		forget_unreadable -39 6 forget-unreadable
 		forget_unreadable -6 1 forget-unreadable
 		forget_unreadable -48 1 forget-unreadable --json
@@ -286,9 +292,12 @@ changes_reach_the_library() {
 	ends 0 "$fake" unprotect 4
 	ends 0 "$fake" break 5 "why not"
 	ends 0 "$fake" close 6
+	ends 0 "$fake" reload
+	silent out
+	silent err
 	ends 0 "$fake" --bus unix:path=x break --wait 7
 	same "release 1 ,release 2 ,release 3 ,unprotect 4 ,break 5 why not,shut 6 closed by an \
-administrator,break 7 broken by an administrator," "$(grep -v '^open' "$FAKE_STATE" | tr '\n' ,)"
+administrator,reload 0 ,break 7 broken by an administrator," "$(grep -v '^open' "$FAKE_STATE" | tr '\n' ,)"
 	same "open 2 unix:path=x" "$(grep '^open' "$FAKE_STATE" | tail -n 1)"
 	# One that fails does not keep the others, and is told.
 	rm -f "$FAKE_STATE"

@@ -313,6 +313,23 @@ static void forgetting_gives_what_the_daemon_said(void **state)
 	assert_int_equal(latch_forget_unreadable(latch, &records, &flows), LATCH_ERR_UNSUPPORTED);
 }
 
+static void reloading_gives_the_line_that_is_wrong(void **state)
+{
+	int error;
+
+	(void)state;
+	assert_int_equal(latch_reload(latch), 0);
+	assert_int_equal(fake_count(fake, "Reload"), 1);
+	fake->fail = "Reload";
+	fake->error = "org.libreswan.Latch1.Error.BadConfig";
+	assert_int_equal(latch_reload(latch), LATCH_ERR_BAD_CONFIG);
+	assert_string_equal(latch_last_reason(latch, &error), "as the script says");
+	assert_int_equal(error, LATCH_ERR_BAD_CONFIG);
+	/* an older daemon */
+	fake->error = "org.freedesktop.DBus.Error.UnknownMethod";
+	assert_int_equal(latch_reload(latch), LATCH_ERR_UNSUPPORTED);
+}
+
 static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 {
 	const struct latch_request none = { .size = 1 };
@@ -346,6 +363,7 @@ static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 	assert_int_equal(latch_inquire(NULL, 1, &info), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_list(NULL, &cursor, &infos, &nr), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_forget_unreadable(NULL, &count, &count), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_reload(NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_wait(NULL, 1, 0, 0, &got), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_dispatch(NULL, NULL, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_fd(NULL), -1);
@@ -764,6 +782,7 @@ int main(void)
 		HANDLE(peers_are_compared_by_the_daemon_L27),
 		HANDLE(inquire_and_list_give_what_the_daemon_said),
 		HANDLE(forgetting_gives_what_the_daemon_said),
+		HANDLE(reloading_gives_the_line_that_is_wrong),
 		HANDLE(what_makes_no_sense_does_not_reach_the_daemon),
 		HANDLE(an_answer_of_another_shape_is_an_error_and_writes_nothing),
 		HANDLE(a_daemon_that_does_not_answer_is_a_service_error),

@@ -46,6 +46,9 @@ static struct {
 	int xfrm;
 	char removed[32];
 	char log[2048];
+	size_t max_slots;
+	pl_bus_reload *reload;
+	void *reload_ctx;
 } stage;
 
 static int ok(void)
@@ -153,6 +156,12 @@ int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **re
 	assert_true(max_slots > 0);
 	*ret = (struct pl_journal *)&stage;
 	return 0;
+}
+
+void pl_journal_allow(struct pl_journal *journal, size_t max_slots)
+{
+	assert_ptr_equal(journal, &stage);
+	stage.max_slots = max_slots;
 }
 
 struct pl_journal *pl_journal_close(struct pl_journal *journal)
@@ -346,6 +355,13 @@ struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx
 	(void)log;
 	(void)ctx;
 	return (struct pl_bus *)&stage;
+}
+
+void pl_bus_on_reload(struct pl_bus *bus, pl_bus_reload *reload, void *ctx)
+{
+	(void)bus;
+	stage.reload = reload;
+	stage.reload_ctx = ctx;
 }
 
 const struct pl_owner_ops *pl_bus_owner_ops(void)
@@ -595,6 +611,33 @@ static int begin(const char *conf, char error[static PL_DAEMON_ERROR_MAX])
 	return r;
 }
 
+/* The journal holds as many as the limits allow. */
+static void a_reload_makes_room_and_a_bad_one_does_not(void **state)
+{
+	char error[PL_DAEMON_ERROR_MAX] = "", path[] = "/tmp/latch.conf.XXXXXX";
+	struct pl_engine *engine = pl_engine_new(NULL, NULL);
+	struct pl_daemon *daemon;
+	int fd = mkstemp(path);
+	const char totals[] = "[limits]\nlatches-total = 500\nautomatic-total = 60\n"
+			      "sessions-total = 7\n";
+
+	(void)state;
+	setenv("PLUTO_LATCH_CONF", path, 1);
+	assert_int_equal(pl_daemon_start(engine, NULL, NULL, note, &daemon, error), 0);
+	stage.max_slots = 0;
+	assert_int_equal(write(fd, totals, strlen(totals)), (ssize_t)strlen(totals));
+	assert_int_equal(stage.reload(stage.reload_ctx, error), 0);
+	assert_int_equal(stage.max_slots, 567);
+	assert_int_equal(write(fd, "pending", 7), 7);
+	assert_int_equal(stage.reload(stage.reload_ctx, error), PL_E_BAD_CONFIG);
+	assert_non_null(strstr(error, ":5: "));
+	assert_int_equal(stage.max_slots, 567);
+	pl_daemon_free(daemon);
+	pl_engine_free(engine);
+	close(fd);
+	unlink(path);
+}
+
 static void who_may_remove_the_table_is_logged_at_the_start(void **state)
 {
 	char error[PL_DAEMON_ERROR_MAX];
@@ -753,7 +796,8 @@ int main(void)
 		TEST(a_guard_that_a_tick_puts_back_is_logged_lost_and_back_each_once),
 		TEST(a_lost_guard_that_the_next_change_brings_back_is_logged),
 		TEST(routes_that_the_kernel_does_not_forget_are_logged_T9),
-		TEST(who_may_remove_the_table_is_logged_at_the_start),
+		TEST(a_reload_makes_room_and_a_bad_one_does_not),
+		cmocka_unit_test(who_may_remove_the_table_is_logged_at_the_start),
 		TEST(a_second_daemon_is_told_that_the_table_is_owned),
 		TEST(what_was_heard_with_plutos_changes_is_judged_in_a_turn_of_its_own_T7),
 		TEST(SAs_that_cannot_be_read_are_asked_for_until_they_can_T9),

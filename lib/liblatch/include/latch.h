@@ -658,6 +658,19 @@ int latch_shut(struct latch *latch, uint64_t id, const char *reason);
 int latch_forget_unreadable(struct latch *latch, uint32_t *ret_records, uint32_t *ret_flows);
 
 /**
+ * latch_reload() - administrators: the daemon reads latch.conf again
+ * @latch: the handle
+ *
+ * What the file says holds as a whole from now on, for whoever asks for something; what latches
+ * have they keep, and no latch is lost. With an error nothing has changed.
+ *
+ * Return: 0; LATCH_ERR_NOT_AUTHORIZED; LATCH_ERR_BAD_CONFIG, and latch_last_reason() has the file,
+ * the line and what is wrong, also with what a restart of the daemon alone can change;
+ * LATCH_ERR_UNSUPPORTED of a daemon that is older
+ */
+int latch_reload(struct latch *latch);
+
+/**
  * latch_last_reason() - what the daemon said last, if that was an error
  * @latch:     the handle
  * @ret_error: of the last answer: LATCH_OK or what it refused; may be NULL

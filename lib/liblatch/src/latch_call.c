@@ -424,3 +424,16 @@ int latch_forget_unreadable(struct latch *latch, uint32_t *ret_records, uint32_t
 	dbus_message_unref(reply);
 	return 0;
 }
+
+int latch_reload(struct latch *latch)
+{
+	DBusMessage *reply;
+	int r;
+
+	if (latch == NULL)
+		return LATCH_ERR_ARGUMENT;
+	r = latch_bus_call(latch, latch_bus_message(latch, "Reload"), 0, "", &reply);
+	if (r == 0)
+		dbus_message_unref(reply);
+	return r;
+}

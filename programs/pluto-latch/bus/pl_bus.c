@@ -453,6 +453,12 @@ struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx
 	return bus;
 }
 
+void pl_bus_on_reload(struct pl_bus *bus, pl_bus_reload *reload, void *ctx)
+{
+	bus->reload = reload;
+	bus->reload_ctx = ctx;
+}
+
 int pl_bus_attach(struct pl_bus *bus, struct event_base *base, const char *address,
 		  struct pl_engine *engine)
 {

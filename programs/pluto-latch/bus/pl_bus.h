@@ -30,6 +30,25 @@ typedef void pl_bus_log(void *ctx, const char *text);
  */
 struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx) PL_MUST_USE;
 
+#define PL_BUS_ERROR_MAX 512
+
+/**
+ * typedef pl_bus_reload - read latch.conf again, into the struct pl_conf of pl_bus_new()
+ * @ctx:       as given
+ * @ret_error: for the administrator, any bytes; written unless 0 is returned
+ *
+ * Return: 0; an error, and nothing is changed
+ */
+typedef int pl_bus_reload(void *ctx, char ret_error[static PL_BUS_ERROR_MAX]);
+
+/**
+ * pl_bus_on_reload() - what Reload does; without it there is none
+ * @bus:    the bus
+ * @reload: from the event loop, between two events of the engine
+ * @ctx:    for @reload
+ */
+void pl_bus_on_reload(struct pl_bus *bus, pl_bus_reload *reload, void *ctx);
+
 /**
  * pl_bus_owner_ops() - whom to tell; the context is a struct pl_bus
  */

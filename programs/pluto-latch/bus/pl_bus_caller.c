@@ -54,6 +54,11 @@ struct pl_callers {
 	unsigned nr_waiting;
 };
 
+bool pl_caller_is_admin(const struct pl_caller_id *who)
+{
+	return who->uid == 0;
+}
+
 struct pl_callers *pl_callers_new(struct pl_bus *bus)
 {
 	struct pl_callers *all = calloc(1, sizeof(*all));

@@ -19,6 +19,12 @@ struct pl_caller_id {
 	uint64_t session;
 };
 
+/**
+ * pl_caller_is_admin() - uid 0
+ * @who: known
+ */
+bool pl_caller_is_admin(const struct pl_caller_id *who);
+
 struct pl_callers;
 
 /**

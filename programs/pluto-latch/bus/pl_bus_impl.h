@@ -42,6 +42,8 @@ struct pl_bus {
 	const struct pl_conf *conf;
 	pl_bus_log *log;
 	void *log_ctx;
+	pl_bus_reload *reload;
+	void *reload_ctx;
 	struct pl_bus_budget of_clients, of_latches;
 	struct event_base *base;
 	struct pl_engine *engine;

@@ -42,6 +42,7 @@ static const struct pl_member members[] = {
 	{ MANAGER, "Break", "ts", "", PL_DICT_NONE, pl_method_break },
 	{ MANAGER, "Close", "ts", "", PL_DICT_NONE, pl_method_close },
 	{ MANAGER, "ForgetUnreadable", "", "uu", PL_DICT_NONE, pl_method_forget_unreadable },
+	{ MANAGER, "Reload", "", "", PL_DICT_NONE, pl_method_reload },
 	{ PROPERTIES, "Get", "ss", "v", PL_DICT_NONE, pl_method_get },
 	{ PROPERTIES, "GetAll", "s", "a{sv}", PL_DICT_NONE, pl_method_get_all },
 	{ PROPERTIES, "Set", "ssv", "", PL_DICT_NONE, pl_method_set },
@@ -143,6 +144,7 @@ static bool is_security_event(int error)
 	case PL_E_NOT_RESUMABLE:
 	case PL_E_LIMIT_EXCEEDED:
 	case PL_E_SOCKET_CHANGED:
+	case PL_E_BAD_CONFIG:
 	case PL_E_UNAVAILABLE:
 		return true;
 	default:

@@ -33,11 +33,6 @@ static int put(DBusMessage *reply, int type, const void *value)
 	return dbus_message_iter_append_basic(&at, type, value) ? 0 : -ENOMEM;
 }
 
-static bool is_admin(const struct pl_caller_id *who)
-{
-	return who->uid == 0;
-}
-
 static struct pl_owner owner_of(const struct pl_caller_id *who)
 {
 	return (struct pl_owner) {
@@ -49,7 +44,7 @@ static struct pl_owner owner_of(const struct pl_caller_id *who)
 static const struct pl_owner *asker(const struct pl_caller_id *who, struct pl_owner *room)
 {
 	*room = owner_of(who);
-	return is_admin(who) ? NULL : room;
+	return pl_caller_is_admin(who) ? NULL : room;
 }
 
 static bool has_session(const struct pl_bus *bus, const struct pl_caller_id *who)
@@ -414,74 +409,4 @@ int pl_method_list(struct pl_bus *bus, const struct pl_caller_id *who, struct pl
 		return -ENOMEM;
 	next = page.is_end ? 0 : page.cursor;
 	return put(reply, DBUS_TYPE_UINT64, &next);
-}
-
-/* Administrators */
-
-/* Its owner reads this on a terminal, perhaps. */
-static void make_printable(char *text)
-{
-	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
-		if (*p < ' ' || *p == 0x7f)
-			*p = '?';
-		else if (p[0] == 0xc2 && p[1] < 0xa0)
-			p[0] = p[1] = '?';
-	}
-}
-
-typedef int administer(struct pl_engine *engine, uint64_t id, const char *text);
-
-static int end_latch(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
-		     administer *how)
-{
-	uint64_t id = call->request.numbers[0];
-	char *reason = call->request.texts[0];
-	int r;
-
-	if (!is_admin(who))
-		return PL_E_NOT_AUTHORIZED;
-	r = pl_limits_allow(&bus->conf->limits, PL_LIMIT_TEXT_BYTES, strlen(reason));
-	if (r != 0)
-		return r;
-	make_printable(reason);
-	r = how(bus->engine, id, reason[0] == '\0' ? NULL : reason);
-	if (r == 0)
-		pl_bus_say(bus, "latch %llu: %s by uid %u: \"%s\"", (unsigned long long)id,
-			   call->member->name, who->uid, reason);
-	return r;
-}
-
-int pl_method_break(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
-		    DBusMessage *reply)
-{
-	(void)reply;
-	return end_latch(bus, who, call, pl_engine_admin_break);
-}
-
-int pl_method_close(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
-		    DBusMessage *reply)
-{
-	(void)reply;
-	return end_latch(bus, who, call, pl_engine_admin_close);
-}
-
-int pl_method_forget_unreadable(struct pl_bus *bus, const struct pl_caller_id *who,
-				struct pl_call *call, DBusMessage *reply)
-{
-	dbus_uint32_t records, flows;
-	size_t nr_records, nr_flows;
-	int r;
-
-	(void)call;
-	if (!is_admin(who))
-		return PL_E_NOT_AUTHORIZED;
-	r = pl_engine_forget_unreadable(bus->engine, &nr_records, &nr_flows);
-	if (r != 0)
-		return r;
-	pl_bus_say(bus, "uid %u forgets %zu unreadable records of the journal: %zu flows are no "
-		   "more blocked", who->uid, nr_records, nr_flows);
-	records = (dbus_uint32_t)nr_records;
-	flows = (dbus_uint32_t)nr_flows;
-	return dbus_message_append_args(reply, DBUS_TYPE_UINT32, &records, DBUS_TYPE_UINT32,
-					&flows, DBUS_TYPE_INVALID) ? 0 : -ENOMEM;
 }

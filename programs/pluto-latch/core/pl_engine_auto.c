@@ -86,7 +86,7 @@ int pl_auto_is_gone(struct pl_world *world, const struct pl_latch *latch, bool *
 int pl_auto_give(struct pl_world *world, struct pl_latch *latch, const struct pl_owner *owner)
 {
 	if (latch->owner.kind == PL_OWNER_ADMIN) {
-		int r = pl_usage_take(world->usage, &world->limits, owner->uid,
+		int r = pl_usage_take(world->usage, &world->conf->limits, owner->uid,
 				      pl_step_limit(owner));
 
 		if (r != 0)
@@ -239,7 +239,7 @@ static enum pl_auto_verdict goes_out(struct pl_world *world, const struct pl_tup
 	}
 	ask = ask_of(rule, uid);
 	ask.is_wanted = ask.is_narrow;
-	ask.setup_ms = world->limits.each[PL_LIMIT_WAIT_MS];
+	ask.setup_ms = world->conf->limits.each[PL_LIMIT_WAIT_MS];
 	*ret_error = pl_birth_take(world, tuple, &ask, &id, &lesson);
 	return *ret_error == 0 ? PL_AUTO_AGAIN : PL_AUTO_DROP;
 }
@@ -288,7 +288,7 @@ enum pl_auto_verdict pl_engine_auto_forward(struct pl_engine *engine, const stru
 		return PL_AUTO_AGAIN;
 	ask = ask_of(rule, 0);
 	ask.is_forwarded = true;
-	ask.setup_ms = way == PL_DIR_OUT ? world->limits.each[PL_LIMIT_WAIT_MS] : 0;
+	ask.setup_ms = way == PL_DIR_OUT ? world->conf->limits.each[PL_LIMIT_WAIT_MS] : 0;
 	*ret_error = pl_birth_take(world, &tuple, &ask, &id, &lesson);
 	return *ret_error == 0 ? PL_AUTO_AGAIN : PL_AUTO_DROP;
 }

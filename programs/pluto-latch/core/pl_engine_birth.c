@@ -93,7 +93,7 @@ static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
 	old = pl_db_find(world->db, tuple);
 	if (!pl_birth_is_replaceable(old))
 		return PL_E_ALREADY_LATCHED;
-	r = pl_usage_take(world->usage, &world->limits, owner->uid, pl_step_limit(owner));
+	r = pl_usage_take(world->usage, &world->conf->limits, owner->uid, pl_step_limit(owner));
 	if (r != 0)
 		return r;
 	r = old != NULL ? supersede(world, old, owner, peer, ret) :

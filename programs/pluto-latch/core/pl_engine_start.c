@@ -177,7 +177,7 @@ static int open_world(struct pl_world *world, const struct pl_ops *ops,
 		      const struct pl_engine_settings *settings, uint64_t first_id)
 {
 	*world = (struct pl_world) {
-		.ops = *ops, .conf = settings->conf, .limits = settings->conf->limits,
+		.ops = *ops, .conf = settings->conf,
 		.rules = { (enum pl_peer_match)settings->conf->peer_match,
 			   settings->conf->may_differ_in_qop },
 		.last_reqid = PL_REQID_FIRST,

@@ -12,7 +12,8 @@
 int pl_larva_new(struct pl_world *world, const struct pl_latch *latch, struct pl_larva **ret)
 {
 	struct pl_larva *larva;
-	int r = pl_usage_take(world->usage, &world->limits, latch->owner.uid, PL_LIMIT_PENDING);
+	int r = pl_usage_take(world->usage, &world->conf->limits, latch->owner.uid,
+			      PL_LIMIT_PENDING);
 
 	if (r != 0)
 		return r;

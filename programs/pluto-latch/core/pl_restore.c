@@ -133,7 +133,7 @@ static int fill(struct pl_world *world, struct pl_latch *latch, const struct pl_
 	pl_db_set_cookie(world->db, latch, kept->cookie);
 	/* Lower limits than before take nothing away. */
 	latch->is_inherited = kept->is_inherited ||
-			      pl_usage_take(world->usage, &world->limits, latch->owner.uid,
+			      pl_usage_take(world->usage, &world->conf->limits, latch->owner.uid,
 					    pl_step_limit(&latch->owner)) != 0;
 	return pl_latch_set_params(latch, &params);
 }

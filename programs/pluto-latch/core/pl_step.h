@@ -53,9 +53,8 @@ struct pl_awaited {
  * @contacts:    IKE SAs that are up
  * @usage:       of limits
  * @holds:       what pluto is not asked for again so soon
- * @rules:       what conflicts
- * @conf:        latch.conf
- * @limits:      in force
+ * @rules:       what conflicts, as long as the daemon runs
+ * @conf:        latch.conf; its limits and rules may be others at each event
  * @generation:  rises with every change
  * @last_reqid:  the last base number that was given out
  * @larvae:      latches that wait for their SAs
@@ -88,7 +87,6 @@ struct pl_world {
 	struct pl_holds *holds;
 	struct pl_conflict_rules rules;
 	const struct pl_conf *conf;
-	struct pl_limits limits;
 	uint64_t generation;
 	uint32_t last_reqid;
 	struct pl_larva *larvae;

@@ -18,6 +18,7 @@
 #include "core/pl_conf.h"
 #include "core/pl_error.h"
 #include "daemon/pl_automatic.h"
+#include "daemon/pl_conf_file.h"
 #include "daemon/pl_damage.h"
 #include "daemon/pl_offload.h"
 #include "kernel/pl_guard.h"
@@ -31,20 +32,16 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CONF_FILE "/etc/latch.conf"
 #define JOURNAL_FOLDER "/run/pluto-latch"
-enum { CONF_BYTES_MAX = 1 << 20 };
 
 struct pl_daemon {
 	struct pl_engine *engine;
@@ -324,63 +321,6 @@ static void on_xfrm(evutil_socket_t fd, short what, void *ctx)
 	(void)hear_xfrm(ctx);
 }
 
-/* latch.conf */
-
-static int read_file(const char *path, char **ret, size_t *ret_len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	char *text = NULL;
-	ssize_t len = -1;
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = fstat(fd, &status) != 0 ? -errno : !S_ISREG(status.st_mode) ? -EINVAL :
-	    status.st_size > CONF_BYTES_MAX ? -EFBIG : 0;
-	if (r == 0) {
-		text = malloc(CONF_BYTES_MAX);
-		len = text == NULL ? -1 : read(fd, text, CONF_BYTES_MAX);
-		r = text == NULL ? -ENOMEM : len < 0 ? -errno : 0;
-	}
-	close(fd);
-	if (r != 0) {
-		free(text);
-		return r;
-	}
-	*ret = text;
-	*ret_len = (size_t)len;
-	return 0;
-}
-
-static int load_conf(struct pl_conf *ret, char error[static PL_DAEMON_ERROR_MAX])
-{
-	const char *chosen = getenv("PLUTO_LATCH_CONF");
-	const char *path = chosen == NULL ? CONF_FILE : chosen;
-	struct pl_conf_error where;
-	char *text = NULL;
-	size_t len = 0;
-	int r = read_file(path, &text, &len);
-
-	/* Nothing configured is fine; a file that was asked for and is not there is not. */
-	if (r == -ENOENT && chosen == NULL) {
-		pl_conf_default(ret);
-		return 0;
-	}
-	if (r != 0) {
-		snprintf(error, PL_DAEMON_ERROR_MAX, "%s: %s", path, strerror(-r));
-		return r;
-	}
-	r = pl_conf_load(text, len, ret, &where);
-	free(text);
-	if (r == PL_E_BAD_CONFIG)
-		snprintf(error, PL_DAEMON_ERROR_MAX, "%s:%u: [%s] %s: %s", path, where.line,
-			 where.section, where.key, where.text);
-	else if (r != 0)
-		snprintf(error, PL_DAEMON_ERROR_MAX, "%s: %s", path, pl_strerror(r));
-	return r;
-}
-
 /* Start */
 
 static int open_guard(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
@@ -395,15 +335,18 @@ static int open_guard(struct pl_daemon *daemon, char error[static PL_DAEMON_ERRO
 	return r;
 }
 
+static size_t most_kept(const struct pl_limits *limits)
+{
+	return (size_t)limits->total[PL_LIMIT_LATCHES] + limits->total[PL_LIMIT_AUTOMATIC] +
+	       limits->total[PL_LIMIT_SESSIONS];
+}
+
 /* A latch that nobody could write down would be lost to the next daemon. */
 static int open_journal(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
 {
 	const char *other = getenv("PLUTO_LATCH_JOURNAL");
 	const char *folder = other != NULL ? other : JOURNAL_FOLDER;
-	const uint32_t *total = daemon->conf.limits.total;
-	size_t max = (size_t)total[PL_LIMIT_LATCHES] + total[PL_LIMIT_AUTOMATIC] +
-		     total[PL_LIMIT_SESSIONS];
-	int r = pl_journal_open(folder, max, &daemon->journal);
+	int r = pl_journal_open(folder, most_kept(&daemon->conf.limits), &daemon->journal);
 
 	if (r != 0)
 		snprintf(error, PL_DAEMON_ERROR_MAX, "no journal in %s: %s", folder,
@@ -419,9 +362,19 @@ static void bus_log(void *ctx, const char *text)
 	say(daemon, "latch: %s", text);
 }
 
+static int reload(void *ctx, char ret_error[static PL_BUS_ERROR_MAX])
+{
+	struct pl_daemon *daemon = ctx;
+	int r = pl_conf_file_reload(&daemon->conf, ret_error);
+
+	if (r == 0)
+		pl_journal_allow(daemon->journal, most_kept(&daemon->conf.limits));
+	return r;
+}
+
 static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERROR_MAX])
 {
-	int r = load_conf(&daemon->conf, error);
+	int r = pl_conf_file_load(&daemon->conf, error);
 
 	if (r == 0)
 		r = open_guard(daemon, error);
@@ -459,6 +412,7 @@ static int open_layers(struct pl_daemon *daemon, char error[static PL_DAEMON_ERR
 		snprintf(error, PL_DAEMON_ERROR_MAX, "no memory");
 		return -ENOMEM;
 	}
+	pl_bus_on_reload(daemon->bus, reload, daemon);
 	pl_guard_on_first(daemon->guard, pl_offload_begin, daemon->offload);
 	pl_guard_automatic(daemon->guard, &daemon->conf);
 	return pl_automatic_new(&daemon->conf, daemon->log, &daemon->automatic, error);

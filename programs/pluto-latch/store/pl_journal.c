@@ -536,6 +536,11 @@ int pl_journal_read(struct pl_journal *journal, struct pl_identity_pool *pool,
 	return r;
 }
 
+void pl_journal_allow(struct pl_journal *journal, size_t max_slots)
+{
+	journal->max_slots = max_slots;
+}
+
 static int grow(struct pl_journal *journal)
 {
 	static const uint8_t none[SLOTS_AT_ONCE * PL_SLOT_BYTES];

@@ -24,6 +24,13 @@ struct pl_journal;
 int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **ret) PL_MUST_USE;
 
 /**
+ * pl_journal_allow() - from now on it may hold as many
+ * @journal:   open
+ * @max_slots: latches and sessions at once; of fewer nothing is taken away
+ */
+void pl_journal_allow(struct pl_journal *journal, size_t max_slots);
+
+/**
  * pl_journal_remove() - its file is gone, and with it every session in it
  * @journal: close it after that
  *

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What administrators do with the service as a whole. */
+
+#include "bus_stage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char conf[] = "/tmp/latch.conf.XXXXXX";
+
+static void write_conf(const char *text)
+{
+	FILE *file = fopen(conf, "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int setup_conf(void **state)
+{
+	close(mkstemp(conf));
+	setenv("PLUTO_LATCH_CONF", conf, 1);
+	return setup(state);
+}
+
+static int teardown_conf(void **state)
+{
+	int r = teardown(state);
+
+	unlink(conf);
+	strcpy(conf + strlen(conf) - 6, "XXXXXX");
+	unsetenv("PLUTO_LATCH_CONF");
+	return r;
+}
+
+/* Reload */
+
+static void reload_holds_from_the_next_call_on_and_loses_no_latch(void **state)
+{
+	struct scene scene;
+	int pair[2];
+
+	(void)state;
+	NEEDS_ROOT("reload_holds_from_the_next_call_on_and_loses_no_latch");
+	scene = play();
+	tcp_pair(pair);
+	write_conf("[limits]\nlatches = 1\n[flow nothing]\nallow = no\n");
+	expect_done(scene.client, call_new("Reload", ""));
+	expect_error(scene.client, call_new("Latch", "hd", pair[0], NOTHING), "Forbidden");
+	/* What is there goes on, and is the owner's, whatever the file says. */
+	assert_string_equal(inquire(scene.client, scene.id, "state"), "established");
+	assert_null(record_now(scene.session));
+	write_conf("[limits]\nlatches = 1\n");
+	expect_done(scene.client, call_new("Reload", ""));
+	expect_error(scene.client, call_new("Latch", "hd", pair[0], NOTHING), "LimitExceeded");
+	assert_string_equal(inquire(scene.client, scene.id, "state"), "established");
+	write_conf("");
+	expect_done(scene.client, call_new("Reload", ""));
+	assert_int_not_equal(latch_fd(scene.client, pair[0]), 0);
+	assert_string_equal(inquire(scene.client, scene.id, "state"), "established");
+	tell("compare");
+	assert_string_equal(stage.line, "ok 0 0");
+	close(pair[0]);
+	close(pair[1]);
+	end(&scene);
+}
+
+/* The text of an error is for people, and in it what is wrong, and where. */
+static char *text_of_error(DBusMessage *reply)
+{
+	const char *text = "";
+	char *copy;
+
+	assert_true(dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID));
+	copy = strdup(text);
+	dbus_message_unref(reply);
+	return copy;
+}
+
+static void a_bad_file_is_refused_with_its_line_and_changes_nothing(void **state)
+{
+	DBusConnection *client;
+	DBusMessage *reply;
+	char *text, where[64];
+	int pair[2], session;
+
+	(void)state;
+	NEEDS_ROOT("a_bad_file_is_refused_with_its_line_and_changes_nothing");
+	client = client_new();
+	write_conf("[flow nothing]\nallow = no\n[latch]\n# not the one that counts\ngro = \xff\n");
+	reply = ask(client, call_new("Reload", ""));
+	assert_string_equal(error_of(reply), "org.libreswan.Latch1.Error.BadConfig");
+	text = text_of_error(reply);
+	snprintf(where, sizeof(where), "%s:5: [latch] gro: ", conf);
+	assert_non_null(strstr(text, "The configuration has an error; the old one stays."));
+	assert_non_null(strstr(text, where));
+	free(text);
+	write_conf("[nonsense \xc3\x28]\n");
+	reply = ask(client, call_new("Reload", ""));
+	assert_string_equal(error_of(reply), "org.libreswan.Latch1.Error.BadConfig");
+	free(text_of_error(reply));
+	/* The first rule of it does not hold. */
+	tcp_pair(pair);
+	tell("sa add 1 b.test 101");
+	session = open_session(client, false);
+	assert_int_not_equal(latch_fd(client, pair[0]), 0);
+	close(session);
+	close(pair[0]);
+	close(pair[1]);
+	client_free(client);
+}
+
+static bool may_not_reload(DBusConnection *client)
+{
+	return is_answered(client, call_new("Reload", ""), "NotAuthorized");
+}
+
+static void only_the_administrator_reloads(void **state)
+{
+	(void)state;
+	NEEDS_ROOT("only_the_administrator_reloads");
+	/* Not even whether the file is good is told. */
+	write_conf("[nonsense]\n");
+	as_nobody(may_not_reload);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_conf, teardown_conf)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(reload_holds_from_the_next_call_on_and_loses_no_latch),
+		TEST(a_bad_file_is_refused_with_its_line_and_changes_nothing),
+		TEST(only_the_administrator_reloads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
