@@ -12,7 +12,7 @@ bench: $(BENCH_PROGRAMS)	## what things cost, as ratios beside their goals (B=NA
 		$(BENCH_PROGRAMS) $(BENCH_GUEST))
 
 # With real plutos, in a guest, where there is one and all is built: the script says so if not.
-BENCH_GUEST := testing/bench/g3_rekey
+BENCH_GUEST := testing/bench/g3_rekey testing/bench/g3_child
 bench_named = $(or $(filter %/$1,$(BENCH_GUEST)),$(BUILD)/bench/$1)
 
 $(BUILD)/bench/g1_find: BENCH_CFLAGS = $(shell pkg-config --cflags glib-2.0)
