@@ -479,7 +479,7 @@ const void *latch_peer_trust_anchor(const struct latch_peer *peer, size_t *ret_l
  * @peer:    not NULL
  * @ret_len: as above
  *
- * To trust a key from its first use on (RFC 5387), keep this, and compare all of it.
+ * To trust a key from its first use on (RFC 5387), keep this: latch_pin_keep(). It is the whole key.
  *
  * Return: NULL of a peer that did not sign; valid as long as @peer
  */
@@ -517,6 +517,56 @@ const void *latch_peer_bytes(const struct latch_peer *peer, const char *key, siz
  * Return: as latch_inquire_peer()
  */
 int latch_same_peer(struct latch *latch, uint64_t first, uint64_t second, bool *ret_same);
+
+/* Leap of faith (RFC 5387): a key is trusted because it is the one that was met first. The keys are
+ * in a file of the caller's user: path, or with NULL $XDG_CONFIG_HOME/latch/known_peers, or
+ * ~/.config/latch/known_peers. Its lines are a name, "spki" and hexadecimal digits; a line may be
+ * taken out with an editor. A name is what the program calls the peer, "mail.example:993", say: 1 to
+ * 255 printable characters of ASCII without a space, the first of them not #. These calls need no
+ * handle, and any thread may make them. */
+enum latch_pin {
+	LATCH_PIN_NEW = 0,	/* nothing is kept for this name */
+	LATCH_PIN_SAME,		/* this key is */
+	LATCH_PIN_OTHER,	/* another key is: somebody else, or a new key of the same */
+};
+
+/**
+ * latch_pin_check() - is this the key that was met before
+ * @path: see above
+ * @name: of the peer
+ * @key:  latch_peer_public_key() of a latch that is ESTABLISHED; NULL, of a peer that did not sign,
+ *        is LATCH_ERR_ARGUMENT
+ * @len:  in bytes, 1 to 4096
+ * @ret:  written when 0 is returned
+ *
+ * Return: 0; LATCH_ERR_ARGUMENT; LATCH_ERR_SYSTEM, with EPERM when others may write the file, and
+ * EFBIG when it has more than 1 MiB; LATCH_ERR_MALFORMED when what is kept for this name cannot be
+ * read; LATCH_ERR_NO_MEMORY. With an error the peer is not to be trusted.
+ */
+int latch_pin_check(const char *path, const char *name, const void *key, size_t len,
+		    enum latch_pin *ret);
+
+/**
+ * latch_pin_keep() - trust this key from now on
+ * @path: see above; the file, and folders on the way to it, are made
+ * @name: of the peer
+ * @key:  as above
+ * @len:  as above
+ *
+ * Return: 0, also when it is kept already; LATCH_ERR_WRONG_PEER when another key is, which stays;
+ * as latch_pin_check()
+ */
+int latch_pin_keep(const char *path, const char *name, const void *key, size_t len);
+
+/**
+ * latch_pin_forget() - trust none of the keys of this name any more
+ * @path: see above
+ * @name: of the peer
+ *
+ * Return: 0, also when there is none; LATCH_ERR_ARGUMENT, _SYSTEM, _MALFORMED (zero bytes) or
+ * _NO_MEMORY
+ */
+int latch_pin_forget(const char *path, const char *name);
 
 /**
  * latch_list() - the next latches that the caller may see
