@@ -54,7 +54,8 @@ static enum pl_verdict_kind ask(struct pl_engine *engine, unsigned which,
 static void asked_facts_pass_and_only_by_their_own_question(void **state)
 {
 	static const int question_of[PL_FACT_ROOF] = {
-		[PL_FACT_TS_REQUEST] = 1, [PL_FACT_TS_REKEY] = 2, [PL_FACT_TS_RESPONSE] = 2,
+		[PL_FACT_TS_REQUEST] = 1, [PL_FACT_TS_PROPOSAL] = 1,
+		[PL_FACT_TS_REKEY] = 2, [PL_FACT_TS_RESPONSE] = 2,
 		[PL_FACT_CHILD_INSTALL] = 3, [PL_FACT_SUITES] = 4, [PL_FACT_SA_ADD] = 5,
 		[PL_FACT_SA_MIGRATE] = 5, [PL_FACT_POLICY_ADD] = 5,
 	};

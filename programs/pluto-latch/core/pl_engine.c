@@ -61,11 +61,13 @@ static bool see(struct pl_engine *engine, const struct pl_fact *fact)
 static enum pl_verdict_kind judge_ts(struct pl_engine *engine, const struct pl_fact *fact,
 				     struct pl_ts_verdict *ret)
 {
+	bool is_own = fact->kind == PL_FACT_TS_PROPOSAL || fact->kind == PL_FACT_TS_RESPONSE;
 	enum pl_verdict_kind given;
 
 	if (!engine->is_latching)
 		return PL_VERDICT_ACCEPT;
-	given = pl_engine_judge_ts(&engine->world, fact, ret);
+	given = is_own ? pl_engine_judge_own(&engine->world, fact, ret) :
+			 pl_engine_judge_ts(&engine->world, fact, ret);
 	if (given == PL_VERDICT_REFUSE)
 		snprintf(engine->refusal, sizeof(engine->refusal), "%s", ret->text);
 	return given;
@@ -74,7 +76,8 @@ static enum pl_verdict_kind judge_ts(struct pl_engine *engine, const struct pl_f
 enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct pl_fact *fact,
 					  struct pl_ts_verdict *ret)
 {
-	if (!see(engine, fact) || fact->kind != PL_FACT_TS_REQUEST)
+	if (!see(engine, fact) ||
+	    (fact->kind != PL_FACT_TS_REQUEST && fact->kind != PL_FACT_TS_PROPOSAL))
 		return PL_VERDICT_REFUSE;
 	return judge_ts(engine, fact, ret);
 }
@@ -475,10 +478,7 @@ static void peer_dead(struct pl_engine *engine, const struct pl_fact *fact,
 	struct pl_world *world = &engine->world;
 	struct pl_why why = { .text = doubt == NULL ? "the peer does not answer any more" :
 			      "the peer has started anew, and knows of nothing before" };
-	struct pl_peer peer = {
-		.identity = fact->identity, .lineage = pl_sad_lineage(world->sad, fact->ike),
-		.is_id_fixed = fact->conn.is_peer_id_fixed,
-	};
+	struct pl_peer peer = pl_engine_peer_of(world, fact);
 	struct pl_latch *latch;
 
 	if (fact->ike != 0 && fact->ike == engine->dead_ike)

@@ -75,9 +75,9 @@ int pl_engine_start(struct pl_engine *engine, const struct pl_ops *ops,
 		    const struct pl_engine_settings *settings) PL_MUST_USE;
 
 /**
- * pl_engine_ts_request() - a peer proposes selectors to us as responder
+ * pl_engine_ts_request() - a peer proposes selectors to us, or we are about to propose some
  * @engine: the engine
- * @fact:   PL_FACT_TS_REQUEST
+ * @fact:   PL_FACT_TS_REQUEST or PL_FACT_TS_PROPOSAL
  * @ret:    to be used only with PL_VERDICT_NARROW
  *
  * Return: PL_VERDICT_ACCEPT for what pluto selected, _NARROW to @ret, or _REFUSE

@@ -6,6 +6,7 @@
 #include "core/pl_engine.h"
 #include "core/pl_socket.h"
 #include "core/pl_step.h"
+#include "core/pl_ts_narrow.h"
 
 /* More than these, and every latch is looked at. */
 enum { PL_NEWS_MAX = 32 };
@@ -66,6 +67,31 @@ struct pl_lesson {
 };
 
 /**
+ * pl_engine_peer_of() - whom a fact is about
+ * @world: the world
+ * @fact:  borrowed, with its identity
+ */
+struct pl_peer pl_engine_peer_of(const struct pl_world *world, const struct pl_fact *fact);
+
+/**
+ * pl_engine_say_narrowed() - the verdict on selectors that are cut
+ * @narrowed: what is left
+ * @nr:       connections that it is cut for
+ * @first:    a latch to name, or NULL
+ * @ret:      completely written
+ */
+void pl_engine_say_narrowed(const struct pl_ts_narrowed *narrowed, unsigned nr,
+			    const struct pl_latch *first, struct pl_ts_verdict *ret);
+
+/**
+ * pl_engine_say_refused() - the verdict on selectors that are refused
+ * @nr:    connections that they touch
+ * @first: a latch to name
+ * @ret:   its text alone is written
+ */
+void pl_engine_say_refused(unsigned nr, const struct pl_latch *first, struct pl_ts_verdict *ret);
+
+/**
  * pl_engine_judge_ts() - what latch.conf wants for a proposal that conflicts with latches (K32)
  * @world: the world
  * @fact:  PL_FACT_TS_REQUEST or PL_FACT_TS_REKEY
@@ -76,6 +102,17 @@ struct pl_lesson {
  */
 enum pl_verdict_kind pl_engine_judge_ts(const struct pl_world *world, const struct pl_fact *fact,
 					struct pl_ts_verdict *ret) PL_MUST_USE;
+
+/**
+ * pl_engine_judge_own() - what this host asks for as initiator, and what it is answered (K30, K32)
+ * @world: the world
+ * @fact:  PL_FACT_TS_PROPOSAL or PL_FACT_TS_RESPONSE
+ * @ret:   written only with PL_VERDICT_NARROW, of a proposal; with _REFUSE its text alone
+ *
+ * Return: PL_VERDICT_ACCEPT, _NARROW or _REFUSE
+ */
+enum pl_verdict_kind pl_engine_judge_own(const struct pl_world *world, const struct pl_fact *fact,
+					 struct pl_ts_verdict *ret) PL_MUST_USE;
 
 /**
  * pl_engine_is_refused() - an SA would break a latch, and latch.conf wants it refused

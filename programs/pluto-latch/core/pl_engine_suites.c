@@ -83,11 +83,7 @@ enum pl_verdict_kind pl_engine_choose(const struct pl_world *world, const struct
 {
 	struct choice choice = {
 		.world = world, .ts = &fact->u.ts, .is_any = true,
-		.peer = {
-			.identity = fact->identity,
-			.lineage = pl_sad_lineage(world->sad, fact->ike),
-			.is_id_fixed = fact->conn.is_peer_id_fixed,
-		},
+		.peer = pl_engine_peer_of(world, fact),
 	};
 	struct pl_db_query query = {
 		PL_ROLE_RESPONDER, &fact->u.ts.selected_tsi, &fact->u.ts.selected_tsr,

@@ -16,8 +16,7 @@
 #include "core/pl_engine_impl.h"
 
 #include "core/pl_association.h"
-#include "core/pl_ts_narrow.h"
-#include "core/pl_ts_pieces.h"
+#include "core/pl_ts_fit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +29,11 @@ struct concern {
 	unsigned nr;
 };
 
-/* Their flows, and room to try an answer. */
+/* And their flows. */
 struct narrowing {
 	struct concern concern;
 	unsigned nr;
 	struct pl_tuple flows[PL_TS_NARROW_FLOWS_MAX];
-	struct pl_ts_piece pieces[PL_TS_PIECES_MAX];
 };
 
 static bool is_held(const struct pl_latch *latch)
@@ -58,16 +56,44 @@ static void count(struct concern *concern, const struct pl_latch *latch)
 		concern->first = latch;
 }
 
+struct pl_peer pl_engine_peer_of(const struct pl_world *world, const struct pl_fact *fact)
+{
+	return (struct pl_peer) {
+		.identity = fact->identity,
+		.lineage = pl_sad_lineage(world->sad, fact->ike),
+		.is_id_fixed = fact->conn.is_peer_id_fixed,
+	};
+}
+
+static void name_first(const struct pl_latch *first, int at, struct pl_ts_verdict *ret)
+{
+	char tuple[PL_TUPLE_TEXT_MAX];
+
+	if (first != NULL && (size_t)at < sizeof(ret->text))
+		snprintf(ret->text + at, sizeof(ret->text) - at, "; the first is latch %llu, %s",
+			 (unsigned long long)first->id, pl_tuple_text(&first->tuple, tuple));
+}
+
+void pl_engine_say_narrowed(const struct pl_ts_narrowed *narrowed, unsigned nr,
+			    const struct pl_latch *first, struct pl_ts_verdict *ret)
+{
+	ret->tsi = narrowed->tsi;
+	ret->tsr = narrowed->tsr;
+	name_first(first, snprintf(ret->text, sizeof(ret->text),
+				   "TSi cut for %u, TSr for %u of %u connections latched with "
+				   "others, by %s", narrowed->cut_tsi, narrowed->cut_tsr, nr,
+				   pl_ts_grain_name(narrowed->grain)), ret);
+}
+
+void pl_engine_say_refused(unsigned nr, const struct pl_latch *first, struct pl_ts_verdict *ret)
+{
+	name_first(first, snprintf(ret->text, sizeof(ret->text),
+				   "%u connections are latched with others", nr), ret);
+}
+
 static struct concern concern_of(const struct pl_world *world, const struct pl_fact *fact)
 {
-	return (struct concern) {
-		.world = world,
-		.peer = {
-			.identity = fact->identity,
-			.lineage = pl_sad_lineage(world->sad, fact->ike),
-			.is_id_fixed = fact->conn.is_peer_id_fixed,
-		},
-	};
+	return (struct concern) { .world = world, .peer = pl_engine_peer_of(world, fact) };
 }
 
 /* Narrowing */
@@ -85,46 +111,6 @@ static int collect(void *ctx, struct pl_latch *latch)
 	return 0;
 }
 
-/* The kernel can hold it, and pluto can say it. */
-static bool can_be_held(struct narrowing *narrowing, const struct pl_ts_facts *ts,
-			const struct pl_ts_narrowed *narrowed)
-{
-	unsigned nr;
-
-	return pl_ts_pieces(&narrowed->tsr, &narrowed->tsi, PL_TS_PIECES_MAX, narrowing->pieces,
-			    &nr) == 0 &&
-	       (ts->may_cut || pl_ts_pieces_are_plain(narrowing->pieces, nr));
-}
-
-/* Fewer selectors are larger pieces cut: what the kernel cannot hold widens the cut. */
-static int narrow(struct narrowing *narrowing, const struct pl_ts_facts *ts,
-		  struct pl_ts_narrowed *ret)
-{
-	for (unsigned limit = PL_TS_NARROW_SELECTORS; limit > 0; limit /= 2) {
-		int r = pl_ts_narrow(PL_ROLE_RESPONDER, &ts->selected_tsi, &ts->selected_tsr,
-				     narrowing->flows, narrowing->nr, limit, ret);
-
-		if (r == 0 && can_be_held(narrowing, ts, ret))
-			return 0;
-		if (r != 0 && r != PL_E_TOO_MANY)
-			return r;
-	}
-	return PL_E_TOO_MANY;
-}
-
-static void explain(const struct narrowing *narrowing, const struct pl_ts_narrowed *narrowed,
-		    struct pl_ts_verdict *ret)
-{
-	char tuple[PL_TUPLE_TEXT_MAX];
-
-	snprintf(ret->text, sizeof(ret->text),
-		 "TSi cut for %u, TSr for %u of %u connections latched with others, by %s; "
-		 "the first is latch %llu, %s", narrowed->cut_tsi, narrowed->cut_tsr,
-		 narrowing->nr, pl_ts_grain_name(narrowed->grain),
-		 (unsigned long long)narrowing->concern.first->id,
-		 pl_tuple_text(&narrowing->concern.first->tuple, tuple));
-}
-
 static enum pl_verdict_kind judge(struct narrowing *narrowing, const struct pl_ts_facts *ts,
 				  struct pl_ts_verdict *ret)
 {
@@ -132,11 +118,10 @@ static enum pl_verdict_kind judge(struct narrowing *narrowing, const struct pl_t
 	struct pl_ts_narrowed narrowed;
 
 	if (pl_db_touch(narrowing->concern.world->db, &query, collect, narrowing, NULL) != 0 ||
-	    narrowing->nr == 0 || narrow(narrowing, ts, &narrowed) != 0)
+	    narrowing->nr == 0 ||
+	    pl_ts_fit(PL_ROLE_RESPONDER, ts, narrowing->flows, narrowing->nr, &narrowed) != 0)
 		return PL_VERDICT_ACCEPT;
-	ret->tsi = narrowed.tsi;
-	ret->tsr = narrowed.tsr;
-	explain(narrowing, &narrowed, ret);
+	pl_engine_say_narrowed(&narrowed, narrowing->nr, narrowing->concern.first, ret);
 	return PL_VERDICT_NARROW;
 }
 
@@ -183,15 +168,11 @@ static enum pl_verdict_kind try_refuse(const struct pl_world *world, const struc
 		PL_ROLE_RESPONDER, &fact->u.ts.selected_tsi, &fact->u.ts.selected_tsr,
 	};
 	struct concern concern = concern_of(world, fact);
-	char tuple[PL_TUPLE_TEXT_MAX];
 
 	(void)pl_db_touch(world->db, &query, count_claim, &concern, NULL);
 	if (concern.nr == 0)
 		return PL_VERDICT_ACCEPT;
-	snprintf(ret->text, sizeof(ret->text),
-		 "%u connections are latched with others; the first is latch %llu, %s", concern.nr,
-		 (unsigned long long)concern.first->id,
-		 pl_tuple_text(&concern.first->tuple, tuple));
+	pl_engine_say_refused(concern.nr, concern.first, ret);
 	return PL_VERDICT_REFUSE;
 }
 

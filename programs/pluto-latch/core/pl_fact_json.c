@@ -267,6 +267,10 @@ static void put_ts_facts(struct out *out, const struct pl_ts_facts *ts)
 		put_bool(out, "label", true);
 	if (ts->may_narrow)
 		put_text(out, "may_narrow", ts->may_cut ? "ranges" : "subnet");
+	if (ts->is_beyond)
+		put_bool(out, "beyond", true);
+	if (ts->peer_id != NULL)
+		put_text(out, "peer_id", ts->peer_id);
 }
 
 static void put_verdict(struct out *out, const struct pl_verdict_facts *verdict)
@@ -425,6 +429,7 @@ static void put_details(struct out *out, const struct pl_fact *fact)
 	case PL_FACT_TS_REQUEST:
 	case PL_FACT_TS_REKEY:
 	case PL_FACT_TS_RESPONSE:
+	case PL_FACT_TS_PROPOSAL:
 	case PL_FACT_SUITES:
 		put_ts_facts(out, &fact->u.ts);
 		break;

@@ -28,6 +28,7 @@ static const char *const fact_names[PL_FACT_ROOF] = {
 	[PL_FACT_TS_REQUEST] = "ts-request",
 	[PL_FACT_TS_REKEY] = "ts-rekey",
 	[PL_FACT_TS_RESPONSE] = "ts-response",
+	[PL_FACT_TS_PROPOSAL] = "ts-proposal",
 	[PL_FACT_SUITES] = "suites",
 	[PL_FACT_TS_VERDICT] = "ts-verdict",
 	[PL_FACT_TS_OFFER] = "ts-offer",

@@ -30,8 +30,9 @@ enum pl_fact_kind {
 	PL_FACT_TS_REQUEST,	/* .ts, asked: the peer proposes, pluto selected */
 	PL_FACT_TS_REKEY,	/* .ts, asked: the peer rekeys a child */
 	PL_FACT_TS_RESPONSE,	/* .ts, asked: the peer answered our proposal */
+	PL_FACT_TS_PROPOSAL,	/* .ts, asked: we are about to propose; .ike if it is up */
 	PL_FACT_SUITES,		/* .ts, asked: the suites for .selected_… of an answer */
-	PL_FACT_TS_VERDICT,	/* .verdict: what became of one of the three above */
+	PL_FACT_TS_VERDICT,	/* .verdict: what became of one of the four about selectors */
 	PL_FACT_TS_OFFER,	/* .ts: what our request says */
 	PL_FACT_TS_ANSWER,	/* .ts: what our response says */
 	PL_FACT_CHILD_INSTALL,	/* .child, asked: pluto wants to install this child SA */
@@ -184,8 +185,12 @@ struct pl_proposals_facts {
  * @selected_tsr:   likewise
  * @is_accepted:    pluto would go on
  * @has_label:      the connection has a security label: selectors are not all there is
- * @may_narrow:     request: the answer may be less, if it is one subnet with one port or all
+ * @may_narrow:     request: the answer may be less, if it is one subnet with one port or all;
+ *                  proposal: likewise
  * @may_cut:        and if it is more than that: ranges, several selectors
+ * @is_beyond:      response: not all of it is within what was proposed
+ * @peer_id:        proposal: as pluto writes it, when the connection's peer can have no other;
+ *                  valid during the call
  */
 struct pl_ts_facts {
 	int proposed_error;
@@ -196,6 +201,8 @@ struct pl_ts_facts {
 	bool is_accepted;
 	bool has_label;
 	bool may_narrow, may_cut;
+	bool is_beyond;
+	const char *peer_id;
 };
 
 /* Says what was cut, and for what. */

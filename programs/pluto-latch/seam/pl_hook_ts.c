@@ -37,25 +37,40 @@ static void read_proposal(const struct msg_digest *md, struct pl_ts_facts *ts)
 		ts->tsi.len = ts->tsr.len = 0;
 }
 
-static void ts_fact(enum pl_fact_kind kind, const struct child_sa *child,
-		    const struct msg_digest *md, bool ok, struct pl_fact *ret)
+/* What the message says, and what is made of it. */
+static void begin_fact(enum pl_fact_kind kind, const struct child_sa *child,
+		       const struct msg_digest *md, struct pl_fact *ret)
+{
+	pl_seam_fact_of_state(kind, &child->sa, ret);
+	pl_seam_no_selectors(&ret->u.ts);
+	ret->u.ts.has_label = pl_upstream_has_label(child->sa.st_connection);
+	read_proposal(md, &ret->u.ts);
+}
+
+static void end_fact(const struct child_sa *child, bool ok, struct pl_fact *ret)
 {
 	const struct connection *c = child->sa.st_connection;
 	struct pl_ts_facts *ts = &ret->u.ts;
 	bool is_initiator = child->sa.st_sa_role == SA_INITIATOR;
 
-	pl_seam_fact_of_state(kind, &child->sa, ret);
-	pl_seam_no_selectors(ts);
 	ret->is_ok = ok;
 	ts->is_accepted = ok;
-	ts->has_label = pl_upstream_has_label(c);
-	read_proposal(md, ts);
-	ts->may_narrow = ok && kind == PL_FACT_TS_REQUEST && ts->proposed_error == 0 &&
-			 pl_upstream_cannot_narrow(c) == NULL;
-	ts->may_cut = ts->may_narrow && pl_upstream_cannot_cut(c) == NULL;
 	if (ok)
 		pl_upstream_installed(c, is_initiator ? &ts->selected_tsi : &ts->selected_tsr,
 				      is_initiator ? &ts->selected_tsr : &ts->selected_tsi);
+}
+
+static void ts_fact(enum pl_fact_kind kind, const struct child_sa *child,
+		    const struct msg_digest *md, bool ok, struct pl_fact *ret)
+{
+	const struct connection *c = child->sa.st_connection;
+	struct pl_ts_facts *ts = &ret->u.ts;
+
+	begin_fact(kind, child, md, ret);
+	end_fact(child, ok, ret);
+	ts->may_narrow = ok && kind == PL_FACT_TS_REQUEST && ts->proposed_error == 0 &&
+			 pl_upstream_cannot_narrow(c) == NULL;
+	ts->may_cut = ts->may_narrow && pl_upstream_cannot_cut(c) == NULL;
 }
 
 /* NULL, or why pluto did not follow. */
@@ -72,48 +87,6 @@ static const char *apply_narrow(const struct child_sa *child, const struct pl_ts
 	return pl_upstream_narrow(child->sa.st_connection, &verdict->tsr, &verdict->tsi);
 }
 
-static void jam_list(struct jambuf *buf, const char *name, const struct pl_ts_list *list)
-{
-	char text[PL_TS_TEXT_MAX];
-
-	jam(buf, " %s", name);
-	for (unsigned i = 0; i < list->len; i++)
-		jam(buf, "%s%s", i == 0 ? "=" : ",", pl_ts_text(&list->list[i], text));
-}
-
-static void log_narrowed(const struct child_sa *child, const struct pl_ts_verdict *verdict)
-{
-	LLOG_JAMBUF(RC_LOG, child->sa.logger, buf) {
-		jam(buf, "latch: narrowed Traffic Selectors: %s;", verdict->text);
-		jam_list(buf, "TSi", &verdict->tsi);
-		jam_list(buf, "TSr", &verdict->tsr);
-	}
-}
-
-static void tell_verdict(const struct pl_fact *asked, enum pl_verdict_kind given,
-			 enum pl_verdict_kind applied, const char *why_not,
-			 const struct pl_ts_verdict *narrow)
-{
-	const struct pl_ts_facts *ts = &asked->u.ts;
-	struct pl_fact fact;
-
-	if (!pl_seam_heeds(PL_FACT_TS_VERDICT))
-		return;
-	fact = *asked;
-	fact.kind = PL_FACT_TS_VERDICT;
-	fact.is_ok = applied != PL_VERDICT_REFUSE;
-	fact.u.verdict = (struct pl_verdict_facts) {
-		.about = asked->kind,
-		.given = given,
-		.applied = applied,
-		.ts = { .tsi = ts->selected_tsi, .tsr = ts->selected_tsr },
-	};
-	if (applied == PL_VERDICT_NARROW)
-		fact.u.verdict.ts = *narrow;
-	pl_seam_copy_text(fact.u.verdict.why_not, why_not);
-	pl_seam_note(&fact);
-}
-
 static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 		     enum pl_verdict_kind given, const struct pl_ts_verdict *narrow)
 {
@@ -128,7 +101,8 @@ static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 	} else if (given == PL_VERDICT_NARROW) {
 		why_not = narrow == NULL ? "too late to narrow" : apply_narrow(child, ts, narrow);
 		if (why_not == NULL)
-			log_narrowed(child, narrow);
+			pl_seam_log_narrowed(child->sa.logger, "narrowed Traffic Selectors",
+					     narrow);
 	} else if (given == PL_VERDICT_REFUSE) {
 		why_not = pl_engine_refusal(pl_seam_engine());
 	}
@@ -137,7 +111,7 @@ static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 	if (applied == PL_VERDICT_REFUSE)
 		llog(RC_LOG, child->sa.logger, "latch: refusing Traffic Selectors%s%s",
 		     why_not == NULL ? "" : ": ", why_not == NULL ? "" : why_not);
-	tell_verdict(asked, given, applied, why_not, narrow);
+	pl_seam_tell_verdict(asked, given, applied, why_not, narrow);
 	return applied != PL_VERDICT_REFUSE;
 }
 
@@ -177,16 +151,14 @@ bool __wrap_process_v2TS_request_payloads(struct child_sa *child, const struct m
 	return judge_request(child, md, ok);
 }
 
-static bool ask_other(enum pl_fact_kind kind, const struct child_sa *child,
-		      const struct msg_digest *md, bool ok)
+static bool ask_other(const struct child_sa *child, const struct pl_fact *fact)
 {
 	enum pl_verdict_kind given = PL_VERDICT_NONE;
-	struct pl_fact fact;
 
-	ts_fact(kind, child, md, ok, &fact);
 	if (pl_seam_engine() != NULL)
-		given = pl_engine_ts_other(pl_seam_engine(), &fact);
-	return ok && conclude(child, &fact, given, NULL);
+		given = pl_engine_ts_other(pl_seam_engine(), fact);
+	/* what pluto does not want either is refused with a reason, if there is one */
+	return (fact->is_ok || given == PL_VERDICT_REFUSE) && conclude(child, fact, given, NULL);
 }
 
 /* The message has all that was agreed; pluto's own selectors are not all of it. */
@@ -217,23 +189,73 @@ bool __wrap_verify_rekey_child_request_ts(struct child_sa *child, struct msg_dig
 {
 	const struct connection *c = child->sa.st_connection;
 	struct pl_ts_list local, remote;
+	struct pl_fact fact;
 	bool ok;
 
 	pl_upstream_installed(c, &local, &remote);
 	ok = pl_upstream_is_narrowed(c) ? has_cut(md, &remote, &local) :
 					  __real_verify_rekey_child_request_ts(child, md);
-	return ask_other(PL_FACT_TS_REKEY, child, md, ok);
+	ts_fact(PL_FACT_TS_REKEY, child, md, ok, &fact);
+	return ask_other(child, &fact);
+}
+
+/* Mostly it is word for word what was asked for, and that is quickly seen. */
+static bool holds(const struct pl_ts_list *asked, const struct pl_ts_list *said)
+{
+	return pl_ts_list_covers(asked, said) || pl_selector_contains(asked, said);
+}
+
+/* The answer says more than what we asked for. */
+static bool is_beyond(const struct connection *c, const struct pl_ts_facts *said)
+{
+	struct pl_ts_list local, remote;
+
+	pl_upstream_offered(c, &local, &remote);
+	return !holds(&local, &said->tsi) || !holds(&remote, &said->tsr);
+}
+
+/* The answer of a peer like us has ranges, which pluto's own selectors cannot hold. */
+static bool take_ranges(struct connection *c, const struct pl_ts_facts *said)
+{
+	struct pl_ts_list local, remote;
+
+	if (said->proposed_error != 0 || said->is_beyond || !c->config->narrowing ||
+	    pl_selector_canonical(&said->tsi, PL_TS_MAX, &local) != 0 ||
+	    pl_selector_canonical(&said->tsr, PL_TS_MAX, &remote) != 0)
+		return false;
+	pl_upstream_widen(c);
+	return pl_upstream_narrow(c, &local, &remote) == NULL;
+}
+
+static bool take_answer(struct child_sa *child, struct msg_digest *md,
+			const struct pl_ts_facts *said)
+{
+	struct connection *c = child->sa.st_connection;
+	const struct pl_cut *cut = pl_cut_find(c->serialno);
+
+	if (cut != NULL && is_cut(md, &cut->local, &cut->remote))
+		return true;
+	/* its successor is for the same, nothing less (RFC 7296 section 2.9.2) */
+	if (cut != NULL && child->sa.st_v2_rekey_pred != SOS_NOBODY)
+		return false;
+	return (cut == NULL && __real_process_v2TS_response_payloads(child, md)) ||
+	       take_ranges(c, said);
 }
 
 bool __wrap_process_v2TS_response_payloads(struct child_sa *child, struct msg_digest *md)
 {
-	const struct pl_cut *cut = pl_cut_find(child->sa.st_connection->serialno);
-	bool ok = cut == NULL ? __real_process_v2TS_response_payloads(child, md) :
-				is_cut(md, &cut->local, &cut->remote);
+	struct pl_fact fact;
+	bool ok;
 
+	begin_fact(PL_FACT_TS_RESPONSE, child, md, &fact);
+	fact.u.ts.is_beyond = fact.u.ts.proposed_error == 0 &&
+			      is_beyond(child->sa.st_connection, &fact.u.ts);
+	ok = take_answer(child, md, &fact.u.ts);
+	end_fact(child, ok, &fact);
 	/* a clean end: pluto tells the peer to delete what it has made */
-	if (ask_other(PL_FACT_TS_RESPONSE, child, md, ok))
+	if (ask_other(child, &fact))
 		return true;
+	pl_upstream_widen(child->sa.st_connection);
 	pl_initiate_refused(child, ok ? "the answer was refused by the latches of this host" :
 					"the answer is not within what was proposed");
 	return false;

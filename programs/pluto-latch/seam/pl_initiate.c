@@ -468,6 +468,18 @@ void pl_initiate_refused(const struct child_sa *child, const char *why)
 		     why);
 }
 
+void pl_initiate_not_asked(const struct connection *c)
+{
+	struct attempt *attempt;
+	struct pl_fact fact;
+
+	pl_seam_fact_of_conn(PL_FACT_INITIATED, c, &fact);
+	/* whose latches they are is the log's business */
+	while ((attempt = find_conn(c->serialno)) != NULL)
+		fail(attempt, &fact, PL_E_NO_SA, 0,
+		     "not asked for: it would conflict with latches of this host");
+}
+
 void pl_initiate_child_gone(const struct pl_fact *fact, enum pl_exchange pending)
 {
 	const struct pl_child_end_facts *end = &fact->u.child_end;

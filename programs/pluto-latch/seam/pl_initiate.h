@@ -28,6 +28,12 @@ void pl_initiate_installed(const struct child_sa *child, const struct pl_fact *f
 void pl_initiate_refused(const struct child_sa *child, const char *why);
 
 /**
+ * pl_initiate_not_asked() - this end does not want to ask for a child SA
+ * @c: its connection
+ */
+void pl_initiate_not_asked(const struct connection *c);
+
+/**
  * pl_initiate_child_gone() - a child SA is about to go
  * @fact:    PL_FACT_CHILD_DOWN, already told
  * @pending: what its IKE SA was waiting for

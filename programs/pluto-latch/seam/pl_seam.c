@@ -88,6 +88,51 @@ void pl_seam_no_selectors(struct pl_ts_facts *ret)
 	ret->selected_tsi.len = ret->selected_tsr.len = 0;
 	ret->is_accepted = ret->has_label = false;
 	ret->may_narrow = ret->may_cut = false;
+	ret->is_beyond = false;
+	ret->peer_id = NULL;
+}
+
+static void jam_list(struct jambuf *buf, const char *name, const struct pl_ts_list *list)
+{
+	char text[PL_TS_TEXT_MAX];
+
+	jam(buf, " %s", name);
+	for (unsigned i = 0; i < list->len; i++)
+		jam(buf, "%s%s", i == 0 ? "=" : ",", pl_ts_text(&list->list[i], text));
+}
+
+void pl_seam_log_narrowed(struct logger *logger, const char *what,
+			  const struct pl_ts_verdict *verdict)
+{
+	LLOG_JAMBUF(RC_LOG, logger, buf) {
+		jam(buf, "latch: %s: %s;", what, verdict->text);
+		jam_list(buf, "TSi", &verdict->tsi);
+		jam_list(buf, "TSr", &verdict->tsr);
+	}
+}
+
+void pl_seam_tell_verdict(const struct pl_fact *asked, enum pl_verdict_kind given,
+			  enum pl_verdict_kind applied, const char *why_not,
+			  const struct pl_ts_verdict *narrow)
+{
+	const struct pl_ts_facts *ts = &asked->u.ts;
+	struct pl_fact fact;
+
+	if (!pl_seam_heeds(PL_FACT_TS_VERDICT))
+		return;
+	fact = *asked;
+	fact.kind = PL_FACT_TS_VERDICT;
+	fact.is_ok = applied != PL_VERDICT_REFUSE;
+	fact.u.verdict = (struct pl_verdict_facts) {
+		.about = asked->kind,
+		.given = given,
+		.applied = applied,
+		.ts = { .tsi = ts->selected_tsi, .tsr = ts->selected_tsr },
+	};
+	if (applied == PL_VERDICT_NARROW)
+		fact.u.verdict.ts = *narrow;
+	pl_seam_copy_text(fact.u.verdict.why_not, why_not);
+	pl_seam_note(&fact);
 }
 
 static enum pl_mode mode_of(enum kernel_mode mode)

@@ -114,6 +114,27 @@ void pl_seam_no_selectors(struct pl_ts_facts *ret);
 void pl_seam_copy_text(char ret[static PL_TEXT_MAX], const char *text);
 
 /**
+ * pl_seam_log_narrowed() - selectors that were made less
+ * @logger:  of the connection or the child SA
+ * @what:    was done
+ * @verdict: why, and what is left
+ */
+void pl_seam_log_narrowed(struct logger *logger, const char *what,
+			  const struct pl_ts_verdict *verdict);
+
+/**
+ * pl_seam_tell_verdict() - what became of a question about selectors, for who wants to know
+ * @asked:   the question
+ * @given:   by the engine
+ * @applied: PL_VERDICT_ACCEPT, _NARROW or _REFUSE
+ * @why_not: why it is refused, or NULL
+ * @narrow:  read with _NARROW applied
+ */
+void pl_seam_tell_verdict(const struct pl_fact *asked, enum pl_verdict_kind given,
+			  enum pl_verdict_kind applied, const char *why_not,
+			  const struct pl_ts_verdict *narrow);
+
+/**
  * pl_seam_kernel_changed() - pluto has changed SAs or policies
  */
 void pl_seam_kernel_changed(void);

@@ -187,6 +187,8 @@ enum pl_verdict_kind pl_engine_ts_request(struct pl_engine *engine, const struct
 	unsigned lo, hi;
 
 	pl_engine_note(engine, fact);
+	if (fact->kind == PL_FACT_TS_PROPOSAL)
+		return PL_VERDICT_ACCEPT;
 	if (from != NULL && engine->count[PL_FACT_TS_REQUEST] < strtoull(from, NULL, 10))
 		return PL_VERDICT_ACCEPT;
 	if (script == NULL || script[0] == '\0' || strcmp(script, "accept") == 0)
