@@ -479,7 +479,7 @@ const void *latch_peer_trust_anchor(const struct latch_peer *peer, size_t *ret_l
  * @peer:    not NULL
  * @ret_len: as above
  *
- * To trust a key from its first use on (RFC 5387), keep this: latch_pin_keep(). It is the whole key.
+ * To trust a key from its first use on (RFC 5387), keep this: latch_pin_keep().
  *
  * Return: NULL of a peer that did not sign; valid as long as @peer
  */
@@ -521,9 +521,9 @@ int latch_same_peer(struct latch *latch, uint64_t first, uint64_t second, bool *
 /* Leap of faith (RFC 5387): a key is trusted because it is the one that was met first. The keys are
  * in a file of the caller's user: path, or with NULL $XDG_CONFIG_HOME/latch/known_peers, or
  * ~/.config/latch/known_peers. Its lines are a name, "spki" and hexadecimal digits; a line may be
- * taken out with an editor. A name is what the program calls the peer, "mail.example:993", say: 1 to
- * 255 printable characters of ASCII without a space, the first of them not #. These calls need no
- * handle, and any thread may make them. */
+ * taken out with an editor. A name is what the program calls the peer, "mail.example:993", say: 1
+ * to 255 printable characters of ASCII without a space, the first of them not #. These calls need
+ * no handle, and any thread may make them. */
 enum latch_pin {
 	LATCH_PIN_NEW = 0,	/* nothing is kept for this name */
 	LATCH_PIN_SAME,		/* this key is */

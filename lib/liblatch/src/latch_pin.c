@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Leap of faith (RFC 5387, RFC 5660 section 2.6): keys of peers that a user has met, in a file of
- * his own. A line is a name, the word "spki" and the key in hexadecimal digits; one that begins with
- * # says nothing. A name may have several keys.
+ * his own. A line is a name, the word "spki" and the key in hexadecimal digits; one that begins
+ * with # says nothing. A name may have several keys.
  *
- * Invariants: what cannot be read is no answer, least of all "never met". Who may read the file sees
- * all of it or what it was before: a change is a new file in its place, made under a lock.
+ * Invariants: what cannot be read is no answer, least of all "never met". Who may read the file
+ * sees all of it or what it was before: a change is a new file in its place, made under a lock.
  */
 
 #include "latch_impl.h"
