@@ -144,7 +144,8 @@ static void what_cannot_be_read_is_no_first_meeting(void **state)
 {
 	static const char *const lines[] = {
 		"a", "a\tspki 305900ff", "a spki", "a spki ", "a spki 3", "a spki 30590",
-		"a spki 305900fg", "a spki 305900FF", "a sha256 305900ff", "a  spki 305900ff", "a spki 305900ff ",
+		"a spki 305900fg", "a spki 305900FF", "a sha256 305900ff", "a  spki 305900ff",
+		"a spki 305900ff ",
 	};
 
 	(void)state;
