@@ -219,7 +219,7 @@ static bool take_ranges(struct connection *c, const struct pl_ts_facts *said)
 {
 	struct pl_ts_list local, remote;
 
-	if (said->proposed_error != 0 || said->is_beyond || !c->config->narrowing ||
+	if (said->proposed_error != 0 || !c->config->narrowing ||
 	    pl_selector_canonical(&said->tsi, PL_TS_MAX, &local) != 0 ||
 	    pl_selector_canonical(&said->tsr, PL_TS_MAX, &remote) != 0)
 		return false;
@@ -244,18 +244,21 @@ static bool take_answer(struct child_sa *child, struct msg_digest *md,
 
 bool __wrap_process_v2TS_response_payloads(struct child_sa *child, struct msg_digest *md)
 {
+	struct connection *c = child->sa.st_connection;
 	struct pl_fact fact;
 	bool ok;
 
 	begin_fact(PL_FACT_TS_RESPONSE, child, md, &fact);
-	fact.u.ts.is_beyond = fact.u.ts.proposed_error == 0 &&
-			      is_beyond(child->sa.st_connection, &fact.u.ts);
-	ok = take_answer(child, md, &fact.u.ts);
+	fact.u.ts.is_beyond = fact.u.ts.proposed_error == 0 && is_beyond(c, &fact.u.ts);
+	/* of several selectors pluto would take what it likes, and the rest be the peer's */
+	ok = !fact.u.ts.is_beyond && take_answer(child, md, &fact.u.ts);
 	end_fact(child, ok, &fact);
 	/* a clean end: pluto tells the peer to delete what it has made */
 	if (ask_other(child, &fact))
 		return true;
-	pl_upstream_widen(child->sa.st_connection);
+	if (ok)
+		pl_upstream_unanswer(c);
+	pl_upstream_widen(c);
 	pl_initiate_refused(child, ok ? "the answer was refused by the latches of this host" :
 					"the answer is not within what was proposed");
 	return false;

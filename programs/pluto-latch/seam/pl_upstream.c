@@ -304,6 +304,21 @@ const char *pl_upstream_narrow(struct connection *c, const struct pl_ts_list *lo
 	return r != 0 ? why_no_pieces(r) : narrow_to(c, local, remote, exact, nr);
 }
 
+static void remake_spds(struct connection *c)
+{
+	discard_connection_spds(c);
+	add_connection_spds(c);
+}
+
+void pl_upstream_unanswer(struct connection *c)
+{
+	if (pl_cut_find(c->serialno) != NULL || c->established_child_sa != SOS_NOBODY)
+		return;
+	FOR_EACH_THING(end, LEFT_END, RIGHT_END)
+		drop_accepted(&c->end[end]);
+	remake_spds(c);
+}
+
 void pl_upstream_widen(struct connection *c)
 {
 	const struct pl_cut *cut = pl_cut_find(c->serialno);
@@ -319,8 +334,7 @@ void pl_upstream_widen(struct connection *c)
 		selectors->proposed = cut->before[end].proposed;
 	}
 	pl_cut_drop(c->serialno);
-	discard_connection_spds(c);
-	add_connection_spds(c);
+	remake_spds(c);
 }
 
 static bool emit_payload(struct pbs_out *outs, struct_desc *desc, const struct pl_ts_list *list)

@@ -103,6 +103,14 @@ const char *pl_upstream_narrow(struct connection *c, const struct pl_ts_list *lo
 void pl_upstream_widen(struct connection *c);
 
 /**
+ * pl_upstream_unanswer() - an answer that pluto has taken is refused after all
+ * @c: the connection; one that has a child SA, or that we narrowed, stays as it is
+ *
+ * Pluto makes policies of an answer at once, and would find those odd in whatever it asks for next.
+ */
+void pl_upstream_unanswer(struct connection *c);
+
+/**
  * pl_upstream_emit() - the TSi and TSr payloads of a message, with ranges
  * @outs: the message
  * @tsi:  selectors
