@@ -47,9 +47,11 @@ enum {
 	CLI_VERSION_COMMAND = 1 << 10,
 	CLI_CHECK = 1 << 11,
 	CLI_RELOAD = 1 << 12,
+	CLI_STATS = 1 << 13,
 	CLI_CHANGERS = CLI_RELEASE | CLI_UNPROTECT | CLI_BREAK | CLI_CLOSE | CLI_FORGET_UNREADABLE |
 		       CLI_RELOAD,
-	CLI_ASKERS = CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_CHECK | CLI_CHANGERS,
+	CLI_ASKERS = CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_CHECK | CLI_STATS |
+		     CLI_CHANGERS,
 	CLI_ALL = CLI_ASKERS | CLI_HELP | CLI_VERSION_COMMAND,
 };
 
@@ -299,6 +301,7 @@ int cli_break(struct cli *cli, int argc, char **argv);
 int cli_close(struct cli *cli, int argc, char **argv);
 int cli_forget_unreadable(struct cli *cli, int argc, char **argv);
 int cli_reload(struct cli *cli, int argc, char **argv);
+int cli_stats(struct cli *cli, int argc, char **argv);
 int cli_help(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 

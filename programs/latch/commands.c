@@ -46,6 +46,10 @@ const struct cli_command cli_commands[] = {
 	  "administrators: have the service read latch.conf again",
 	  "No latch is lost. With an error in the file, or a change that only a restart of the\n"
 	  "service can make, nothing changes; standard error has the line.\n" },
+	{ CLI_STATS, "stats", "", 0, 0, false, CLI_COMPLETE_NONE, cli_stats,
+	  "administrators: print numbers of the whole service",
+	  "What there is now beside what the limits of latch.conf allow, and what happened since\n"
+	  "the service began.\n" },
 	{ CLI_HELP, "help", "[COMMAND]", 0, 1, false, CLI_COMPLETE_COMMAND, cli_help,
 	  "this text, or that of one command", NULL },
 	{ CLI_VERSION_COMMAND, "version", "", 0, 0, false, CLI_COMPLETE_NONE, cli_version,
@@ -336,7 +340,8 @@ static bool set_table(struct cli *cli, const char *value)
 	return true;
 }
 
-#define JSONS (CLI_LIST | CLI_SHOW | CLI_CHECK | CLI_MONITOR | CLI_CREATE | CLI_FORGET_UNREADABLE)
+#define JSONS (CLI_LIST | CLI_SHOW | CLI_CHECK | CLI_MONITOR | CLI_CREATE | CLI_STATS | \
+	       CLI_FORGET_UNREADABLE)
 
 const struct cli_option cli_options[] = {
 	{ "state", "STATE[,STATE]", false, "larval listener established broken closed", CLI_LIST,

@@ -113,6 +113,81 @@ static void a_bad_file_is_refused_with_its_line_and_changes_nothing(void **state
 	client_free(client);
 }
 
+/* Stats */
+
+static uint64_t stat_of(DBusConnection *client, const char *name)
+{
+	DBusMessage *reply = ask(client, call_new("Stats", ""));
+	DBusMessageIter at, dict, entry;
+	uint64_t number = UINT64_MAX;
+
+	assert_string_equal(error_of(reply), "");
+	assert_true(dbus_message_has_signature(reply, "a{st}"));
+	dbus_message_iter_init(reply, &at);
+	for (dbus_message_iter_recurse(&at, &dict); number == UINT64_MAX &&
+	     dbus_message_iter_get_arg_type(&dict) != DBUS_TYPE_INVALID;
+	     dbus_message_iter_next(&dict)) {
+		const char *key;
+
+		dbus_message_iter_recurse(&dict, &entry);
+		dbus_message_iter_get_basic(&entry, &key);
+		dbus_message_iter_next(&entry);
+		if (strcmp(key, name) == 0)
+			dbus_message_iter_get_basic(&entry, &number);
+	}
+	dbus_message_unref(reply);
+	if (number == UINT64_MAX)
+		fail_msg("no %s", name);
+	return number;
+}
+
+static void stats_count_what_there_is_and_what_happened(void **state)
+{
+	uint64_t calls, refused;
+	struct scene scene;
+
+	(void)state;
+	NEEDS_ROOT("stats_count_what_there_is_and_what_happened");
+	scene = play();
+	assert_int_equal(stat_of(scene.client, "latches"), 1);
+	assert_int_equal(stat_of(scene.client, "latches-total"), 262144);
+	assert_int_equal(stat_of(scene.client, "sessions"), 1);
+	assert_int_equal(stat_of(scene.client, "subscriptions"), 0);
+	assert_int_equal(stat_of(scene.client, "pending"), 0);
+	assert_int_equal(stat_of(scene.client, "automatic"), 0);
+	assert_int_equal(stat_of(scene.client, "unreadable"), 0);
+	assert_int_equal(stat_of(scene.client, "event-created"), 1);
+	assert_int_equal(stat_of(scene.client, "event-conflict-sa"), 0);
+	assert_int_equal(stat_of(scene.client, "alerts"), 0);
+	tell("sa add 2 c.test 105");
+	assert_int_equal(stat_of(scene.client, "event-conflict-sa"), 1);
+	assert_int_equal(stat_of(scene.client, "alerts"), 1);
+	assert_int_equal(stat_of(scene.client, "alerts-by-eof"), 0);
+	calls = stat_of(scene.client, "calls");
+	refused = stat_of(scene.client, "calls-refused");
+	expect_error(scene.client, call_new("Inquire", "t", UINT64_C(99)), "NotFound");
+	expect_error(scene.client, call_new("Inquire", ""), "Malformed");
+	assert_int_equal(stat_of(scene.client, "calls-refused"), refused + 2);
+	assert_int_equal(stat_of(scene.client, "calls"), calls + 5);
+	end(&scene);
+}
+
+static bool may_not_count(DBusConnection *client)
+{
+	return is_answered(client, call_new("Stats", ""), "NotAuthorized");
+}
+
+static void only_the_administrator_reads_stats(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	NEEDS_ROOT("only_the_administrator_reads_stats");
+	scene = play();
+	as_nobody(may_not_count);
+	end(&scene);
+}
+
 static bool may_not_reload(DBusConnection *client)
 {
 	return is_answered(client, call_new("Reload", ""), "NotAuthorized");
@@ -135,6 +210,8 @@ int main(void)
 		TEST(reload_holds_from_the_next_call_on_and_loses_no_latch),
 		TEST(a_bad_file_is_refused_with_its_line_and_changes_nothing),
 		TEST(only_the_administrator_reloads),
+		TEST(stats_count_what_there_is_and_what_happened),
+		TEST(only_the_administrator_reads_stats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

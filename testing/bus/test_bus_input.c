@@ -23,6 +23,7 @@ static const struct {
 	{ MANAGER, "Find", "d" }, { MANAGER, "Inquire", "t" }, { MANAGER, "Release", "t" },
 	{ MANAGER, "Unprotect", "t" }, { MANAGER, "List", "dtu" }, { MANAGER, "Break", "ts" },
 	{ MANAGER, "Close", "ts" }, { MANAGER, "ForgetUnreadable", "" }, { MANAGER, "Reload", "" },
+	{ MANAGER, "Stats", "" },
 	{ PROPERTIES, "Get", "ss" }, { PROPERTIES, "GetAll", "s" },
 	{ "org.freedesktop.DBus.Introspectable", "Introspect", "" },
 };

@@ -415,6 +415,22 @@ int latch_reload(struct latch *latch)
 	return latch->error;
 }
 
+int latch_stats(struct latch *latch, struct latch_stat **ret_stats, size_t *ret_nr)
+{
+	static const struct latch_stat stats[] = {
+		{ "latches", 3 }, { "latches-total", 262144 }, { "event-conflict-sa", UINT64_MAX },
+	};
+	int r = change("stats", 0, "");
+
+	(void)latch;
+	if (r != LATCH_OK)
+		return r;
+	*ret_stats = malloc(sizeof(stats));
+	memcpy(*ret_stats, stats, sizeof(stats));
+	*ret_nr = sizeof(stats) / sizeof(stats[0]);
+	return LATCH_OK;
+}
+
 int latch_forget_unreadable(struct latch *latch, uint32_t *ret_records, uint32_t *ret_flows)
 {
 	const char *forgotten = getenv("FAKE_FORGOTTEN");

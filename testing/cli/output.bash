@@ -160,6 +160,8 @@ usage_errors() {
 		forget-unreadable 1
 		forget-unreadable --peer=@b
 		reload 1
+		stats 1
+		stats --peer=@b
 		reload --json
 		help nonsense
 		help list show
@@ -245,6 +247,7 @@ every_command_hands_errors_up() {
 		open -2 8 close 1
 		open -2 8 forget-unreadable
 		open -2 8 reload
+		open -2 8 stats
 		open -39 6 list
 		open -2 3 list --wait=0.05
 		open -2 3 monitor --wait=0
@@ -273,6 +276,8 @@ every_command_hands_errors_up() {
 		break -8 10 break 1 why
 		shut -39 6 close 1
 		shut -11 1 close 1 why
+		stats -39 6 stats
+		stats -6 1 stats --json
 		reload -39 6 reload
 		reload -6 1 reload
 		reload -45 1 reload
@@ -332,6 +337,17 @@ forgotten_is_counted() {
 	ends 0 "$fake" forget-unreadable --json=short
 	same '{"records":0,"flows":0}' "$(cat "$tmp/out")"
 	same "forget_unreadable 0 ," "$(grep -v '^open' "$FAKE_STATE" | tr '\n' ,)"
+}
+
+stats_are_lines_or_an_object() {
+	ends 0 "$fake" stats
+	same "latches            3
+latches-total      262144
+event-conflict-sa  18446744073709551615" "$(cat "$tmp/out")"
+	silent err
+	ends 0 "$fake" stats --json=short
+	same '{"latches":3,"latches-total":262144,"event-conflict-sa":9223372036854775807}' \
+		"$(cat "$tmp/out")"
 }
 
 list_is_a_table() {
@@ -601,7 +617,7 @@ monitor_ends_with_its_reader() {
 full_disk_is_no_success() {
 	[[ -w /dev/full ]] || { echo "no /dev/full" && exit 77; }
 	local words
-	for words in list "list --json" "show 1" "check 1" "check 1 --json" "show 1 --certificate=key" forget-unreadable help version \
+	for words in list "list --json" "show 1" "check 1" "check 1 --json" "show 1 --certificate=key" forget-unreadable stats help version \
 		"help --completion"; do
 		# shellcheck disable=SC2086
 		ends 1 bash -c '"$@" >/dev/full' bash "$fake" $words
@@ -639,6 +655,7 @@ it "every error of the library has the exit code that was promised" every_error_
 it "every command hands its errors up" every_command_hands_errors_up
 it "release, unprotect, break and close reach the library" changes_reach_the_library
 it "forget-unreadable says how much was forgotten" forgotten_is_counted
+it "stats are lines, or an object" stats_are_lines_or_an_object
 it "list is a table" list_is_a_table
 it "its columns are aligned, wide characters included" columns_are_aligned
 it "filters choose" filters_choose

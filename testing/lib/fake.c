@@ -160,6 +160,27 @@ static void add_peer(DBusMessageIter *to)
 	dbus_message_iter_close_container(to, &dict);
 }
 
+/* One has the longest name that fits, and one a longer one. */
+static void add_stats(DBusMessageIter *to)
+{
+	static const char *const names[] = {
+		"latches", "a-name-of-fifty-five-letters-that-ends-with-its-last-n.",
+		"a-name-of-fifty-six-letters-that-ends-one-letter-late-x.", "calls",
+	};
+	DBusMessageIter dict, pair;
+
+	dbus_message_iter_open_container(to, DBUS_TYPE_ARRAY, "{st}", &dict);
+	for (uint64_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const uint64_t number = i << 40;
+
+		dbus_message_iter_open_container(&dict, DBUS_TYPE_DICT_ENTRY, NULL, &pair);
+		dbus_message_iter_append_basic(&pair, DBUS_TYPE_STRING, &names[i]);
+		dbus_message_iter_append_basic(&pair, DBUS_TYPE_UINT64, &number);
+		dbus_message_iter_close_container(&dict, &pair);
+	}
+	dbus_message_iter_close_container(to, &dict);
+}
+
 static void add_session(struct fake *fake, DBusMessageIter *to)
 {
 	char hello[128];
@@ -216,6 +237,8 @@ static void fill(struct fake *fake, const char *member, DBusMessageIter *to)
 	} else if (strcmp(member, "ForgetUnreadable") == 0) {
 		dbus_message_iter_append_basic(to, DBUS_TYPE_UINT32, &records);
 		dbus_message_iter_append_basic(to, DBUS_TYPE_UINT32, &flows);
+	} else if (strcmp(member, "Stats") == 0) {
+		add_stats(to);
 	}
 }
 

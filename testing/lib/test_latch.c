@@ -330,12 +330,30 @@ static void reloading_gives_the_line_that_is_wrong(void **state)
 	assert_int_equal(latch_reload(latch), LATCH_ERR_UNSUPPORTED);
 }
 
+static void stats_are_numbers_with_whole_names(void **state)
+{
+	struct latch_stat *stats;
+	size_t nr;
+
+	(void)state;
+	assert_int_equal(latch_stats(latch, &stats, &nr), 0);
+	assert_int_equal(nr, 3);
+	assert_string_equal(stats[0].name, "latches");
+	assert_int_equal(stats[0].number, 0);
+	assert_int_equal(strlen(stats[1].name), sizeof(stats[1].name) - 1);
+	assert_int_equal(stats[1].number, UINT64_C(1) << 40);
+	assert_string_equal(stats[2].name, "calls");
+	assert_int_equal(stats[2].number, UINT64_C(3) << 40);
+	free(stats);
+}
+
 static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 {
 	const struct latch_request none = { .size = 1 };
 	const struct latch_request prefer = { .size = sizeof(prefer), .prefer = true };
 	enum latch_state got;
 	uint64_t ids[2], cursor = 0;
+	struct latch_stat *stats;
 	struct latch_info *info, **infos;
 	unsigned before = fake->nr_calls;
 	uint32_t count;
@@ -364,6 +382,9 @@ static void what_makes_no_sense_does_not_reach_the_daemon(void **state)
 	assert_int_equal(latch_list(NULL, &cursor, &infos, &nr), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_forget_unreadable(NULL, &count, &count), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_reload(NULL), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_stats(NULL, &stats, &nr), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_stats(latch, NULL, &nr), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_stats(latch, &stats, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_wait(NULL, 1, 0, 0, &got), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_dispatch(NULL, NULL, NULL), LATCH_ERR_ARGUMENT);
 	assert_int_equal(latch_fd(NULL), -1);
@@ -783,6 +804,7 @@ int main(void)
 		HANDLE(inquire_and_list_give_what_the_daemon_said),
 		HANDLE(forgetting_gives_what_the_daemon_said),
 		HANDLE(reloading_gives_the_line_that_is_wrong),
+		HANDLE(stats_are_numbers_with_whole_names),
 		HANDLE(what_makes_no_sense_does_not_reach_the_daemon),
 		HANDLE(an_answer_of_another_shape_is_an_error_and_writes_nothing),
 		HANDLE(a_daemon_that_does_not_answer_is_a_service_error),

@@ -24,6 +24,7 @@ struct outputs {
 	size_t nr;
 	enum latch_state state;
 	uint32_t records, flows;
+	struct latch_stat *stats;
 	struct latch_peer *peer;
 	bool same;
 	int fd;
@@ -118,6 +119,11 @@ static int call_wait(struct latch *latch, struct outputs *out)
 	return latch_wait(latch, 7, 1u << LATCH_STATE_BROKEN, 0, &out->state);
 }
 
+static int call_stats(struct latch *latch, struct outputs *out)
+{
+	return latch_stats(latch, &out->stats, &out->nr);
+}
+
 static int call_forget_unreadable(struct latch *latch, struct outputs *out)
 {
 	return latch_forget_unreadable(latch, &out->records, &out->flows);
@@ -131,7 +137,7 @@ static const struct {
 	{ "Listen", call_listen }, { "Find", call_find }, { "Inquire", call_inquire },
 	{ "InquirePeer", call_inquire_peer }, { "SamePeer", call_same_peer },
 	{ "Inquire", call_wait }, { "List", call_list },
-	{ "ForgetUnreadable", call_forget_unreadable },
+	{ "ForgetUnreadable", call_forget_unreadable }, { "Stats", call_stats },
 };
 
 enum fault { ERROR, ERROR_UNKNOWN, MISSHAPE, MUTE, VANISH, FAULTS };

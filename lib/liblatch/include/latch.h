@@ -721,6 +721,26 @@ int latch_forget_unreadable(struct latch *latch, uint32_t *ret_records, uint32_t
 int latch_reload(struct latch *latch);
 
 /**
+ * struct latch_stat - one number of latch_stats()
+ * @name:   as of the D-Bus member Stats: "latches", "event-conflict-sa"
+ * @number: what it is now
+ */
+struct latch_stat {
+	char name[56];
+	uint64_t number;
+};
+
+/**
+ * latch_stats() - administrators: numbers of the whole service
+ * @latch:     the handle
+ * @ret_stats: in the daemon's order; free the array with free()
+ * @ret_nr:    how many; a later daemon may have more
+ *
+ * Return: 0; LATCH_ERR_NOT_AUTHORIZED; LATCH_ERR_UNSUPPORTED of a daemon that is older
+ */
+int latch_stats(struct latch *latch, struct latch_stat **ret_stats, size_t *ret_nr);
+
+/**
  * latch_last_reason() - what the daemon said last, if that was an error
  * @latch:     the handle
  * @ret_error: of the last answer: LATCH_OK or what it refused; may be NULL

@@ -437,3 +437,48 @@ int latch_reload(struct latch *latch)
 		dbus_message_unref(reply);
 	return r;
 }
+
+/* A name that is too long is left out, and never cut: it might be taken for another one. */
+static size_t take_stats(DBusMessageIter *dict, struct latch_stat *stats)
+{
+	size_t nr = 0;
+
+	for (; dbus_message_iter_get_arg_type(dict) == DBUS_TYPE_DICT_ENTRY;
+	     dbus_message_iter_next(dict)) {
+		DBusMessageIter entry;
+		const char *name;
+
+		dbus_message_iter_recurse(dict, &entry);
+		dbus_message_iter_get_basic(&entry, &name);
+		dbus_message_iter_next(&entry);
+		if (strlen(name) >= sizeof(stats[nr].name))
+			continue;
+		strcpy(stats[nr].name, name);
+		dbus_message_iter_get_basic(&entry, &stats[nr].number);
+		nr++;
+	}
+	return nr;
+}
+
+int latch_stats(struct latch *latch, struct latch_stat **ret_stats, size_t *ret_nr)
+{
+	DBusMessageIter iter, dict;
+	struct latch_stat *stats;
+	DBusMessage *reply;
+	int r;
+
+	if (latch == NULL || ret_stats == NULL || ret_nr == NULL)
+		return LATCH_ERR_ARGUMENT;
+	r = latch_bus_call(latch, latch_bus_message(latch, "Stats"), 0, "a{st}", &reply);
+	if (r != 0)
+		return r;
+	dbus_message_iter_init(reply, &iter);
+	stats = calloc((size_t)dbus_message_iter_get_element_count(&iter) + 1, sizeof(*stats));
+	if (stats != NULL) {
+		dbus_message_iter_recurse(&iter, &dict);
+		*ret_nr = take_stats(&dict, stats);
+		*ret_stats = stats;
+	}
+	dbus_message_unref(reply);
+	return stats == NULL ? LATCH_ERR_NO_MEMORY : 0;
+}

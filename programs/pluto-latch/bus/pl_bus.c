@@ -505,8 +505,11 @@ struct pl_bus *pl_bus_free(struct pl_bus *bus)
 static enum pl_told alert(void *ctx, const struct pl_owner *owner, const struct pl_alert *what)
 {
 	struct pl_bus *bus = ctx;
+	enum pl_told told = pl_sessions_alert(bus->sessions, owner, what);
 
-	return pl_sessions_alert(bus->sessions, owner, what);
+	bus->tally.alerts += told == PL_TOLD_RECORD;
+	bus->tally.eofs += told == PL_TOLD_EOF;
+	return told;
 }
 
 static enum pl_told remind(void *ctx, const struct pl_owner *owner, const struct pl_alert *what)
@@ -553,6 +556,8 @@ static void watch(void *ctx, const struct pl_alert *what)
 {
 	struct pl_bus *bus = ctx;
 
+	if ((unsigned)what->event < PL_EVENT_ROOF)
+		bus->tally.events[what->event]++;
 	/* What is broken already does not break again, whatever else happens to it. */
 	if (is_security_event(what->event) && what->from != what->to)
 		note(bus, what);

@@ -27,6 +27,18 @@ struct pl_bus_budget {
 };
 
 /**
+ * struct pl_bus_tally - what happened since the service began; for Stats
+ * @calls:   that were carried out, and those that were not
+ * @refused: of them, answered with an error
+ * @alerts:  that an owner has, as a record
+ * @eofs:    that an owner has as the end of his session: its reader was too slow
+ * @events:  changes of latches
+ */
+struct pl_bus_tally {
+	uint64_t calls, refused, alerts, eofs, events[PL_EVENT_ROOF];
+};
+
+/**
  * struct pl_bus - see pl_bus.h
  * @of_clients: lines that clients cause, so that they cannot keep the others from being said
  * @of_latches: lines about breaks
@@ -45,6 +57,7 @@ struct pl_bus {
 	pl_bus_reload *reload;
 	void *reload_ctx;
 	struct pl_bus_budget of_clients, of_latches;
+	struct pl_bus_tally tally;
 	struct event_base *base;
 	struct pl_engine *engine;
 	char *address;

@@ -43,6 +43,7 @@ static const struct pl_member members[] = {
 	{ MANAGER, "Close", "ts", "", PL_DICT_NONE, pl_method_close },
 	{ MANAGER, "ForgetUnreadable", "", "uu", PL_DICT_NONE, pl_method_forget_unreadable },
 	{ MANAGER, "Reload", "", "", PL_DICT_NONE, pl_method_reload },
+	{ MANAGER, "Stats", "", "a{st}", PL_DICT_NONE, pl_method_stats },
 	{ PROPERTIES, "Get", "ss", "v", PL_DICT_NONE, pl_method_get },
 	{ PROPERTIES, "GetAll", "s", "a{sv}", PL_DICT_NONE, pl_method_get_all },
 	{ PROPERTIES, "Set", "ssv", "", PL_DICT_NONE, pl_method_set },
@@ -180,6 +181,8 @@ static bool reply(struct pl_bus *bus, const struct pl_call *call, DBusMessage *a
 {
 	bool is_refused = r != 0 || call->dbus_error != NULL;
 
+	bus->tally.calls++;
+	bus->tally.refused += is_refused;
 	if (is_refused) {
 		if (answer != NULL)
 			dbus_message_unref(answer);

@@ -464,3 +464,8 @@ uint32_t pl_sessions_count(const struct pl_sessions *all, const uint32_t *uid)
 	return uid == NULL ? pl_usage_total(all->usage, PL_LIMIT_SESSIONS) :
 	       pl_usage_of(all->usage, *uid, PL_LIMIT_SESSIONS);
 }
+
+uint32_t pl_sessions_watching(const struct pl_sessions *all)
+{
+	return pl_usage_total(all->usage, PL_LIMIT_SUBSCRIPTIONS);
+}

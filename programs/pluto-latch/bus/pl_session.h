@@ -136,4 +136,10 @@ void pl_sessions_watch(struct pl_sessions *sessions, const struct pl_alert *aler
  */
 uint32_t pl_sessions_count(const struct pl_sessions *sessions, const uint32_t *uid);
 
+/**
+ * pl_sessions_watching() - of all of them, those that watch
+ * @sessions: the sessions
+ */
+uint32_t pl_sessions_watching(const struct pl_sessions *sessions);
+
 #endif

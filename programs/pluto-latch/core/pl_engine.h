@@ -606,6 +606,13 @@ int pl_engine_admin_break(struct pl_engine *engine, uint64_t id, const char *tex
 int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *text) PL_MUST_USE;
 
 /**
+ * pl_engine_used() - how much of a limit latches use now
+ * @engine: the engine
+ * @limit:  PL_LIMIT_LATCHES, _PENDING or _AUTOMATIC; of all users together
+ */
+uint32_t pl_engine_used(const struct pl_engine *engine, enum pl_limit limit);
+
+/**
  * pl_engine_unreadable() - records of the journal that could not be read, and are there still (K53)
  * @engine: the engine
  */

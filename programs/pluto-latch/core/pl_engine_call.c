@@ -163,6 +163,11 @@ int pl_engine_admin_close(struct pl_engine *engine, uint64_t id, const char *tex
 
 /* Damage */
 
+uint32_t pl_engine_used(const struct pl_engine *engine, enum pl_limit limit)
+{
+	return pl_usage_total(engine->world.usage, limit);
+}
+
 size_t pl_engine_unreadable(const struct pl_engine *engine)
 {
 	return engine->world.nr_unreadable;
