@@ -13,7 +13,7 @@ KERNEL_CORE := $(patsubst %,$(DAEMON_DIR)/core/pl_%.c,conf conf_auto error ident
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -O2,$(OURS_CFLAGS)) -O1 $(SANITIZE)
 
-.PHONY: quick check check-full soak demo guest guest-kernel unit namespace lint clang conformance
+.PHONY: quick check check-full faults soak demo guest guest-kernel unit namespace lint clang conformance
 quick: all	## build, lint, unit tests under sanitizers: no guest, at most 3 minutes
 	+@testing/tier quick
 
@@ -22,6 +22,9 @@ check: all	## what CI runs: quick, and every scenario in a guest kernel
 
 check-full: all	## check in both guests (user-mode-linux and QEMU), 100 repeats
 	+@testing/tier check-full
+
+faults: all unit	## every fault under latched connections REPEAT (100) times: nothing in clear (G12)
+	+@testing/tier faults
 
 soak: all	## latch-soak for SOAK_SECONDS (3600), then scenarios again and again for SOAK_MINUTES (480)
 	+@testing/tier soak
