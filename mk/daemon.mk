@@ -12,6 +12,7 @@ BUS_SRC := $(wildcard $(DAEMON_DIR)/bus/*.c)
 STORE_SRC := $(wildcard $(DAEMON_DIR)/store/*.c)
 OURS_SRC := $(CORE_SRC) $(KERNEL_SRC) $(BUS_SRC) $(STORE_SRC) \
 	$(wildcard $(DAEMON_DIR)/daemon/*.c) $(SEAM_SRC)
+SCARCE_SRC := testing/guest/scripted/pl_scarce.c
 SPOIL_SRC := testing/guest/scripted/pl_spoil.c
 SCRIPTED_SRC := testing/guest/scripted/pl_engine_scripted.c $(SPOIL_SRC) \
 	$(patsubst %,$(DAEMON_DIR)/kernel/pl_%.c,policies socket_ask netlink)
@@ -52,13 +53,15 @@ $(BUILD)/clang/$(DAEMON_DIR)/seam/%.o: $(DAEMON_DIR)/seam/%.c $(LS_PLUTO)/latch.
 	@mkdir -p $(@D)
 	$(call run,CLANG)$(CLANG) $(SEAM_CFLAGS) -c -o $@ $<
 
-# With UBSAN in our own objects, which ends the daemon at once: unlike ASAN it runs in the guest.
+# With UBSAN in our own objects, which ends the daemon at once: unlike ASAN it runs in the guest. What the
+# seam allocates can fail in it.
 $(BUILD)/ubsan/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(OURS_CFLAGS) $(UBSAN) -c -o $@ $<
-$(BUILD)/ubsan/$(DAEMON_DIR)/seam/%.o: $(DAEMON_DIR)/seam/%.c $(LS_PLUTO)/latch.flags
+$(BUILD)/ubsan/$(DAEMON_DIR)/seam/%.o: $(DAEMON_DIR)/seam/%.c $(LS_PLUTO)/latch.flags $(SCARCE_SRC)
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(SEAM_CFLAGS) $(UBSAN) -c -o $@ $<
+	@objcopy $(foreach f,malloc calloc realloc strdup event_new,--redefine-sym $(f)=pl_scarce_$(f)) $@
 
 # A wrapped symbol that upstream no longer has, or that nobody calls across files, fails here.
 $(BUILD)/wraps.checked: $(WRAP_TABLE) mk/check-wraps $(LS_PLUTO)/latch.flags
@@ -72,7 +75,7 @@ $(DAEMON_CLANG): $(call objects,clang,$(OURS_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CLANG))
 
-$(CHECKED): $(call objects,ubsan,$(OURS_SRC)) $(BUILD)/wraps.checked
+$(CHECKED): $(call objects,ubsan,$(OURS_SRC) $(SCARCE_SRC)) $(BUILD)/wraps.checked
 	@mkdir -p $(@D)
 	$(call run,LINK)$(call link,$(CC) $(UBSAN))
 
