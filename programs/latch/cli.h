@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <latch.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,10 +49,12 @@ enum {
 	CLI_CHECK = 1 << 11,
 	CLI_RELOAD = 1 << 12,
 	CLI_STATS = 1 << 13,
+	CLI_FIND = 1 << 14,
+	CLI_EXEC = 1 << 15,
 	CLI_CHANGERS = CLI_RELEASE | CLI_UNPROTECT | CLI_BREAK | CLI_CLOSE | CLI_FORGET_UNREADABLE |
 		       CLI_RELOAD,
 	CLI_ASKERS = CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_CHECK | CLI_STATS |
-		     CLI_CHANGERS,
+		     CLI_FIND | CLI_EXEC | CLI_CHANGERS,
 	CLI_ALL = CLI_ASKERS | CLI_HELP | CLI_VERSION_COMMAND,
 };
 
@@ -66,8 +69,11 @@ enum {
  * @states:  set of 1 << enum latch_state that --state asks for; 0 is all
  * @peer:    of --peer, or NULL: of list a substring, of others the whole
  * @port:    of --port, or 0
+ * @address_family: AF_INET or AF_INET6 with --address, or 0
+ * @address: of --address, its first bytes for AF_INET
  * @fd:      of --fd, or -1
- * @pid:     of --pid, or 0: whose descriptor that is
+ * @pid:     of --pid, or 0: whose descriptor that is, or whose sockets are meant
+ * @peer_fd: standard error as it was, when that is a connection; else -1 (see main.c)
  * @run:     COMMAND and its arguments, NULL at the end; or NULL
  */
 struct cli {
@@ -84,8 +90,11 @@ struct cli {
 	unsigned states;
 	const char *peer;
 	uint16_t port;
+	int address_family;
+	struct in6_addr address;
 	int fd;
 	pid_t pid;
+	int peer_fd;
 	bool listen, udp;
 	struct latch_request request;
 	bool help, completion, table;
@@ -293,6 +302,8 @@ int cli_certificate(const struct cli *cli, struct latch *latch, uint64_t id);
 int cli_list(struct cli *cli, int argc, char **argv);
 int cli_show(struct cli *cli, int argc, char **argv);
 int cli_check(struct cli *cli, int argc, char **argv);
+int cli_find(struct cli *cli, int argc, char **argv);
+int cli_exec(struct cli *cli, int argc, char **argv);
 int cli_monitor(struct cli *cli, int argc, char **argv);
 int cli_create(struct cli *cli, int argc, char **argv);
 int cli_release(struct cli *cli, int argc, char **argv);

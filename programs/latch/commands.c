@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "target.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,9 @@ const struct cli_command cli_commands[] = {
 	  "for scripts: whether it is protected now, and as the options ask",
 	  "0: yes. 4: no, or not so, as standard error says. 5: its latch is broken or closed.\n"
 	  "10: there is no latch of it, or none that the caller may see.\n" },
+	{ CLI_FIND, "find", "", 0, 0, false, CLI_COMPLETE_NONE, cli_find,
+	  "ids of the latches that all options fit, one a line",
+	  "10: there is none. At least one option says what is looked for.\n" },
 	{ CLI_MONITOR, "monitor", "", 0, 0, false, CLI_COMPLETE_NONE, cli_monitor,
 	  "print what happens to latches, until interrupted",
 	  "With --json, one object per line. Ends with 8 when the service goes; with --wait it\n"
@@ -29,6 +33,11 @@ const struct cli_command cli_commands[] = {
 	  "standard input and output; without one, standard input and output are copied. When\n"
 	  "the latch breaks, COMMAND is ended and the exit code is 5; else it is COMMAND's.\n"
 	  "With --prefer, 0 does not say that there was a latch: standard error does.\n" },
+	{ CLI_EXEC, "exec", "-- COMMAND...", 0, 0, true, CLI_COMPLETE_NONE, cli_exec,
+	  "latch standard input's connection, and run COMMAND on it",
+	  "For programs of inetd, and of systemd with Accept=yes. COMMAND does not run without\n"
+	  "a latch. When the latch breaks, COMMAND is ended and the exit code is 5; else it is\n"
+	  "COMMAND's.\n" },
 	{ CLI_RELEASE, "release", "ID...", 1, -1, false, CLI_COMPLETE_IDS, cli_release,
 	  "let go of latches; each flow stays guarded while its socket lives", NULL },
 	{ CLI_UNPROTECT, "unprotect", "ID", 1, 1, false, CLI_COMPLETE_ID, cli_unprotect,
@@ -217,6 +226,20 @@ static bool set_port(struct cli *cli, const char *value)
 	return set_16(value, &cli->port);
 }
 
+static bool set_address(struct cli *cli, const char *value)
+{
+	memset(&cli->address, 0, sizeof(cli->address));
+	cli->address_family = strchr(value, ':') == NULL ? AF_INET : AF_INET6;
+	return inet_pton(cli->address_family, value, &cli->address) == 1;
+}
+
+static bool set_late(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->request.late = true;
+	return true;
+}
+
 static bool set_fd(struct cli *cli, const char *value)
 {
 	uint64_t n;
@@ -340,41 +363,48 @@ static bool set_table(struct cli *cli, const char *value)
 	return true;
 }
 
-#define JSONS (CLI_LIST | CLI_SHOW | CLI_CHECK | CLI_MONITOR | CLI_CREATE | CLI_STATS | \
+/* What a latch shall be like. */
+#define WISHES (CLI_CREATE | CLI_EXEC)
+#define FILTERS (CLI_LIST | CLI_FIND)
+#define JSONS (FILTERS | CLI_SHOW | CLI_CHECK | CLI_MONITOR | CLI_CREATE | CLI_STATS | \
 	       CLI_FORGET_UNREADABLE)
 
 const struct cli_option cli_options[] = {
-	{ "state", "STATE[,STATE]", false, "larval listener established broken closed", CLI_LIST,
+	{ "state", "STATE[,STATE]", false, "larval listener established broken closed", FILTERS,
 	  set_state, "only latches in one of these states" },
-	{ "peer", "NAME", false, NULL, CLI_LIST | CLI_CREATE | CLI_CHECK,
-	  set_peer, "NAME and nobody else; list: whose name contains NAME, in any case" },
-	{ "port", "PORT", false, NULL, CLI_LIST,
+	{ "peer", "NAME", false, NULL, FILTERS | WISHES | CLI_CHECK,
+	  set_peer, "NAME and nobody else; list, find: that contains NAME, in any case" },
+	{ "address", "ADDRESS", false, NULL, FILTERS,
+	  set_address, "only latches with this address at either end" },
+	{ "port", "PORT", false, NULL, FILTERS,
 	  set_port, "only latches with this port at either end" },
-	{ "fd", "N", false, NULL, CLI_SHOW | CLI_CHECK,
+	{ "fd", "N", false, NULL, CLI_SHOW | CLI_CHECK | CLI_EXEC,
 	  set_fd, "of the socket that is descriptor N of this process, or of --pid" },
-	{ "pid", "PID", false, NULL, CLI_SHOW | CLI_CHECK,
-	  set_pid, "the process whose descriptor --fd is" },
+	{ "pid", "PID", false, NULL, FILTERS | CLI_SHOW | CLI_CHECK,
+	  set_pid, "whose descriptor --fd is; list, find: of whose sockets" },
 	{ "listen", NULL, false, NULL, CLI_CREATE,
 	  set_listen, "wait for one TCP connection at PORT, of ADDRESS if given" },
 	{ "udp", NULL, false, NULL, CLI_CREATE,
 	  set_udp, "UDP instead of TCP" },
 	{ "protection", "WHAT[,WHAT]", false, "integrity confidentiality integrity,confidentiality",
-	  CLI_CREATE | CLI_CHECK,
+	  WISHES | CLI_CHECK,
 	  set_protection, "what there must be: integrity, confidentiality" },
-	{ "min-key-bits", "N", false, NULL, CLI_CREATE,
+	{ "min-key-bits", "N", false, NULL, WISHES,
 	  set_min_key_bits, "least key size of the cipher" },
-	{ "min-integ-bits", "N", false, NULL, CLI_CREATE,
+	{ "min-integ-bits", "N", false, NULL, WISHES,
 	  set_min_integ_bits, "least size of the integrity check value" },
-	{ "mode", "MODE", false, "tunnel transport", CLI_CREATE | CLI_CHECK,
+	{ "mode", "MODE", false, "tunnel transport", WISHES | CLI_CHECK,
 	  set_mode, "of the SA: tunnel or transport" },
-	{ "disposition", "HOW", false, "default reset unreachable wait", CLI_CREATE,
+	{ "disposition", "HOW", false, "default reset unreachable wait", WISHES,
 	  set_disposition, "of the socket on a break: default, reset, unreachable or wait" },
-	{ "setup-time", "SECONDS", false, NULL, CLI_CREATE,
+	{ "setup-time", "SECONDS", false, NULL, WISHES,
 	  set_setup_time, "how long setting up SAs may take, if there are none; else 20" },
-	{ "narrow", NULL, false, NULL, CLI_CREATE,
+	{ "narrow", NULL, false, NULL, WISHES,
 	  set_narrow, "under an SA of just this connection" },
-	{ "suite", "SUITE", false, NULL, CLI_CREATE | CLI_CHECK,
+	{ "suite", "SUITE", false, NULL, WISHES | CLI_CHECK,
 	  set_suite, "of the SA: \"esp aes_gcm_16-256\"; create: implies --narrow" },
+	{ "late", NULL, false, NULL, CLI_EXEC,
+	  set_late, "also when bytes have come before" },
 	{ "prefer", NULL, false, NULL, CLI_CREATE,
 	  set_prefer, "no protection to be had: say so, and go on without" },
 	{ "bypass", NULL, false, NULL, CLI_CREATE,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,10 @@ static void say(const struct cli *cli, const char *fmt, va_list ap)
 
 	if (vasprintf(&line, fmt, ap) < 0)
 		cli_need(NULL);
-	fprintf(stderr, "%s: %s\n", cli->name, line);
+	if (cli->peer_fd >= 0)
+		syslog(LOG_DAEMON | LOG_NOTICE, "%s: %s", cli->name, line);
+	else
+		fprintf(stderr, "%s: %s\n", cli->name, line);
 	free(line);
 }
 

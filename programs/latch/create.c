@@ -195,6 +195,7 @@ static void set_environment(const json_t *object)
 	text_add_json(&id, json_object_get(object, "id"));
 	setenv("LATCH_ID", text_of(&id), 1);
 	text_free(&id);
+	setenv("LATCH_STATE", text_member(object, "state"), 1);
 	setenv("LATCH_PEER_ID", text_member(object, "peer_id"), 1);
 	set_endpoint(object, "local", "LATCH_LOCAL");
 	set_endpoint(object, "remote", "LATCH_REMOTE");
@@ -222,7 +223,7 @@ static enum cli_exit judge(const struct held *held, const json_t *object)
 static int use_unlatched(struct held *held, int fd)
 {
 	static const char *const variables[] = {
-		"LATCH_ID", "LATCH_PEER_ID", "LATCH_LOCAL", "LATCH_REMOTE",
+		"LATCH_ID", "LATCH_STATE", "LATCH_PEER_ID", "LATCH_LOCAL", "LATCH_REMOTE",
 	};
 	const char *reason;
 	int error, code;
@@ -241,8 +242,7 @@ static int use_unlatched(struct held *held, int fd)
 	return code;
 }
 
-/* The connection is there: say so, and use it. Closes @fd. */
-static int use(struct held *held, int fd)
+int held_use(struct held *held, int fd)
 {
 	json_t *object = NULL;
 	int code = describe(held->cli, held->latch, held->id, &object);
@@ -319,7 +319,7 @@ static int connect_any(struct held *held, const struct addrinfo *list)
 		r = latch_connect(held->latch, fd, ai->ai_addr, ai->ai_addrlen,
 				  &held->cli->request, &held->id);
 		if (r == LATCH_OK)
-			return held->id != 0 ? use(held, fd) : use_unlatched(held, fd);
+			return held->id != 0 ? held_use(held, fd) : use_unlatched(held, fd);
 		code = cli_refused(held->cli, held->latch, r, "%s",
 				   name_of(ai, name, sizeof(name)));
 		close(fd);
@@ -417,7 +417,7 @@ static int listen_at(struct held *held, const struct addrinfo *ai)
 		code = accept_one(held, fd, &conn);
 	/* One connection was asked for: the next one shall find nobody. */
 	close(fd);
-	return code == CLI_OK ? use(held, conn) : (int)code;
+	return code == CLI_OK ? held_use(held, conn) : (int)code;
 }
 
 /* Whoever wants it in clear wants no protection with it. */

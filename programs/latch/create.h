@@ -41,6 +41,15 @@ enum cli_exit held_check(struct held *held);
 enum cli_exit held_end(struct held *held);
 
 /**
+ * held_use() - say which latch it is, then run COMMAND on the connection, or copy
+ * @held: a connection with its latch
+ * @fd:   its socket; closed
+ *
+ * Return: exit code, also when the latch is not established: then nothing is run or copied
+ */
+int held_use(struct held *held, int fd);
+
+/**
  * relay_copy() - standard input to the connection, the connection to standard output
  * @held:        the connection
  * @fd:          its socket

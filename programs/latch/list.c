@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* One line for each latch. Of a latch only the cells are kept until the widths are known, so that
- * a hundred thousand of them fit; JSON is written as the pages come.
+/* One line for each latch, or just its id. Of a latch only the cells are kept until the widths are
+ * known, so that a hundred thousand of them fit; JSON is written as the pages come.
  */
 
-#include "cli.h"
+#include "filter.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -144,17 +144,6 @@ static void free_table(struct table *table)
 	free(table->rows);
 }
 
-static bool is_wanted(const struct cli *cli, enum latch_state state, const json_t *latch)
-{
-	if (cli->states != 0 && (cli->states & 1U << state) == 0)
-		return false;
-	if (cli->port != 0 &&
-	    json_integer_value(json_object_get(latch, "local_port")) != cli->port &&
-	    json_integer_value(json_object_get(latch, "remote_port")) != cli->port)
-		return false;
-	return cli->peer == NULL || strcasestr(text_member(latch, "peer_id"), cli->peer) != NULL;
-}
-
 /* A member of an array that is written as it comes. */
 static void print_element(const struct cli *cli, const json_t *latch, bool is_first)
 {
@@ -176,27 +165,51 @@ static void print_element(const struct cli *cli, const json_t *latch, bool is_fi
 	}
 }
 
+/**
+ * struct listing - what was found, on its way to standard output
+ * @filter:  which latches are meant
+ * @is_find: ids alone
+ * @table:   its rows are kept unless they are printed as they come
+ * @nr:      how many
+ */
+struct listing {
+	struct filter filter;
+	bool is_find;
+	struct table table;
+	size_t nr;
+};
+
+static void take(struct listing *listing, const json_t *latch)
+{
+	const struct cli *cli = listing->filter.cli;
+
+	if (cli->json != CLI_JSON_OFF)
+		print_element(cli, latch, listing->nr == 0);
+	else if (listing->is_find)
+		printf("%" JSON_INTEGER_FORMAT "\n",
+		       json_integer_value(json_object_get(latch, "id")));
+	else
+		add_row(&listing->table, latch);
+	listing->nr++;
+}
+
 /* One page; false at the end, or with *@code after an error. */
-static bool list_page(const struct cli *cli, struct latch *latch, uint64_t *cursor,
-		      struct table *table, enum cli_exit *code)
+static bool list_page(struct listing *listing, struct latch *latch, uint64_t *cursor,
+		      enum cli_exit *code)
 {
 	struct latch_info **infos = NULL;
 	size_t nr = 0;
 	int r = latch_list(latch, cursor, &infos, &nr);
 
 	if (r != LATCH_OK) {
-		*code = cli_failed(cli, r, "list");
+		*code = cli_failed(listing->filter.cli, r, "list");
 		return false;
 	}
 	for (size_t i = 0; i < nr; i++) {
 		json_t *object = cli_latch_json(infos[i]);
 
-		if (is_wanted(cli, latch_info_state(infos[i]), object)) {
-			if (cli->json != CLI_JSON_OFF)
-				print_element(cli, object, table->nr++ == 0);
-			else
-				add_row(table, object);
-		}
+		if (filter_holds(&listing->filter, latch_info_state(infos[i]), object))
+			take(listing, object);
 		json_decref(object);
 		latch_info_free(infos[i]);
 	}
@@ -204,28 +217,52 @@ static bool list_page(const struct cli *cli, struct latch *latch, uint64_t *curs
 	return *cursor != 0;
 }
 
-int cli_list(struct cli *cli, int argc, char **argv)
+static enum cli_exit list(struct cli *cli, struct listing *listing)
 {
-	struct table table = { .rows = NULL };
 	struct latch *latch = NULL;
 	uint64_t cursor = 0;
 	enum cli_exit code = cli_open(cli, 0, &latch);
 
-	(void)argc;
-	(void)argv;
-	if (code != CLI_OK)
-		return code;
-	if (cli->json != CLI_JSON_OFF)
-		putchar('[');
-	while (list_page(cli, latch, &cursor, &table, &code))
-		;
-	if (cli->json != CLI_JSON_OFF) {
-		printf("%s]\n", table.nr > 0 && cli->json == CLI_JSON_PRETTY ? "\n" : "");
-	} else {
-		/* After an error, what came before it is shown all the same. */
-		print_table(cli, &table);
-		free_table(&table);
+	if (code == CLI_OK)
+		code = filter_open(cli, latch, &listing->filter);
+	if (code == CLI_OK) {
+		if (cli->json != CLI_JSON_OFF)
+			putchar('[');
+		while (list_page(listing, latch, &cursor, &code))
+			;
+		if (cli->json != CLI_JSON_OFF)
+			printf("%s]\n",
+			       listing->nr > 0 && cli->json == CLI_JSON_PRETTY ? "\n" : "");
+		else if (!listing->is_find)
+			/* After an error, what came before it is shown all the same. */
+			print_table(cli, &listing->table);
 	}
+	free_table(&listing->table);
+	filter_close(&listing->filter);
 	latch_close(latch);
 	return code;
+}
+
+int cli_list(struct cli *cli, int argc, char **argv)
+{
+	struct listing listing = { .is_find = false };
+
+	(void)argc;
+	(void)argv;
+	return list(cli, &listing);
+}
+
+int cli_find(struct cli *cli, int argc, char **argv)
+{
+	struct listing listing = { .is_find = true };
+	enum cli_exit code;
+
+	(void)argc;
+	(void)argv;
+	/* Somebody will write release $(latchctl find $filters). */
+	if (cli->states == 0 && cli->address_family == 0 && cli->port == 0 && cli->peer == NULL &&
+	    cli->pid == 0)
+		return cli_usage(cli, "find needs something to find it by");
+	code = list(cli, &listing);
+	return code == CLI_OK && listing.nr == 0 ? CLI_NOT_FOUND : code;
 }

@@ -196,6 +196,8 @@ static void become(const struct held *held, int fd)
 		cli_failed(held->cli, LATCH_ERR_SYSTEM, "dup2");
 		_exit(126);
 	}
+	if (held->cli->peer_fd >= 0 && dup2(held->cli->peer_fd, STDERR_FILENO) < 0)
+		_exit(126);
 	execvp(held->cli->run[0], held->cli->run);
 	code = errno == ENOENT ? 127 : 126;
 	cli_failed(held->cli, LATCH_ERR_SYSTEM, "%s", held->cli->run[0]);
@@ -237,6 +239,8 @@ int relay_run(struct held *held, int fd)
 		become(held, fd);
 	/* From now on COMMAND alone decides when the connection ends. */
 	close(fd);
+	if (held->cli->peer_fd >= 0)
+		close(held->cli->peer_fd);
 	if (pid < 0)
 		return cli_failed(held->cli, LATCH_ERR_SYSTEM, "fork");
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -24,11 +24,13 @@
 #include <latch.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <syslog.h>
 #include <unistd.h>
 
 struct latch {
@@ -329,7 +331,44 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 	       real("127.0.0.2", service, hints, &(*ret)->ai_next) == 0 ? 0 : EAI_NONAME;
 }
 
+/* What is said to nobody's peer. */
+void syslog(int priority, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	note("syslog", (uint64_t)priority, text);
+}
+
+static void describe(const struct latch_request *request, char *text, size_t size)
+{
+	snprintf(text, size, "protection %u key %u integ %u mode %d disposition %d "
+		 "wait %u prefer %d%s%s%s%s", request->protection, request->min_key_bits,
+		 request->min_integ_bits, (int)request->mode, (int)request->disposition,
+		 request->wait_ms, request->prefer, request->peer == NULL ? "" : " peer ",
+		 request->peer == NULL ? "" : request->peer, request->bypass ? " bypass" : "",
+		 request->late ? " late" : "");
+}
+
 /* Of connections: the one with id 1. */
+int latch_latch(struct latch *latch, int fd, const struct latch_request *request,
+		uint64_t *ret_id)
+{
+	char text[128];
+	int r = fault("latch");
+
+	(void)fd;
+	latch->error = r;
+	describe(request, text, sizeof(text));
+	note("latch", 1, text);
+	if (r == LATCH_OK)
+		*ret_id = 1;
+	return r;
+}
+
 int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, socklen_t to_len,
 		  const struct latch_request *request, uint64_t *ret_id)
 {
@@ -338,11 +377,7 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 	bool is_unlatched = request->prefer && r == LATCH_ERR_NO_SA;
 
 	latch->error = r;
-	snprintf(text, sizeof(text), "protection %u key %u integ %u mode %d disposition %d "
-		 "wait %u prefer %d%s%s%s", request->protection, request->min_key_bits,
-		 request->min_integ_bits, (int)request->mode, (int)request->disposition,
-		 request->wait_ms, request->prefer, request->peer == NULL ? "" : " peer ",
-		 request->peer == NULL ? "" : request->peer, request->bypass ? " bypass" : "");
+	describe(request, text, sizeof(text));
 	note("connect", 1, text);
 	if (r != LATCH_OK && !is_unlatched)
 		return r;

@@ -79,7 +79,10 @@ completion_offers() {
 	completes "$all" ""
 	completes "release reload" rel
 	completes "list" --json li
-	completes "forget-unreadable" f
+	completes "find forget-unreadable" f
+	completes "broken" find --state = b
+	completes "--address=" find --a
+	completes "" exec -- l
 	completes "" forget-unreadable ""
 	completes "1 22 333" show ""
 	completes "22" show 2

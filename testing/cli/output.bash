@@ -74,6 +74,31 @@ usage_errors() {
 		show --fd=0 1
 		show --fd=0 --pid=0
 		show tcp 192.0.2.1:1
+		find
+		find --json
+		find 1 --port=4000
+		find --port=0
+		find --address=
+		find --address=host
+		find --address=192.0.2.1:80
+		find --address=192.0.2.0/24
+		find --address=[2001:db8::1]
+		find --pid=0
+		find --pid=
+		find --pid=x
+		find --pid=1 --fd=3
+		find --no-legend --port=1
+		list --fd=3
+		exec
+		exec --
+		exec sh
+		exec sh -- sh
+		exec --prefer -- sh
+		exec --pid=1 -- sh
+		exec --json -- sh
+		exec --fd=x -- sh
+		exec --late=yes -- sh
+		create --late host 1
 		check
 		check 0
 		check x
@@ -240,6 +265,7 @@ every_command_hands_errors_up() {
 		open -2 8 show 1
 		open -2 8 monitor
 		open -2 8 check 1
+		open -2 8 find --port=1
 		open -2 8 create 127.0.0.1 9
 		open -2 8 release 1
 		open -2 8 unprotect 1
@@ -253,6 +279,7 @@ every_command_hands_errors_up() {
 		open -2 3 monitor --wait=0
 		open -39 6 list --wait
 		list -2 8 list
+		list -2 8 find --port=1
 		inquire -8 10 show 77
 		inquire -2 8 check 1
 		inquire -8 10 check 77
@@ -405,12 +432,64 @@ filters_choose() {
 		333 --port=53
 		1 --port=4000 --state=established
 		1 --peer=latch --port=32800
+		1 --address=192.0.2.1
+		1 --address=192.0.2.2 --state=established
+		333 --address=2001:DB8:0::2
+		22 --address=::
 	LINES
 	ends 0 "$fake" list --no-legend --peer=nobody
 	silent out
 	# of who is there, not of whom one is for
 	ends 0 "$fake" list --no-legend --peer=east
 	silent out
+}
+
+# The same filters, and ids alone; none is an error, as of show.
+find_prints_ids() {
+	local page
+	for page in 1 2 9; do
+		export FAKE_PAGE=$page
+		ends 0 "$fake" find --port=4000
+		same "1 22" "$(xargs <"$tmp/out")"
+		silent err
+		ends 0 "$fake" find --state=broken --address=2001:db8::1
+		same 333 "$(cat "$tmp/out")"
+		ends 0 "$fake" find --peer=a.test --json
+		"$json_check" '#=1' 0.id=1 '0.peer_id="CN=a.test, O=latch"' <"$tmp/out"
+		ends 10 "$fake" find --address=192.0.2.9
+		silent out
+		ends 10 "$fake" find --address=192.0.2.9 --json
+		same '[]' "$(cat "$tmp/out")"
+	done
+}
+
+# Its sockets are asked about one by one; its other descriptors are not.
+find_looks_into_a_process() {
+	[[ $(id -u) == 0 ]] || { echo "needs root" && exit 77; }
+	export FAKE_STATE=$tmp/state
+	rm -f "$FAKE_STATE"
+	exec 9<>/dev/udp/127.0.0.1/4321
+	start tail -f /dev/null 3<&9 4<"$tmp/latches"
+	FAKE_FOUND=22 ends 0 "$fake" find --pid="$pid"
+	same 22 "$(cat "$tmp/out")"
+	# At 3 and at 9.
+	same "find 4321 find 4321" "$(grep '^find' "$FAKE_STATE" | xargs)"
+	FAKE_FOUND=22 ends 0 "$fake" list --no-legend --pid="$pid"
+	same 22 "$(awk '{ print $1 }' "$tmp/out")"
+	FAKE_FOUND=22 ends 10 "$fake" find --pid="$pid" --state=established
+	# No latch, no socket of IP, not ours: passed over. Everything else is told.
+	ends 10 "$fake" find --pid="$pid"
+	FAKE_ERROR=find=-14 ends 10 "$fake" find --pid="$pid"
+	FAKE_ERROR=find=-2 ends 8 "$fake" find --pid="$pid"
+	says err "descriptor [39] of process $pid: "
+	chmod 755 "$tmp"
+	if unshare -n true 2>/dev/null; then
+		FAKE_FOUND=22 ends 10 unshare -n "$fake" find --pid="$pid"
+	fi
+	kill -KILL "$pid"
+	gone "$pid" 137
+	FAKE_FOUND=22 ends 1 "$fake" find --pid="$pid"
+	says err "process $pid: No such process"
 }
 
 json_is_json() {
@@ -659,6 +738,8 @@ it "stats are lines, or an object" stats_are_lines_or_an_object
 it "list is a table" list_is_a_table
 it "its columns are aligned, wide characters included" columns_are_aligned
 it "filters choose" filters_choose
+it "find prints ids, and says when there is none" find_prints_ids
+it "find looks at the sockets of a process" find_looks_into_a_process
 it "--json is JSON, in ASCII" json_is_json
 it "show leaves nothing out" show_groups
 it "show --certificate prints PEM" certificate_is_pem
