@@ -13,7 +13,10 @@ CLI_FAKE := $(BUILD)/cli/latch.fake
 CLI_TOOLS := $(BUILD)/cli/json_check $(BUILD)/cli/network
 CLI_FAKE_SRC := testing/cli/fake_liblatch.c
 CLI_LIBRARY := $(BUILD)/lib/liblatch.so
-CLI_LIBS = -L$(BUILD)/lib -llatch -ljansson $(shell pkg-config --libs nss)
+# What reads latch.conf, for conf --check: of the daemon's objects only those that this takes.
+CLI_CONF_SRC := $(DAEMON_DIR)/daemon/pl_conf_file.c $(CORE_SRC)
+CLI_CONF := $(patsubst %,$(BUILD)/%/latch-conf.a,gcc clang asan)
+CLI_LIBS = -L$(BUILD)/lib -llatch -ljansson $(shell pkg-config --libs nss) $(OURS_LIBS)
 CLI_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 CLI_RPATH := '-Wl,-rpath,$$ORIGIN/../lib'
 
@@ -36,18 +39,24 @@ $(CLI_ASAN_OBJECTS): SANITIZE_CFLAGS += -Ilib/liblatch/include $(shell pkg-confi
 # What the fake has stands in front of the library's only if it can be seen.
 $(BUILD)/asan/$(CLI_FAKE_SRC:.c=.o): SANITIZE_CFLAGS += -fvisibility=default
 
-$(CLI): $(call objects,gcc,$(CLI_SRC)) | $(CLI_LIBRARY)
+$(CLI): $(call objects,gcc,$(CLI_SRC)) $(BUILD)/gcc/latch-conf.a | $(CLI_LIBRARY)
 	@mkdir -p $(@D)
-	$(call run,LINK)$(CC) $(CLI_LDFLAGS) $(CLI_RPATH) -o $@ $(filter %.o,$^) $(CLI_LIBS)
-$(CLI_CLANG): $(call objects,clang,$(CLI_SRC)) | $(CLI_LIBRARY)
+	$(call run,LINK)$(CC) $(CLI_LDFLAGS) $(CLI_RPATH) -o $@ $(filter %.o %.a,$^) $(CLI_LIBS)
+$(CLI_CLANG): $(call objects,clang,$(CLI_SRC)) $(BUILD)/clang/latch-conf.a | $(CLI_LIBRARY)
 	@mkdir -p $(@D)
-	$(call run,LINK)$(CLANG) $(CLI_LDFLAGS) $(CLI_RPATH) -o $@ $(filter %.o,$^) $(CLI_LIBS)
-$(CLI_INSTALLED): $(call objects,gcc,$(CLI_SRC)) | $(CLI_LIBRARY)
+	$(call run,LINK)$(CLANG) $(CLI_LDFLAGS) $(CLI_RPATH) -o $@ $(filter %.o %.a,$^) $(CLI_LIBS)
+$(CLI_INSTALLED): $(call objects,gcc,$(CLI_SRC)) $(BUILD)/gcc/latch-conf.a | $(CLI_LIBRARY)
 	@mkdir -p $(@D)
-	$(call run,LINK)$(CC) $(CLI_LDFLAGS) -o $@ $(filter %.o,$^) $(CLI_LIBS)
-$(CLI_FAKE): $(CLI_ASAN_OBJECTS) | $(CLI_LIBRARY)
+	$(call run,LINK)$(CC) $(CLI_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(CLI_LIBS)
+$(CLI_FAKE): $(CLI_ASAN_OBJECTS) $(BUILD)/asan/latch-conf.a | $(CLI_LIBRARY)
 	@mkdir -p $(@D)
-	$(call run,LINK)$(CC) $(SANITIZE) $(CLI_RPATH) -o $@ $(filter %.o,$^) $(CLI_LIBS)
+	$(call run,LINK)$(CC) $(SANITIZE) $(CLI_RPATH) -o $@ $(filter %.o %.a,$^) $(CLI_LIBS)
+$(BUILD)/gcc/latch-conf.a: $(call objects,gcc,$(CLI_CONF_SRC))
+$(BUILD)/clang/latch-conf.a: $(call objects,clang,$(CLI_CONF_SRC))
+$(BUILD)/asan/latch-conf.a: $(call objects,asan,$(CLI_CONF_SRC))
+$(CLI_CONF):
+	@rm -f $@
+	$(call run,AR)$(AR) rcs $@ $^
 $(CLI_TOOLS): $(BUILD)/cli/%: testing/cli/%.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) -std=gnu99 -g -O1 -D_GNU_SOURCE $(WARN) -o $@ $< -ljansson

@@ -51,11 +51,12 @@ enum {
 	CLI_STATS = 1 << 13,
 	CLI_FIND = 1 << 14,
 	CLI_EXEC = 1 << 15,
+	CLI_CONF = 1 << 16,
 	CLI_CHANGERS = CLI_RELEASE | CLI_UNPROTECT | CLI_BREAK | CLI_CLOSE | CLI_FORGET_UNREADABLE |
 		       CLI_RELOAD,
 	CLI_ASKERS = CLI_LIST | CLI_SHOW | CLI_MONITOR | CLI_CREATE | CLI_CHECK | CLI_STATS |
 		     CLI_FIND | CLI_EXEC | CLI_CHANGERS,
-	CLI_ALL = CLI_ASKERS | CLI_HELP | CLI_VERSION_COMMAND,
+	CLI_ALL = CLI_ASKERS | CLI_CONF | CLI_HELP | CLI_VERSION_COMMAND,
 };
 
 /**
@@ -97,13 +98,13 @@ struct cli {
 	int peer_fd;
 	bool listen, udp;
 	struct latch_request request;
-	bool help, completion, table;
+	bool help, completion, table, check;
 	char **run;
 };
 
 /* What completion offers for the arguments of a command. */
 enum cli_complete { CLI_COMPLETE_NONE = 0, CLI_COMPLETE_ID, CLI_COMPLETE_IDS, CLI_COMPLETE_HOST,
-	CLI_COMPLETE_COMMAND };
+	CLI_COMPLETE_COMMAND, CLI_COMPLETE_FILE };
 
 /**
  * struct cli_command - one row of the table that everything else comes from
@@ -313,6 +314,7 @@ int cli_close(struct cli *cli, int argc, char **argv);
 int cli_forget_unreadable(struct cli *cli, int argc, char **argv);
 int cli_reload(struct cli *cli, int argc, char **argv);
 int cli_stats(struct cli *cli, int argc, char **argv);
+int cli_conf(struct cli *cli, int argc, char **argv);
 int cli_help(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 

@@ -59,6 +59,9 @@ const struct cli_command cli_commands[] = {
 	  "administrators: print numbers of the whole service",
 	  "What there is now beside what the limits of latch.conf allow, and what happened since\n"
 	  "the service began.\n" },
+	{ CLI_CONF, "conf", "--check FILE", 1, 1, false, CLI_COMPLETE_FILE, cli_conf,
+	  "whether the service would take FILE as its latch.conf",
+	  "The service need not run. 1: it would not; standard error has the line.\n" },
 	{ CLI_HELP, "help", "[COMMAND]", 0, 1, false, CLI_COMPLETE_COMMAND, cli_help,
 	  "this text, or that of one command", NULL },
 	{ CLI_VERSION_COMMAND, "version", "", 0, 0, false, CLI_COMPLETE_NONE, cli_version,
@@ -356,6 +359,13 @@ static bool set_completion(struct cli *cli, const char *value)
 	return true;
 }
 
+static bool set_check(struct cli *cli, const char *value)
+{
+	(void)value;
+	cli->check = true;
+	return true;
+}
+
 static bool set_table(struct cli *cli, const char *value)
 {
 	(void)value;
@@ -367,7 +377,7 @@ static bool set_table(struct cli *cli, const char *value)
 #define WISHES (CLI_CREATE | CLI_EXEC)
 #define FILTERS (CLI_LIST | CLI_FIND)
 #define JSONS (FILTERS | CLI_SHOW | CLI_CHECK | CLI_MONITOR | CLI_CREATE | CLI_STATS | \
-	       CLI_FORGET_UNREADABLE)
+	       CLI_CONF | CLI_FORGET_UNREADABLE)
 
 const struct cli_option cli_options[] = {
 	{ "state", "STATE[,STATE]", false, "larval listener established broken closed", FILTERS,
@@ -422,6 +432,8 @@ const struct cli_option cli_options[] = {
 	  set_wait, "wait for the service to be there, at most SECONDS" },
 	{ "bus", "ADDRESS", false, NULL, CLI_ASKERS,
 	  set_bus, "D-Bus address; " CLI_BUS_VARIABLE " or the system bus otherwise" },
+	{ "check", NULL, false, NULL, CLI_CONF,
+	  set_check, "read FILE, and say what is wrong" },
 	{ "completion", NULL, false, NULL, CLI_HELP,
 	  set_completion, "print the completion script for bash" },
 	{ "table", NULL, false, NULL, CLI_HELP,

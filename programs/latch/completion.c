@@ -35,6 +35,8 @@ static const char *function_of(enum cli_complete complete)
 		return "((args == 0)) && words=$(compgen -A hostname -- \"$cur\")";
 	case CLI_COMPLETE_COMMAND:
 		return "((args == 0)) && words=$commands";
+	case CLI_COMPLETE_FILE:
+		return "((args == 0)) && words=$(compgen -f -- \"$cur\")";
 	case CLI_COMPLETE_NONE:
 		break;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* `ipsec latch`, also called latchctl: latches for people and scripts. Everything it knows and does
- * goes through liblatch; it has no rights of its own.
+ * goes through liblatch, but for what is in latch.conf; it has no rights of its own.
  */
 
 #include "cli.h"

@@ -188,6 +188,12 @@ usage_errors() {
 		stats 1
 		stats --peer=@b
 		reload --json
+		conf
+		conf --check
+		conf FILE
+		conf --check FILE FILE
+		conf --check=yes FILE
+		conf --check --wait FILE
 		help nonsense
 		help list show
 		help list --table
@@ -375,6 +381,44 @@ event-conflict-sa  18446744073709551615" "$(cat "$tmp/out")"
 	ends 0 "$fake" stats --json=short
 	same '{"latches":3,"latches-total":262144,"event-conflict-sa":9223372036854775807}' \
 		"$(cat "$tmp/out")"
+}
+
+# CONTENT|WHERE: as the service reads it, which is not asked.
+conf_is_checked() {
+	local content where form
+	export FAKE_ERROR=open=-2
+	while IFS='|' read -r content where; do
+		printf "$content" >"$tmp/conf"
+		if [[ -z $where ]]; then
+			ends 0 "$fake" conf --check "$tmp/conf"
+			silent out
+			silent err
+			ends 0 "$fake" conf --check "$tmp/conf" --json
+			"$json_check" '#=2' valid=true <"$tmp/out"
+			continue
+		fi
+		ends 1 "$fake" conf --check "$tmp/conf"
+		silent out
+		[[ $(cat "$tmp/err") == "latch.fake: $tmp/conf$where"* ]]
+		ends 1 "$fake" conf "$tmp/conf" --check --json=short
+		"$json_check" '#=3' valid=false <"$tmp/out"
+	done <<-'LINES'
+		|
+		[latch]\nconflict = refuse\n|
+		[flow a]\nuid = 0\n|
+		[latch]\nconflict = maybe\n|:2: [latch] conflict: 
+		# x\n\n[latch]\nconflikt = break\n|:4: [latch] conflikt: 
+		[flow a]\nuid = 5-3\n|:2: [flow a] uid: the range is upside down
+		[nowhere]\n|:1: [nowhere] : 
+		[latch]\nauto = yes\n|:2: [latch] auto: not implemented yet
+		[flow a\033]\n|:1: 
+	LINES
+	same 0 "$(grep -c $'\033' "$tmp/err")"
+	# One that is named has to be there; it is a file, and not a large one.
+	ends 1 "$fake" conf --check "$tmp/none"
+	says err 'none: No such file or directory$'
+	ends 1 "$fake" conf --check "$tmp"
+	ends 0 "$fake" conf --check build/install/latch.conf
 }
 
 list_is_a_table() {
@@ -735,6 +779,7 @@ it "every command hands its errors up" every_command_hands_errors_up
 it "release, unprotect, break and close reach the library" changes_reach_the_library
 it "forget-unreadable says how much was forgotten" forgotten_is_counted
 it "stats are lines, or an object" stats_are_lines_or_an_object
+it "conf --check reads as the service does, and says which line is wrong" conf_is_checked
 it "list is a table" list_is_a_table
 it "its columns are aligned, wide characters included" columns_are_aligned
 it "filters choose" filters_choose
