@@ -87,7 +87,7 @@ static void keep_asked(struct connection *c)
 void __wrap_terminate_all_connection_states(struct connection *c, where_t where)
 {
 	if (heir != NULL && heir != c) {
-		if (pl_crossed_keeps(c, heir_ike))
+		if (pl_crossed_stands(c, heir_ike))
 			return;
 		pl_initiate_overtaken(c);
 		keep_asked(c);

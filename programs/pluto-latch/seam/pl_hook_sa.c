@@ -92,10 +92,13 @@ static enum pl_exchange pending_exchange(const struct ike_sa *ike)
 static void ike_end_facts(const struct ike_sa *ike, struct pl_ike_end_facts *ret)
 {
 	const struct pl_ike *note = pl_ike_find(ike->sa.st_serialno);
+	enum pl_exchange pending = pending_exchange(ike);
+	/* a peer who has ended one of two is not dead */
+	bool is_in_doubt = pending == PL_EXCHANGE_LIVENESS && note != NULL && note->is_crossed;
 
 	*ret = (struct pl_ike_end_facts) {
 		.reason = reason_of(ike->sa.st_serialno),
-		.pending = pending_exchange(ike),
+		.pending = is_in_doubt ? PL_EXCHANGE_INFORMATIONAL : pending,
 		.was_established = IS_PARENT_SA_ESTABLISHED(&ike->sa),
 		.is_by_peer = note != NULL && note->is_peer_deleting,
 		.rekeyed_by = note == NULL ? 0 : note->rekeyed_by,
@@ -166,6 +169,8 @@ void __wrap_v2_ike_sa_established(struct ike_sa *ike, where_t where)
 		inherit(pred, note);
 	else
 		pl_ike_authenticated(ike, note);
+	if (pred == SOS_NOBODY)
+		pl_crossed_join(ike);
 	__real_v2_ike_sa_established(ike, where);
 	pl_seam_fact_of_state(PL_FACT_IKE_UP, &ike->sa, &fact);
 	fact.u.ike = (struct pl_ike_facts) {
@@ -197,6 +202,7 @@ void __wrap_v2_msgid_start(struct ike_sa *ike, const struct v2_exchange *exchang
 				   pl_ike_make(ike->sa.st_serialno);
 		if (note != NULL)
 			note->peer_error = p == NULL ? 0 : p->payload.v2n.isan_type;
+		pl_crossed_response(ike);
 		pl_alive_response(ike);
 	}
 	__real_v2_msgid_start(ike, exchange, md, where);
@@ -225,6 +231,7 @@ void __wrap_terminate_ike_family(struct ike_sa **ike, enum terminate_reason reas
 	};
 
 	endings = &ending;
+	pl_crossed_ends(*ike);
 	__real_terminate_ike_family(ike, reason, where);
 	endings = ending.outer;
 }

@@ -15,7 +15,9 @@ struct ike_sa;
  * @rekeyed_by:   serial of its successor, or 0
  * @is_peer_deleting: the peer's Delete for it is being answered
  * @is_asked:     the engine waits for a sign of life on it
- * @is_kept:      it goes on although the peer set up another one meanwhile (pl_crossed.c)
+ * @newest:       of one that this end began, when it came up: the highest serial of all SAs, or 0
+ * @twin:         serial of the one that it crossed, or 0
+ * @is_crossed:   the peer's own, and whether it still has it is not known (pl_crossed.c)
  * @peer_error:   the error notification in the peer's last response, 0 for none
  * @auth_wire:    method of the peer's AUTH that verified; 0 when none did
  * @id_type:      of the peer's ID payload
@@ -29,7 +31,9 @@ struct pl_ike {
 	uint64_t rekeyed_by;
 	bool is_peer_deleting;
 	bool is_asked;
-	bool is_kept;
+	bool is_crossed;
+	uint64_t newest;
+	uint64_t twin;
 	uint32_t peer_error;
 	uint8_t auth_wire;
 	uint8_t id_type;

@@ -15,6 +15,7 @@
 #include "ikev2_msgid.h"
 #include "ikev2_parent.h"
 #include "ikev2_proposals.h"
+#include "ikev2_retransmit.h"
 #include "ikev2_ts.h"
 #include "kernel.h"
 #include "log.h"
