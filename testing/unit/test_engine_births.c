@@ -630,6 +630,34 @@ static void a_listener_does_not_end_before_all_that_is_left_have_latches_T4(void
 	assert_in_force();
 }
 
+/* Its owner has let go of the listener, so that the connection is asked for as any other; while that
+ * waits for SAs its program is killed. What is LARVAL ends as if it had never been.
+ */
+static void a_listener_does_not_end_while_one_of_it_waits_for_SAs_T4(void **state)
+{
+	uint64_t id = listening_with(1, REQID_B), larva = 0;
+	struct pl_fact none = { .kind = PL_FACT_INITIATED, .u.initiated.error = PL_E_NO_SA };
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	const struct pl_latch *latch;
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	down(1);
+	ask.setup_ms = 1000;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &larva, NULL), 0);
+	assert_int_equal(latch_of(larva)->state, PL_STATE_LARVAL);
+	listener_ends(id);
+	assert_int_equal(latch_of(id)->state, PL_STATE_LINGERING);
+	none.u.initiated.ticket = larva;
+	pl_engine_note(fake.engine, &none);
+	assert_null(latch_at(5000));
+	listener_ends(id);
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), PL_E_NOT_FOUND);
+	assert_non_null(latch_at(5000));
+	assert_int_equal(latch_at(5000)->state, PL_STATE_BROKEN);
+	assert_in_force();
+}
+
 /* It was accepted, the listener is closed, and only then is the socket presented. */
 static void who_presents_late_gets_the_latch_that_was_left_T4(void **state)
 {
@@ -678,6 +706,7 @@ int main(void)
 		TEST(what_nobody_presented_is_latched_when_its_listener_ends_T4),
 		TEST(what_was_not_born_there_is_left_alone_T4),
 		TEST(a_listener_does_not_end_before_all_that_is_left_have_latches_T4),
+		TEST(a_listener_does_not_end_while_one_of_it_waits_for_SAs_T4),
 		TEST(who_presents_late_gets_the_latch_that_was_left_T4),
 	};
 

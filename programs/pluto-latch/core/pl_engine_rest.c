@@ -14,7 +14,7 @@
 
 #include <errno.h>
 
-/* At once; the others keep their listener until the next tick. */
+/* At once. What has to wait for more keeps the listener until the next tick. */
 enum { REST_MAX = 64 };
 
 struct rest {
@@ -28,16 +28,26 @@ struct rest {
 	bool has_more;
 };
 
+/* One that is LARVAL may end as if it had never been, and then only the listener guards the flow. */
+static bool is_held(const struct pl_latch *latch)
+{
+	return latch != NULL && latch->state != PL_STATE_LARVAL &&
+	       latch->state != PL_STATE_CLOSED_GONE;
+}
+
 static int see_one(void *ctx, const struct pl_tuple *from, uint64_t cookie)
 {
 	struct rest *rest = ctx;
+	const struct pl_latch *latch;
 	struct pl_tuple tuple;
 
 	if (pl_tuple_connection(from, &tuple) != 0 ||
-	    pl_db_find(rest->world->db, &tuple) != NULL ||
 	    pl_db_find_listener(rest->world->db, &tuple) != rest->listener)
 		return 0;
-	if (rest->nr == REST_MAX) {
+	latch = pl_db_find(rest->world->db, &tuple);
+	if (is_held(latch))
+		return 0;
+	if (rest->nr == REST_MAX || (latch != NULL && latch->state == PL_STATE_LARVAL)) {
 		rest->has_more = true;
 		return 0;
 	}
