@@ -13,6 +13,7 @@
 #	has_lost CHAIN		it has lost one that it said (output), or was to hear (input)
 #	has_sas N		both ends have so many of ESP
 #	esp_spis HOST		the SPIs of those
+#	same_sas		both ends have the same of them
 #
 # A MESSAGE is CHAIN:EXCHANGE, or CHAIN:EXCHANGE:FLAGS (RFC 7296 section 3.1).
 
@@ -96,6 +97,8 @@ one_channel() {
 	done
 	check_eq "$1: both have the same protection (L24)" \
 		"$(tool_get A "$1" suites), $(tool_get A "$1" mode)" "$(tool_get B "$1" suites), $(tool_get B "$1" mode)"
+	# Who has answered may send before the other end hears of it, and that is lost.
+	wait_for 20 "$1: both ends have the same SAs" same_sas
 	answers "$1: A connects" ok A connect "$1" "$(at b)" 4000
 	answers "$1: B connects" ok B connect "$1" "$(at a)" 32800
 	speaks "$1: from A to B" A "$1" B "$1"
@@ -117,4 +120,8 @@ has_sas() {
 
 esp_spis() {
 	on "$1" ip xfrm state | awk '$1 == "proto" && $2 == "esp" { print $4 }' | sort | paste -sd " "
+}
+
+same_sas() {
+	[[ $(esp_spis a) == "$(esp_spis b)" ]]
 }
