@@ -598,6 +598,19 @@ static void what_nobody_presented_is_latched_when_its_listener_ends_T4(void **st
 	assert_in_force();
 }
 
+/* By an administrator; its program lives, and so do the connections that it accepted. */
+static void what_a_closed_listener_leaves_is_latched_when_its_socket_goes_T4(void **state)
+{
+	uint64_t id = listening_with(1, REQID_B);
+
+	(void)state;
+	assert_int_equal(pl_engine_admin_close(fake.engine, id, "test"), 0);
+	assert_null(latch_at(5000));
+	listener_ends(id);
+	assert_non_null(latch_at(5000));
+	assert_in_force();
+}
+
 static void what_was_not_born_there_is_left_alone_T4(void **state)
 {
 	uint64_t id = listening_with(1, 0);
@@ -630,8 +643,8 @@ static void a_listener_does_not_end_before_all_that_is_left_have_latches_T4(void
 	assert_in_force();
 }
 
-/* Its owner has let go of the listener, so that the connection is asked for as any other; while that
- * waits for SAs its program is killed. What is LARVAL ends as if it had never been.
+/* Its owner has let go of the listener, so that the connection is asked for as any other; while
+ * that waits for SAs its program is killed. What is LARVAL ends as if it had never been.
  */
 static void a_listener_does_not_end_while_one_of_it_waits_for_SAs_T4(void **state)
 {
@@ -704,6 +717,7 @@ int main(void)
 		TEST(what_may_begin_agrees_with_a_naive_model_K40),
 		TEST(it_does_so_too_where_effects_fail_K40),
 		TEST(what_nobody_presented_is_latched_when_its_listener_ends_T4),
+		TEST(what_a_closed_listener_leaves_is_latched_when_its_socket_goes_T4),
 		TEST(what_was_not_born_there_is_left_alone_T4),
 		TEST(a_listener_does_not_end_before_all_that_is_left_have_latches_T4),
 		TEST(a_listener_does_not_end_while_one_of_it_waits_for_SAs_T4),

@@ -263,8 +263,7 @@ static int flow_gone(struct pl_world *world, struct pl_latch *latch)
 	bool is_gone = pl_tag_is_over(world, latch);
 	int r = is_gone || pl_step_stays(latch) ? 0 : is_socket_gone(world, latch, &is_gone);
 
-	if (r == 0 && is_gone && pl_tuple_is_listener(&latch->tuple) &&
-	    (latch->state == PL_STATE_LISTENER || latch->state == PL_STATE_LINGERING))
+	if (r == 0 && is_gone && pl_tuple_is_listener(&latch->tuple))
 		r = pl_rest_settle(world, latch);
 	if (r != 0 || !is_gone)
 		return r;

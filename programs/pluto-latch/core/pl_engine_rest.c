@@ -28,7 +28,7 @@ struct rest {
 	bool has_more;
 };
 
-/* One that is LARVAL may end as if it had never been, and then only the listener guards the flow. */
+/* One that is LARVAL may end as if it had never been; then only the listener guards the flow. */
 static bool is_held(const struct pl_latch *latch)
 {
 	return latch != NULL && latch->state != PL_STATE_LARVAL &&
