@@ -34,6 +34,24 @@ static struct pl_identity *named(const char *id, const char *key)
 	return between(id, key, "a");
 }
 
+/* Who has B's name, and proves it otherwise. */
+static struct pl_identity *b_by(enum pl_auth auth, const char *anchor)
+{
+	struct pl_identity_data data = {
+		.peer = {
+			.id = "@b", .id_type = 2, .id_wire = { (const uint8_t *)"b", 1 },
+			.auth = auth,
+			.anchor = { (const uint8_t *)anchor, strlen(anchor) },
+			.spki = { (const uint8_t *)"b", auth == PL_AUTH_SIGNATURE },
+		},
+		.own = { .id = "@a", .auth = auth, .spki = { (const uint8_t *)"a", 1 } },
+	};
+	struct pl_identity *ret;
+
+	assert_int_equal(pl_identity_intern(pool, &data, &ret), 0);
+	return ret;
+}
+
 static int breaking(void **state)
 {
 	int r = setup(state);
@@ -227,6 +245,22 @@ static void its_own_peer_is_asked_for_everything_K33(void **state)
 	pl_identity_unref(renewed);
 }
 
+/* It would be refused for as long as the latch is held, and nobody told. */
+static void its_own_peer_by_other_means_is_no_other_peer_K33(void **state)
+{
+	struct pl_identity *const who[] = {
+		b_by(PL_AUTH_PSK, "b"), b_by(PL_AUTH_EAP, "b"), b_by(PL_AUTH_SIGNATURE, "new CA"),
+	};
+
+	(void)state;
+	established(5000);
+	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
+		assert_int_equal(ask(proposal(who[i], NULL)), PL_VERDICT_ACCEPT);
+		assert_int_equal(answered(proposal(who[i], NULL)), PL_VERDICT_ACCEPT);
+		pl_identity_unref(who[i]);
+	}
+}
+
 static void a_latch_that_is_broken_keeps_nobody_from_asking_T9(void **state)
 {
 	uint64_t id = established(5000);
@@ -291,6 +325,7 @@ int main(void)
 		BREAKING(where_nothing_is_cut_nothing_that_conflicts_is_asked_for_K30),
 		BREAKING(before_IKE_AUTH_the_configured_ID_says_who_is_another_K30),
 		BREAKING(its_own_peer_is_asked_for_everything_K33),
+		BREAKING(its_own_peer_by_other_means_is_no_other_peer_K33),
 		BREAKING(a_latch_that_is_broken_keeps_nobody_from_asking_T9),
 		BREAKING(an_answer_that_conflicts_is_refused_and_the_latch_lives_K30),
 		BREAKING(an_answer_that_is_wider_than_the_question_is_refused_K30),

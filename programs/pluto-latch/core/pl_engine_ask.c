@@ -9,9 +9,10 @@
  * another ID than the latch's peer has; else it may be he, with SAs that the latch needs, and the
  * answer is judged when he has proved who he is.
  *
- * The latched peer itself with a renewed key, another ID or key of this host, other protection:
- * such an SA is installed, and breaks what it must (K33), as in any other role; a latch that held
- * out against that would wait for nobody. A latch that is BROKEN keeps nobody from asking, for its
+ * Who has the latched peer's ID, but a renewed key, another method or trust anchor, no proof that
+ * lasts, or is another ID or key of this host's, or protects otherwise: such an SA is installed,
+ * and breaks what it must (K33), as in any other role; a latch that held out against that would
+ * wait for nobody. A latch that is BROKEN keeps nobody from asking, for its
  * end may never come; but it is cut out as well, where there is something to cut.
  *
  * Invariant: nothing is changed here.
@@ -25,8 +26,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Differences that are the peer's, and more than a renewed key. */
-enum { ANOTHER = PL_DIFF_PEER & ~(PL_DIFF_LOCAL_ID | PL_DIFF_LOCAL_KEY) };
+/* Who has another name, or none that is known. */
+enum { ANOTHER = PL_DIFF_PEER_ID | PL_DIFF_PEER_UNKNOWN };
 
 /* Flows of other peers. */
 struct asking {
