@@ -85,21 +85,40 @@ static void look_at_protection(const struct cli *cli, const json_t *latch,
 			 "it has no confidentiality");
 }
 
-/* Who proves nothing has a name that anybody may have. */
+/* An e-mail ID can have the bytes of any other: so the type has to be that of the text, too. */
+static const char *id_type_of(const char *text)
+{
+	if (strchr(text, '=') != NULL)
+		return "der-asn1-dn";
+	if (strncmp(text, "@#", 2) == 0)
+		return "key-id";
+	if (text[0] == '@')
+		return "fqdn";
+	if (strchr(text, '@') != NULL)
+		return "rfc822-addr";
+	return strchr(text, ':') != NULL ? "ipv6-addr" : "ipv4-addr";
+}
+
+/* Who proves nothing has a name that anybody may have; a secret may be that of many. */
 static void look_at_peer(const struct cli *cli, const json_t *latch, struct verdict *verdict)
 {
 	const char *id = text_member(latch, "peer_id"), *auth = text_member(latch, "peer_auth");
+	const char *type = text_member(latch, "peer_id_type");
 	struct text *why;
 
 	if (cli->peer == NULL)
 		return;
-	if (*auth == '\0' || strcmp(auth, "null") == 0) {
+	if (strcmp(auth, "signature") != 0) {
 		text_add(refuse(verdict, "peer", CLI_NOT_PROTECTED),
-			 "its peer has not proved who it is");
+			 "its peer has not proved by a signature who it is");
 	} else if (strcmp(id, cli->peer) != 0) {
 		why = refuse(verdict, "peer", CLI_NOT_PROTECTED);
 		text_add(why, "its peer is ");
 		text_add_safe(why, *id == '\0' ? "not known" : id);
+	} else if (strcmp(type, id_type_of(id)) != 0) {
+		why = refuse(verdict, "peer", CLI_NOT_PROTECTED);
+		text_add(why, "its peer has that as an ID of type ");
+		text_add_safe(why, *type == '\0' ? "unknown" : type);
 	}
 }
 

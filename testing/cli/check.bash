@@ -7,6 +7,7 @@
 cat >"$tmp/checked" <<'JSON'
 [{"id":1,"kind":"connection","state":"established","protocol":"tcp","local_address":"192.0.2.2",
 "local_port":4000,"remote_address":"192.0.2.1","remote_port":32800,"peer_id":"CN=a.test, O=latch",
+"peer_id_type":"der-asn1-dn",
 "peer_auth":"signature","protection":["integrity","confidentiality"],"mode":"tunnel",
 "suites":["esp aes_gcm_16-256"]},
 {"id":2,"state":"established","protocol":"udp","local_address":"2001:db8::1","local_port":53,
@@ -29,7 +30,18 @@ cat >"$tmp/checked" <<'JSON'
 "association_intact":4,"association_refused":"Forbidden"},
 {"id":14,"state":"established","protection":["confidentiality"],"peer_id":"@east"},
 {"id":15,"protection":["integrity"]},
-{"id":16,"state":"established","protection":["integrity"],"association":11}]
+{"id":16,"state":"established","protection":["integrity"],"association":11},
+{"id":17,"state":"established","protection":["integrity"],"peer_id":"@east","peer_auth":"signature",
+"peer_id_type":"fqdn"},
+{"id":18,"state":"established","protection":["integrity"],"peer_id":"@east","peer_auth":"signature",
+"peer_id_type":"rfc822-addr"},
+{"id":19,"state":"established","protection":["integrity"],"peer_id":"@east","peer_auth":"psk",
+"peer_id_type":"fqdn"},
+{"id":20,"state":"established","protection":["integrity"],"peer_id":"@east","peer_auth":"eap",
+"peer_id_type":"fqdn"},
+{"id":21,"state":"established","protection":["integrity"],"peer_id":"@east","peer_auth":"signature"},
+{"id":22,"state":"established","protection":["integrity"],"peer_id":"a@b","peer_auth":"signature",
+"peer_id_type":"rfc822-addr"}]
 JSON
 
 # CODE WORDS-THAT-FAILED ARGUMENTS...
@@ -57,6 +69,12 @@ check_answers() {
 		4|["mode"]|1 --mode=transport
 		4|["suite"]|1 --suite=esp
 		4|["peer","mode","suite"]|1 --mode=transport --peer=@b --suite='esp aes_cbc-128-hmac_sha2_256'
+		0|[]|17 --peer=@east
+		4|["peer"]|18 --peer=@east
+		4|["peer"]|19 --peer=@east
+		4|["peer"]|20 --peer=@east
+		4|["peer"]|21 --peer=@east
+		0|[]|22 --peer=a@b
 		0|[]|2
 		0|[]|2 --protection=integrity --mode=transport
 		4|["protection"]|2 --protection=confidentiality

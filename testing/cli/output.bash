@@ -10,7 +10,7 @@ cat >"$tmp/latches" <<'JSON'
 "late":false,"for_good":false,"disposition":"default","generation":5,"mono_ns":1000000000,
 "cause":"created","diff":[],"protection":["integrity","confidentiality"],"mode":"tunnel",
 "suites":["esp aes_gcm_16-256"],"indeterminate":false,"replay_window":128,
-"peer":"CN=a.test, O=latch","peer_id":"CN=a.test, O=latch","peer_id_type":"dn","peer_auth":"signature",
+"peer":"CN=a.test, O=latch","peer_id":"CN=a.test, O=latch","peer_id_type":"der-asn1-dn","peer_auth":"signature",
 "peer_key_sha256":"0011223344","trust_anchor_sha256":"5566","local_id":"CN=b.test, O=latch",
 "local_auth":"signature","outer_local_address":"10.0.0.2","outer_remote_address":"2001:db8::9",
 "encapsulation":"udp","outer_local_port":4500,"outer_remote_port":61000,"nat":["local","remote"],
