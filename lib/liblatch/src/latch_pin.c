@@ -135,8 +135,8 @@ static int read_all(int fd, size_t size, char *text)
 		at += (size_t)n;
 	}
 	text[at] = '\0';
-	/* A zero byte would hide what follows. */
-	return strlen(text) == at ? 0 : LATCH_ERR_MALFORMED;
+	/* Lines are missing, or behind a zero byte. */
+	return at == size && strlen(text) == size ? 0 : LATCH_ERR_MALFORMED;
 }
 
 /* @ret_text: to be freed; a file that is not there is empty */
