@@ -56,7 +56,7 @@ $(BUILD)/asan/%.o: %.c | $(BUILD)/deps.stamp
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(SANITIZE_CFLAGS) -c -o $@ $<
 
-.SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c $(CORE_SRC) $(KERNEL_SRC))
+.SECONDARY: $(call objects,asan,$(UNIT_SRC) testing/unit/engine_stage.c testing/unit/engine_count.c $(CORE_SRC) $(KERNEL_SRC))
 KERNEL_TESTS := $(filter %/test_nft_table %/test_guard_mirror %/test_guard_missing \
 	%/test_socket_diag %/test_socket_end %/test_socket_ends %/test_xfrm_decode %/test_reroute %/test_steering %/test_policies \
 	%/test_queue_decode,$(UNIT_TESTS))
@@ -64,7 +64,7 @@ $(KERNEL_TESTS): $(call objects,asan,$(KERNEL_SRC))
 $(KERNEL_TESTS): UNIT_LIBS := $(KERNEL_LIBS)
 $(BUILD)/unit/test_policies: UNIT_LIBS := $(KERNEL_LIBS) -Wl,--wrap=pl_ask
 ENGINE_TESTS := $(filter $(BUILD)/unit/test_engine_% %/test_bus_memory,$(UNIT_TESTS))
-$(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c)
+$(ENGINE_TESTS): $(call objects,asan,testing/unit/engine_stage.c testing/unit/engine_count.c)
 $(BUILD)/unit/test_daemon: $(call objects,asan,$(patsubst %,$(DAEMON_DIR)/daemon/pl_%.c,daemon \
 	automatic conf_file damage))
 $(BUILD)/unit/test_conf_file: $(call objects,asan,$(DAEMON_DIR)/daemon/pl_conf_file.c)

@@ -21,6 +21,8 @@ bus_config() {
 		  <include>$policy</include>
 		  <policy user="$(id -u)">
 		    <allow own="org.libreswan.Latch1"/>
+		    <allow send_type="method_call"
+		           send_interface="org.freedesktop.DBus.Peer" send_member="Ping"/>
 		  </policy>
 		</busconfig>
 	XML

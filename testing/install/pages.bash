@@ -59,7 +59,8 @@ methods_of_interface() {
 	/<arg .*direction="out"/ { outs = outs (outs == "" ? "" : " , ") "Ar " $4 " " $2 }
 	/<\/method>/ { print ".It Ic " name " ( " ins " )" (outs == "" ? "" : " No -> ( " outs " )") }
 	/<property / { print ".It Ic " $2 " ( Ar " $4 " )" }
-	/<signal / { print ".It Ic " $2 " is a signal" }' $interface
+	/<signal / { name = $2 }
+	/<arg / && !/direction/ { print ".It Ic " name " ( Ar " $4 " " $2 " )" }' $interface
 }
 
 members_are_in_the_page() {

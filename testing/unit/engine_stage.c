@@ -763,7 +763,7 @@ void assert_safe(void)
 	const struct pl_latch *latch;
 
 	assert_steered();
-
+	assert_counted(fake.engine);
 	for (uint64_t at = 0; (latch = pl_engine_next(fake.engine, NULL, at)) != NULL; ) {
 		bool is_up = latch->state == PL_STATE_ESTABLISHED ||
 			     latch->state == PL_STATE_LINGERING;

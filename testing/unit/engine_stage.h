@@ -153,6 +153,7 @@ uint64_t established(uint16_t port);
 
 /* nothing passes that must not: whoever is ESTABLISHED is guarded and pinned to his own peer; a
  * latch that is down has pins only while the engine knows that the guard refused to take them */
+void assert_counted(const struct pl_engine *engine);
 void assert_safe(void);
 
 /* that, and the guard holds exactly what the database says */

@@ -10,6 +10,7 @@
 #include "bus/pl_bus_xml.h"
 #include "bus/pl_latch_key.h"
 #include "bus/pl_request.h"
+#include "bus/pl_subscriber.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,7 +94,27 @@ static void members_of_file_and_service_are_the_same(void **state)
 		nr++;
 	}
 	assert_int_equal(nr, count_members());
-	assert_null(strstr(xml, "<signal "));
+	free(xml);
+}
+
+static void signals_of_file_and_service_are_the_same(void **state)
+{
+	char *xml = bare_xml(), name[64], type[64];
+	const char *at = xml;
+	unsigned nr;
+
+	(void)state;
+	for (nr = 0; (at = strstr(at + 1, "<signal ")) != NULL; nr++) {
+		const char *arg = strstr(at, "<arg ");
+
+		assert_non_null(pl_signal_at(nr));
+		assert_string_equal(pl_signal_at(nr)->name, attribute(at, "name", name));
+		assert_non_null(arg);
+		assert_string_equal(pl_signal_at(nr)->signature, attribute(arg, "type", type));
+		arg = strstr(arg + 1, "<arg ");
+		assert_true(arg == NULL || arg > strstr(at, "</signal>"));
+	}
+	assert_null(pl_signal_at(nr));
 	free(xml);
 }
 
@@ -215,11 +236,14 @@ static void the_policy_of_the_bus_names_every_member(void **state)
 	}
 	for (const char *at = policy; (at = strstr(at + 1, "send_member=")) != NULL; )
 		allowed++;
-	/* and Ping of libdbus */
-	assert_int_equal(allowed, nr + 1);
-	/* No rule is for more than this service. */
-	for (const char *at = policy; (at = strstr(at + 1, "<allow send")) != NULL; )
-		assert_memory_equal(at, "<allow send_destination=\"org.libreswan.Latch1\"", 46);
+	/* Ping of libdbus, and that of subscribers */
+	assert_int_equal(allowed, nr + 2);
+	/* No rule for others than root is for more than this service. */
+	for (const char *at = policy, *root = strstr(policy, "<policy user=\"root\">");
+	     (at = strstr(at + 1, "<allow send")) != NULL; )
+		assert_true((at > root && strstr(at, "send_member=\"Ping\"") != NULL) ||
+			    strncmp(at, "<allow send_destination=\"org.libreswan.Latch1\"",
+				    46) == 0);
 }
 
 static void members_are_found_by_name_with_or_without_interface(void **state)
@@ -236,6 +260,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_of_file_and_service_are_the_same),
+		cmocka_unit_test(signals_of_file_and_service_are_the_same),
 		cmocka_unit_test(properties_of_file_and_service_are_the_same),
 		cmocka_unit_test(the_keys_of_a_latch_are_those_of_the_file),
 		cmocka_unit_test(the_example_of_a_suite_is_one_as_the_service_writes_it),

@@ -32,7 +32,6 @@ enum {
 	LOG_LINES = 50,			/* in each second, of each budget */
 	RECEIVED_MAX = 4 << 20,		/* bytes of requests that are read ahead */
 	RECEIVED_FDS_MAX = 64,
-	CALL_TIMEOUT_MS = 10000,	/* of calls to the bus itself */
 };
 
 #define MATCH_GONE "type='signal',sender='" DBUS_SERVICE_DBUS "',path='" DBUS_PATH_DBUS "'," \
@@ -102,12 +101,12 @@ bool pl_bus_send(struct pl_bus *bus, DBusMessage *message)
 	return is_sent;
 }
 
-int pl_bus_call(struct pl_bus *bus, DBusMessage *message, pl_bus_done *done,
+int pl_bus_call(struct pl_bus *bus, DBusMessage *message, int ms, pl_bus_done *done,
 		void *ctx, DBusPendingCall **ret)
 {
 	DBusPendingCall *pending = NULL;
 	bool is_sent = message != NULL && bus->conn != NULL &&
-		dbus_connection_send_with_reply(bus->conn, message, &pending, CALL_TIMEOUT_MS) &&
+		dbus_connection_send_with_reply(bus->conn, message, &pending, ms) &&
 		pending != NULL && dbus_pending_call_set_notify(pending, done, ctx, NULL);
 
 	if (message != NULL)
@@ -154,6 +153,7 @@ static void disconnect(struct pl_bus *bus)
 	bus->conn = NULL;
 	bus->is_serving = false;
 	bus->is_lost = false;
+	pl_subscribers_clear(bus->subscribers);
 	pl_callers_clear(bus->callers);
 	drop(&bus->ready);
 	drop(&bus->waiting);
@@ -223,7 +223,7 @@ static void request_name(struct pl_bus *bus)
 	}
 	/* With no place for an error, this sends and does not wait. */
 	dbus_bus_add_match(bus->conn, MATCH_GONE, NULL);
-	if (pl_bus_call(bus, message, on_name, bus, NULL) != 0)
+	if (pl_bus_call(bus, message, PL_BUS_CALL_MS, on_name, bus, NULL) != 0)
 		give_up(bus, "no memory");
 }
 
@@ -252,8 +252,10 @@ static void on_gone(struct pl_bus *bus, DBusMessage *signal)
 
 	if (dbus_message_get_args(signal, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_STRING, &before,
 				  DBUS_TYPE_STRING, &after, DBUS_TYPE_INVALID) &&
-	    name[0] == ':' && after[0] == '\0')
+	    name[0] == ':' && after[0] == '\0') {
+		pl_subscriber_gone(bus->subscribers, name);
 		pl_callers_gone(bus->callers, name);
+	}
 }
 
 static bool is_our_name(DBusMessage *signal)
@@ -384,7 +386,7 @@ static int set_up(struct pl_bus *bus)
 	if (!dbus_connection_add_filter(bus->conn, filter, bus, NULL) ||
 	    !dbus_connection_register_object_path(bus->conn, PL_BUS_PATH, &calls, bus))
 		return -ENOMEM;
-	return pl_bus_call(bus, message_to_bus("Hello"), on_hello, bus, NULL);
+	return pl_bus_call(bus, message_to_bus("Hello"), PL_BUS_CALL_MS, on_hello, bus, NULL);
 }
 
 static void fail(struct pl_bus *bus, const char *why)
@@ -448,7 +450,8 @@ struct pl_bus *pl_bus_new(const struct pl_conf *conf, pl_bus_log *log, void *ctx
 	dbus_connection_set_change_sigpipe(FALSE);
 	bus->sessions = pl_sessions_new(conf, say_session, bus);
 	bus->callers = pl_callers_new(bus);
-	if (bus->sessions == NULL || bus->callers == NULL)
+	bus->subscribers = pl_subscribers_new(bus);
+	if (bus->sessions == NULL || bus->callers == NULL || bus->subscribers == NULL)
 		return pl_bus_free(bus);
 	return bus;
 }
@@ -472,7 +475,8 @@ int pl_bus_attach(struct pl_bus *bus, struct event_base *base, const char *addre
 	bus->retry = event_new(base, -1, 0, on_retry, bus);
 	bus->undo = event_new(base, -1, 0, on_undo, bus);
 	if (bus->address == NULL || bus->retry == NULL || bus->undo == NULL ||
-	    pl_sessions_attach(bus->sessions, base, engine) != 0)
+	    pl_sessions_attach(bus->sessions, base, engine) != 0 ||
+	    pl_subscribers_attach(bus->subscribers, base) != 0)
 		return -ENOMEM;
 	try_connect(bus);
 	return 0;
@@ -488,8 +492,9 @@ struct pl_bus *pl_bus_free(struct pl_bus *bus)
 	if (bus == NULL)
 		return NULL;
 	pl_bus_probe_free(bus->probe);
-	if (bus->callers != NULL)
+	if (bus->callers != NULL && bus->subscribers != NULL)
 		disconnect(bus);
+	pl_subscribers_free(bus->subscribers);
 	pl_sessions_free(bus->sessions);
 	pl_callers_free(bus->callers);
 	if (bus->retry != NULL)
@@ -562,6 +567,7 @@ static void watch(void *ctx, const struct pl_alert *what)
 	if (is_security_event(what->event) && what->from != what->to)
 		note(bus, what);
 	pl_sessions_watch(bus->sessions, what);
+	pl_subscribers_watch(bus->subscribers, what);
 	pl_call_settle(bus, what);
 }
 

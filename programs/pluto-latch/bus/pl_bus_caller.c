@@ -215,7 +215,8 @@ static int start_asking(struct caller *caller)
 		dbus_message_unref(message);
 		return -ENOMEM;
 	}
-	return pl_bus_call(caller->all->bus, message, on_credentials, caller, &caller->asking);
+	return pl_bus_call(caller->all->bus, message, PL_BUS_CALL_MS, on_credentials, caller,
+			   &caller->asking);
 }
 
 static struct caller *caller_new(struct pl_callers *all, const char *name)

@@ -9,6 +9,7 @@
 #include "bus/pl_bus_member.h"
 #include "bus/pl_bus_probe.h"
 #include "bus/pl_session.h"
+#include "bus/pl_subscriber.h"
 
 struct DBusConnection;
 struct DBusMessage;
@@ -71,6 +72,7 @@ struct pl_bus {
 	bool is_mute;
 	struct pl_sessions *sessions;
 	struct pl_callers *callers;
+	struct pl_subscribers *subscribers;
 	struct pl_call_list ready, waiting, untold;
 };
 
@@ -109,17 +111,20 @@ void pl_bus_give_back_later(struct pl_bus *bus, struct pl_call *call);
 /* As DBusPendingCallNotifyFunction */
 typedef void pl_bus_done(struct DBusPendingCall *pending, void *ctx);
 
+enum { PL_BUS_CALL_MS = 10000 };	/* of calls to the bus itself */
+
 /**
- * pl_bus_call() - ask the bus itself
+ * pl_bus_call() - ask the bus itself, or somebody on it
  * @bus:     connected
  * @message: one reference less, always
+ * @ms:      how long to wait for the answer; DBUS_TIMEOUT_INFINITE is for ever
  * @done:    called with the answer, from a dispatch
  * @ctx:     for @done
  * @ret:     cancel and unref it; NULL: it is on its own
  *
  * Return: 0 or -ENOMEM
  */
-int pl_bus_call(struct pl_bus *bus, struct DBusMessage *message, pl_bus_done *done,
+int pl_bus_call(struct pl_bus *bus, struct DBusMessage *message, int ms, pl_bus_done *done,
 		void *ctx, struct DBusPendingCall **ret) PL_MUST_USE;
 
 #endif

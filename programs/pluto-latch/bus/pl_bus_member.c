@@ -39,6 +39,8 @@ static const struct pl_member members[] = {
 	{ MANAGER, "Release", "t", "", PL_DICT_NONE, pl_method_release },
 	{ MANAGER, "Unprotect", "t", "", PL_DICT_NONE, pl_method_unprotect },
 	{ MANAGER, "List", "a{sv}tu", "aa{sv}t", PL_DICT_FILTER, pl_method_list },
+	{ MANAGER, "Subscribe", "a{sv}", "t", PL_DICT_SUBSCRIBE, pl_method_subscribe },
+	{ MANAGER, "Unsubscribe", "", "", PL_DICT_NONE, pl_method_unsubscribe },
 	{ MANAGER, "Break", "ts", "", PL_DICT_NONE, pl_method_break },
 	{ MANAGER, "Close", "ts", "", PL_DICT_NONE, pl_method_close },
 	{ MANAGER, "ForgetUnreadable", "", "uu", PL_DICT_NONE, pl_method_forget_unreadable },

@@ -328,6 +328,29 @@ int pl_method_unprotect(struct pl_bus *bus, const struct pl_caller_id *who, stru
 	return r;
 }
 
+/* Signals */
+
+int pl_method_subscribe(struct pl_bus *bus, const struct pl_caller_id *who,
+			struct pl_call *call, DBusMessage *reply)
+{
+	uint64_t generation = pl_engine_generation(bus->engine);
+	int r = put(reply, DBUS_TYPE_UINT64, &generation);
+
+	if (r == 0 && call->request.is_all && !pl_caller_is_admin(who))
+		return PL_E_NOT_AUTHORIZED;
+	return r != 0 ? r : pl_subscribe(bus->subscribers, call->sender, who->uid,
+					 call->request.is_all);
+}
+
+int pl_method_unsubscribe(struct pl_bus *bus, const struct pl_caller_id *who,
+			  struct pl_call *call, DBusMessage *reply)
+{
+	(void)who;
+	(void)reply;
+	pl_unsubscribe(bus->subscribers, call->sender);
+	return 0;
+}
+
 /* List */
 
 struct page {

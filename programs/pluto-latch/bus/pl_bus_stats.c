@@ -31,7 +31,7 @@ static uint32_t used(const struct pl_bus *bus, enum pl_limit limit)
 	case PL_LIMIT_SESSIONS:
 		return pl_sessions_count(bus->sessions, NULL);
 	case PL_LIMIT_SUBSCRIPTIONS:
-		return pl_sessions_watching(bus->sessions);
+		return pl_usage_total(pl_sessions_usage(bus->sessions), limit);
 	default:
 		return pl_engine_used(bus->engine, limit);
 	}

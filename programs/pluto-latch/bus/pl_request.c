@@ -112,6 +112,12 @@ static int read_watch(struct reading *reading, DBusMessageIter *value)
 	return 0;
 }
 
+static int read_all(struct reading *reading, DBusMessageIter *value)
+{
+	reading->to->is_all = get_bool(value);
+	return 0;
+}
+
 static int read_protection(struct reading *reading, DBusMessageIter *value)
 {
 	static const char *const words[] = { "integrity", "confidentiality" };
@@ -308,6 +314,9 @@ static int read_kind(struct reading *reading, DBusMessageIter *value)
 static const struct dict_key dicts[PL_DICT_ROOF][DICT_KEYS_MAX] = {
 	[PL_DICT_OPTIONS] = {
 		{ "watch", "b", read_watch },
+	},
+	[PL_DICT_SUBSCRIBE] = {
+		{ "all", "b", read_all },
 	},
 	[PL_DICT_LATCH] = {
 		LISTEN_KEYS,

@@ -16,6 +16,7 @@ enum pl_dict {
 	PL_DICT_LISTEN,
 	PL_DICT_FLOW,
 	PL_DICT_FILTER,
+	PL_DICT_SUBSCRIBE,
 	PL_DICT_ROOF,
 };
 
@@ -32,6 +33,7 @@ enum pl_dict {
  * @nr_texts:    how many
  * @nr_numbers:  how many
  * @is_watch:    options
+ * @is_all:      of Subscribe
  * @require:     request
  * @disposition: request
  * @is_late:     request
@@ -54,6 +56,7 @@ struct pl_request {
 	uint64_t numbers[2];
 	unsigned nr_texts, nr_numbers;
 	bool is_watch;
+	bool is_all;
 	struct pl_require require;
 	enum pl_disposition disposition;
 	bool is_late;

@@ -465,7 +465,7 @@ uint32_t pl_sessions_count(const struct pl_sessions *all, const uint32_t *uid)
 	       pl_usage_of(all->usage, *uid, PL_LIMIT_SESSIONS);
 }
 
-uint32_t pl_sessions_watching(const struct pl_sessions *all)
+struct pl_usage *pl_sessions_usage(const struct pl_sessions *all)
 {
-	return pl_usage_total(all->usage, PL_LIMIT_SUBSCRIPTIONS);
+	return all->usage;
 }

@@ -137,9 +137,9 @@ void pl_sessions_watch(struct pl_sessions *sessions, const struct pl_alert *aler
 uint32_t pl_sessions_count(const struct pl_sessions *sessions, const uint32_t *uid);
 
 /**
- * pl_sessions_watching() - of all of them, those that watch
+ * pl_sessions_usage() - what each uid has of sessions, and of subscriptions of any kind
  * @sessions: the sessions
  */
-uint32_t pl_sessions_watching(const struct pl_sessions *sessions);
+struct pl_usage *pl_sessions_usage(const struct pl_sessions *sessions);
 
 #endif

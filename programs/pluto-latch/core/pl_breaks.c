@@ -65,7 +65,7 @@ bool pl_breaks_put(struct pl_world *world, struct pl_latch *latch, enum pl_event
 	one->from = latch->state;
 	one->diff = why->diff;
 	one->text = why->text == NULL ? NULL : strdup(why->text);
-	latch->state = step->next;
+	pl_db_set_state(world->db, latch, step->next);
 	if (step->effects & PL_DO_BLOCK) {
 		one->takes = PL_GUARD_FLOW;
 		latch->is_unsure = true;
@@ -128,7 +128,7 @@ static void unpin_one(struct pl_world *world, struct pl_break *one)
 		one->event = PL_EVENT_CONFLICT_SA;
 		one->from = latch->state;
 		one->text = strdup(PL_STEP_REFUSED);
-		latch->state = step.next;
+		pl_db_set_state(world->db, latch, step.next);
 	}
 	(void)!pl_step_block_again(world, latch);
 }

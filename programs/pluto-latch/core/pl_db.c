@@ -44,6 +44,7 @@ struct pl_db {
 	struct pl_demands *demands;
 	uint32_t minded[2];	/* first and last */
 	uint64_t next_id;
+	uint32_t shown[PL_STATE_ROOF];	/* latches by the state that people see */
 	uint32_t chains[CHAINS];
 	/* The heir is in none of the above. */
 	struct pl_node *giving_way, *heir;
@@ -200,8 +201,10 @@ int pl_db_name_heir(struct pl_db *db, struct pl_latch *old, const struct pl_owne
 
 void pl_db_drop_heir(struct pl_db *db)
 {
-	if (db->heir != NULL)
+	if (db->heir != NULL) {
 		pl_demands_drop(db->demands, db->heir->latch.id);
+		pl_db_set_state(db, &db->heir->latch, PL_STATE_UNBORN);
+	}
 	pl_node_free(db->nodes, db->heir);
 	db->heir = db->giving_way = NULL;
 }
@@ -285,6 +288,7 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch)
 		(void)pl_table_take(db->table, &latch->tuple);
 	}
 	pl_demands_drop(db->demands, latch->id);
+	pl_db_set_state(db, latch, PL_STATE_UNBORN);
 	forget(latch);
 	pl_node_free(db->nodes, node);
 	return NULL;
@@ -295,6 +299,19 @@ void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner 
 	leave(db, node_of(latch));
 	latch->owner = *owner;
 	enter(db, node_of(latch));
+}
+
+void pl_db_set_state(struct pl_db *db, struct pl_latch *latch, enum pl_state state)
+{
+	db->shown[pl_state_shown(latch->state)]--;
+	db->shown[pl_state_shown(state)]++;
+	latch->state = state;
+}
+
+/* Those on their way, which nobody sees, are not among them. */
+uint32_t pl_db_shown(const struct pl_db *db, enum pl_state shown)
+{
+	return shown > PL_STATE_NONE && shown < PL_STATE_ROOF ? db->shown[shown] : 0;
 }
 
 /* Where the list of those to look after refers to @number from one side, or where it begins. */

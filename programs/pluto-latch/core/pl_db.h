@@ -39,7 +39,7 @@ struct pl_owner {
  * @tuple:       normal; a listener's or a connection's
  * @id:          never reused; 0 is none
  * @owner:       change it with pl_db_give()
- * @state:       set to what pl_fsm_step() says
+ * @state:       what pl_fsm_step() says; change it with pl_db_set_state()
  * @params:      change it with pl_latch_set_params(); all zero before that
  * @disposition: chosen by the owner
  * @cookie:      of its socket; 0 is unknown; change it with pl_db_set_cookie()
@@ -205,6 +205,21 @@ struct pl_latch *pl_db_remove(struct pl_db *db, struct pl_latch *latch);
  * @owner: copied
  */
 void pl_db_give(struct pl_db *db, struct pl_latch *latch, const struct pl_owner *owner);
+
+/**
+ * pl_db_set_state() - another state
+ * @db:    the database
+ * @latch: of it, or its heir
+ * @state: any
+ */
+void pl_db_set_state(struct pl_db *db, struct pl_latch *latch, enum pl_state state);
+
+/**
+ * pl_db_shown() - how many latches people see in this state, without looking at any
+ * @db:    the database
+ * @shown: as pl_state_shown() has it
+ */
+uint32_t pl_db_shown(const struct pl_db *db, enum pl_state shown);
 
 /**
  * pl_db_set_cookie() - another socket

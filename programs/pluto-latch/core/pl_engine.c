@@ -640,6 +640,11 @@ uint64_t pl_engine_generation(const struct pl_engine *engine)
 	return engine->world.generation;
 }
 
+uint32_t pl_engine_latches(const struct pl_engine *engine, enum pl_state shown)
+{
+	return engine->is_latching ? pl_db_shown(engine->world.db, shown) : 0;
+}
+
 uint64_t pl_engine_count(const struct pl_engine *engine, enum pl_fact_kind kind)
 {
 	return (unsigned)kind < PL_FACT_ROOF ? engine->count[kind] : 0;

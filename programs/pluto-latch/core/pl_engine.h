@@ -181,6 +181,13 @@ uint32_t pl_engine_reqid(struct pl_engine *engine, const struct pl_fact *fact);
 uint64_t pl_engine_generation(const struct pl_engine *engine);
 
 /**
+ * pl_engine_latches() - how many latches people see in this state; costs nothing
+ * @engine: the engine
+ * @shown:  as pl_state_shown() has it
+ */
+uint32_t pl_engine_latches(const struct pl_engine *engine, enum pl_state shown);
+
+/**
  * pl_engine_count() - how many facts of this kind were told
  * @engine: the engine
  * @kind:   a kind

@@ -107,7 +107,7 @@ static int conceive(struct pl_world *world, const struct pl_tuple *tuple,
  * their way. The object goes when the socket is gone. */
 static void entomb(struct pl_world *world, struct pl_latch *latch)
 {
-	latch->state = PL_STATE_CLOSED_TOLD;
+	pl_db_set_state(world->db, latch, PL_STATE_CLOSED_TOLD);
 	latch->is_unsure = true;
 	(void)!pl_steer_off(world, latch);
 	pl_step_mind(world, latch);

@@ -123,7 +123,7 @@ static int add_heritage(struct legacy *legacy, const struct pl_heritage *heritag
  * blocked, and forget it when no socket has its tuple. */
 static void entomb(struct pl_world *world, struct pl_latch *latch)
 {
-	latch->state = PL_STATE_CLOSED_TOLD;
+	pl_db_set_state(world->db, latch, PL_STATE_CLOSED_TOLD);
 	latch->is_unsure = true;
 	pl_step_mind(world, latch);
 }

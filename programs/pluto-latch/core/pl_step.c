@@ -268,7 +268,7 @@ static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struc
 	if (step->effects & PL_DO_BLOCK) {
 		/* From here on nobody is told that the flow is safe. */
 		if (step->next != PL_STATE_GONE)
-			latch->state = step->next;
+			pl_db_set_state(world->db, latch, step->next);
 		r = block(world, latch);
 		if (pl_steer_off(world, latch) != 0 && r == 0)
 			r = -EIO;
@@ -294,7 +294,7 @@ static void undo(struct pl_world *world, struct pl_latch *latch, const struct pl
 		doubt(world, latch);
 	} else if (world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple) != 0) {
 		/* An object keeps it in mind: pl_engine_tick() tries again. */
-		latch->state = PL_STATE_LARVAL;
+		pl_db_set_state(world->db, latch, PL_STATE_LARVAL);
 		doubt(world, latch);
 	}
 }
@@ -383,7 +383,7 @@ static bool tell(struct pl_world *world, const struct pl_latch *latch,
 static void stamp(struct pl_world *world, struct pl_latch *latch, enum pl_event event,
 		  const struct pl_step *step, const struct pl_why *why)
 {
-	latch->state = step->next;
+	pl_db_set_state(world->db, latch, step->next);
 	latch->mono_ns = world->ops.clock->now_ns(world->ops.clock_ctx);
 	latch->generation = ++world->generation;
 	pl_step_mind(world, latch);
@@ -396,11 +396,12 @@ static void stamp(struct pl_world *world, struct pl_latch *latch, enum pl_event 
 }
 
 /* The step is not taken after all; what there was to say about the latch is still to be said. */
-static void unstamp(struct pl_latch *latch, const struct pl_latch *before)
+static void unstamp(struct pl_world *world, struct pl_latch *latch,
+		    const struct pl_latch *before)
 {
 	if (latch->reason != before->reason)
 		free(latch->reason);
-	latch->state = before->state;
+	pl_db_set_state(world->db, latch, before->state);
 	latch->cause = before->cause;
 	latch->diff = before->diff;
 	latch->reason = before->reason;
@@ -437,7 +438,7 @@ int pl_step_record(struct pl_world *world, struct pl_latch *latch, const struct 
 	stamp(world, latch, taken->event, taken->step, taken->why);
 	r = taken->step->effects & PL_DO_SAVE ? save(world, latch, taken->step->next) : 0;
 	if (r != 0 && is_up(taken->step)) {
-		unstamp(latch, &before);
+		unstamp(world, latch, &before);
 		undo(world, latch, taken->step);
 		return r;
 	}
