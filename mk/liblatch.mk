@@ -63,6 +63,7 @@ $(LIB_TESTS): $(BUILD)/lib/%: $(BUILD)/asan/testing/lib/%.o \
 	@mkdir -p $(@D)
 	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(LIB_TEST_WRAPS) -lcmocka -lpthread $(LIB_LIBS)
 $(BUILD)/lib/test_latch_memory: LIB_TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=strndup
+$(BUILD)/lib/test_latch_pin: LIB_TEST_WRAPS := -Wl,--wrap=fsync
 $(BUILD)/lib/test_latch_tag: LIB_TEST_WRAPS := -Wl,--wrap=clock_gettime
 LIB_UNIT_TESTS := $(filter %/test_lib_error,$(UNIT_TESTS))
 $(LIB_UNIT_TESTS): $(call objects,asan,$(LIB_DIR)/src/latch_error.c)

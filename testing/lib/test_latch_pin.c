@@ -23,6 +23,31 @@ static char folder[64], path[80];
 
 static const unsigned char key[] = { 0x30, 0x59, 0x00, 0xff }, other[] = { 0x30, 0x59, 0x00, 0xfe };
 
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+/* Of the folder: how often it was written to the disk, and what the file was then; or why it was
+ * not. */
+static unsigned nr_folder_syncs;
+static int folder_error;
+
+static void file_is(const char *text);
+static const char *file_at_sync;
+
+int __wrap_fsync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	if (!S_ISDIR(st.st_mode))
+		return __real_fsync(fd);
+	nr_folder_syncs++;
+	if (file_at_sync != NULL)
+		file_is(file_at_sync);
+	errno = folder_error;
+	return folder_error == 0 ? __real_fsync(fd) : -1;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -254,6 +279,47 @@ static void the_users_own_file_is_where_xdg_says(void **state)
 	assert_int_equal(latch_pin_check(NULL, "a", key, sizeof(key), &met), LATCH_ERR_ARGUMENT);
 }
 
+/* Of a disk that is not there, for example. */
+static void a_link_that_leads_nowhere_is_no_first_meeting(void **state)
+{
+	char to[96], link[96], below[128];
+	enum latch_pin met;
+
+	(void)state;
+	snprintf(to, sizeof(to), "%s/elsewhere", folder);
+	assert_int_equal(symlink(to, path), 0);
+	is_refused("a", LATCH_ERR_SYSTEM);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(readlink(path, link, sizeof(link)), strlen(to));
+	assert_int_equal(unlink(path), 0);
+	snprintf(link, sizeof(link), "%s/link", folder);
+	snprintf(below, sizeof(below), "%s/deeper/known_peers", link);
+	assert_int_equal(symlink(to, link), 0);
+	assert_int_equal(latch_pin_check(below, "a", key, sizeof(key), &met), LATCH_ERR_SYSTEM);
+	assert_int_equal(mkdir(to, 0700), 0);
+	assert_int_equal(latch_pin_check(below, "a", key, sizeof(key), &met), 0);
+	assert_int_equal(met, LATCH_PIN_NEW);
+	assert_int_equal(rmdir(to), 0);
+	assert_int_equal(unlink(link), 0);
+}
+
+static void what_is_kept_is_kept_after_a_loss_of_power(void **state)
+{
+	(void)state;
+	nr_folder_syncs = 0;
+	file_at_sync = "a spki 305900ff\n";
+	assert_int_equal(latch_pin_keep(path, "a", key, sizeof(key)), 0);
+	assert_int_equal(nr_folder_syncs, 1);
+	file_at_sync = NULL;
+	folder_error = EIO;
+	assert_int_equal(latch_pin_forget(path, "a"), LATCH_ERR_SYSTEM);
+	assert_int_equal(errno, EIO);
+	folder_error = EINVAL;
+	assert_int_equal(latch_pin_keep(path, "b", key, sizeof(key)), 0);
+	folder_error = 0;
+	is_met("b", key, LATCH_PIN_SAME);
+}
+
 /* Several programs of one user meet peers at the same time. */
 static void none_of_many_that_keep_at_once_is_lost(void **state)
 {
@@ -300,6 +366,8 @@ int main(void)
 		TEST(a_file_has_a_limit_and_a_change_keeps_to_it),
 		TEST(names_and_keys_that_make_no_sense_are_refused),
 		TEST(the_users_own_file_is_where_xdg_says),
+		TEST(a_link_that_leads_nowhere_is_no_first_meeting),
+		TEST(what_is_kept_is_kept_after_a_loss_of_power),
 		TEST(none_of_many_that_keep_at_once_is_lost),
 	};
 

@@ -139,6 +139,28 @@ static int read_all(int fd, size_t size, char *text)
 	return at == size && strlen(text) == size ? 0 : LATCH_ERR_MALFORMED;
 }
 
+/* A link that leads nowhere, of the file or of a folder on the way, is no file that is not there:
+ * what it leads to may come back, from another disk for example. */
+static bool is_missing(const char *path)
+{
+	char part[PATH_MAX];
+	struct stat st;
+
+	for (const char *at = strchr(path + 1, '/'); ; at = strchr(at + 1, '/')) {
+		size_t len = at == NULL ? strlen(path) : (size_t)(at - path);
+
+		memcpy(part, path, len);
+		part[len] = '\0';
+		if (lstat(part, &st) != 0)
+			return errno == ENOENT;
+		/* it may just have been made */
+		if (at == NULL)
+			return !S_ISLNK(st.st_mode);
+		if (stat(part, &st) != 0)
+			return false;
+	}
+}
+
 /* @ret_text: to be freed; a file that is not there is empty */
 static int read_file(const char *path, char **ret_text)
 {
@@ -146,7 +168,7 @@ static int read_file(const char *path, char **ret_text)
 	size_t size = 0;
 	char *text;
 
-	if (fd < 0 && errno != ENOENT)
+	if (fd < 0 && (errno != ENOENT || !is_missing(path)))
 		return LATCH_ERR_SYSTEM;
 	r = fd < 0 ? 0 : is_ours(fd, &size);
 	text = r == 0 ? malloc(size + 1) : NULL;
@@ -271,6 +293,30 @@ static int write_lines(FILE *file, const char *text, const char *without, const 
 	return fflush(file) == 0 && fsync(fileno(file)) == 0 ? 0 : LATCH_ERR_SYSTEM;
 }
 
+/* After a loss of power the name stands for what it stands for now. Not every file system can say
+ * so. */
+static int keep_name(const char *path)
+{
+	const char *end = strrchr(path, '/');
+	char folder[PATH_MAX] = ".";
+	int fd, r, error;
+
+	if (end != NULL) {
+		size_t len = end == path ? 1 : (size_t)(end - path);
+
+		memcpy(folder, path, len);
+		folder[len] = '\0';
+	}
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return LATCH_ERR_SYSTEM;
+	r = fsync(fd) == 0 || errno == EINVAL ? 0 : LATCH_ERR_SYSTEM;
+	error = errno;
+	close(fd);
+	errno = error;
+	return r;
+}
+
 /* The new one takes the place of the old at once, or not at all. */
 static int replace(const char *path, const char *text, const char *without,
 		   const struct pin *last)
@@ -303,7 +349,7 @@ static int replace(const char *path, const char *text, const char *without,
 	if (r != 0)
 		unlink(next);
 	errno = error;
-	return r;
+	return r != 0 ? r : keep_name(path);
 }
 
 int latch_pin_check(const char *path, const char *name, const void *key, size_t len,
