@@ -15,6 +15,14 @@
 
 #include <cmocka.h>
 
+ssize_t __real_read(int fd, void *bytes, size_t len);
+ssize_t __wrap_read(int fd, void *bytes, size_t len);
+
+/* What happens in the middle of reading: no more than so many bytes come at once, and somebody
+ * writes. */
+static size_t at_once;
+static unsigned nr_writes;
+
 static char path[] = "/tmp/latch.conf.XXXXXX";
 static struct pl_conf conf;
 static char error[PL_DAEMON_ERROR_MAX];
@@ -26,6 +34,20 @@ static void write_file(const char *text)
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
 	assert_int_equal(fclose(file), 0);
+}
+
+ssize_t __wrap_read(int fd, void *bytes, size_t len)
+{
+	ssize_t n = __real_read(fd, bytes, at_once != 0 && at_once < len ? at_once : len);
+	char text[64];
+
+	if (nr_writes == 0)
+		return n;
+	snprintf(text, sizeof(text), "[latch]\nresume-wait = 9\n#%.*s\n", (int)(nr_writes % 8),
+		 "12345678");
+	nr_writes--;
+	write_file(text);
+	return n;
 }
 
 static int setup(void **state)
@@ -44,6 +66,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	at_once = nr_writes = 0;
 	pl_conf_clear(&conf);
 	unlink(path);
 	strcpy(path + strlen(path) - 6, "XXXXXX");
@@ -128,6 +151,38 @@ static void a_file_that_is_too_long_is_refused(void **state)
 	is_as_before();
 }
 
+static void a_file_that_comes_in_pieces_is_read_to_its_end(void **state)
+{
+	(void)state;
+	write_file("[limits]\nsessions = 3\n[flow b]\n[flow c]\nprotocol = udp\n");
+	at_once = 5;
+	assert_int_equal(pl_conf_file_reload(&conf, error), 0);
+	assert_int_equal(conf.limits.each[PL_LIMIT_SESSIONS], 3);
+	assert_int_equal(conf.nr_rules, 2);
+	assert_string_equal(conf.rules[1].name, "c");
+}
+
+static void a_file_that_was_written_meanwhile_is_read_again(void **state)
+{
+	(void)state;
+	write_file("[flow b]\n");
+	nr_writes = 1;
+	assert_int_equal(pl_conf_file_reload(&conf, error), 0);
+	assert_int_equal(nr_writes, 0);
+	assert_int_equal(conf.resume_wait, 9);
+	assert_int_equal(conf.nr_rules, 0);
+}
+
+static void a_file_that_is_written_all_the_time_is_refused(void **state)
+{
+	(void)state;
+	write_file("[flow b]\n");
+	nr_writes = 1000;
+	assert_int_equal(pl_conf_file_reload(&conf, error), PL_E_BAD_CONFIG);
+	assert_non_null(strstr(error, "somebody writes to it while it is read"));
+	is_as_before();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -137,6 +192,9 @@ int main(void)
 		TEST(a_bad_file_is_refused_with_its_line_and_nothing_changes),
 		TEST(what_is_no_file_is_refused),
 		TEST(a_file_that_is_too_long_is_refused),
+		TEST(a_file_that_comes_in_pieces_is_read_to_its_end),
+		TEST(a_file_that_was_written_meanwhile_is_read_again),
+		TEST(a_file_that_is_written_all_the_time_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* latch.conf on the disk: read when the daemon starts, and again when an administrator wants it.
- * What does not hold as a whole changes nothing. Reading never waits: IKE runs meanwhile.
+ * What does not hold as a whole changes nothing, and half of a file that is being written is none.
+ * Reading never waits: IKE runs meanwhile.
  */
 
 #include "daemon/pl_conf_file.h"
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,33 +20,68 @@
 #include <unistd.h>
 
 #define CONF_FILE "/etc/latch.conf"
-enum { CONF_BYTES_MAX = 1 << 20 };
+enum { CONF_BYTES_MAX = 1 << 20, TRIES = 3 };
 
-static int read_file(const char *path, char **ret, size_t *ret_len)
+static int look_at(int fd, struct stat *ret)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat status;
-	char *text = NULL;
-	ssize_t len = -1;
-	int r;
+	if (fstat(fd, ret) != 0)
+		return -errno;
+	return !S_ISREG(ret->st_mode) ? -EINVAL : ret->st_size > CONF_BYTES_MAX ? -EFBIG : 0;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* @text: room for one byte more than a file may have */
+static int read_to_end(int fd, char *text, size_t *ret_len)
+{
+	size_t at = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, text + at, CONF_BYTES_MAX + 1 - at);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n < 0 ? 0 : (size_t)n;
+	} while (n != 0 && at <= CONF_BYTES_MAX);
+	*ret_len = at;
+	return at > CONF_BYTES_MAX ? -EFBIG : 0;
+}
+
+/* Return: -EBUSY when somebody wrote to it meanwhile */
+static int read_once(const char *path, char *text, size_t *ret_len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+	struct stat before, after;
 
 	if (fd < 0)
 		return -errno;
-	r = fstat(fd, &status) != 0 ? -errno : !S_ISREG(status.st_mode) ? -EINVAL :
-	    status.st_size > CONF_BYTES_MAX ? -EFBIG : 0;
-	if (r == 0) {
-		text = malloc(CONF_BYTES_MAX);
-		len = text == NULL ? -1 : read(fd, text, CONF_BYTES_MAX);
-		r = text == NULL ? -ENOMEM : len < 0 ? -errno : 0;
-	}
+	r = look_at(fd, &before);
+	if (r == 0)
+		r = read_to_end(fd, text, ret_len);
+	if (r == 0)
+		r = look_at(fd, &after);
+	if (r == 0 && (!is_same(&before, &after) || *ret_len != (size_t)after.st_size))
+		r = -EBUSY;
 	close(fd);
-	if (r != 0) {
+	return r;
+}
+
+static int read_file(const char *path, char **ret, size_t *ret_len)
+{
+	char *text = malloc(CONF_BYTES_MAX + 1);
+	int r = text == NULL ? -ENOMEM : -EBUSY;
+
+	for (unsigned i = 0; r == -EBUSY && i < TRIES; i++)
+		r = read_once(path, text, ret_len);
+	if (r != 0)
 		free(text);
-		return r;
-	}
-	*ret = text;
-	*ret_len = (size_t)len;
-	return 0;
+	else
+		*ret = text;
+	return r;
 }
 
 static const char *path_of_conf(void)
@@ -78,7 +115,8 @@ int pl_conf_file_load(struct pl_conf *ret, char error[static PL_DAEMON_ERROR_MAX
 		return 0;
 	}
 	if (r != 0) {
-		snprintf(error, PL_DAEMON_ERROR_MAX, "%s: %s", path, strerror(-r));
+		snprintf(error, PL_DAEMON_ERROR_MAX, "%s: %s", path,
+			 r == -EBUSY ? "somebody writes to it while it is read" : strerror(-r));
 		return r;
 	}
 	r = pl_conf_load(text, len, ret, &where);
