@@ -72,6 +72,8 @@ $(BUILD)/unit/test_daemon: UNIT_LIBS := -levent
 $(BUILD)/unit/test_damage: $(call objects,asan,$(DAEMON_DIR)/daemon/pl_damage.c)
 $(BUILD)/unit/test_engine_memory: UNIT_LIBS := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray,--wrap=pl_node_new
+$(BUILD)/unit/test_ike: $(call objects,asan,$(DAEMON_DIR)/seam/pl_ike.c)
+$(BUILD)/unit/test_ike: UNIT_LIBS := -Wl,--wrap=malloc
 $(BUILD)/unit/test_conf_file: UNIT_LIBS := -Wl,--wrap=read
 $(UNIT_TESTS): $(BUILD)/unit/%: $(BUILD)/asan/testing/unit/%.o $(call objects,asan,$(CORE_SRC))
 	@mkdir -p $(@D)

@@ -110,23 +110,12 @@ static void ike_end_facts(const struct ike_sa *ike, struct pl_ike_end_facts *ret
 struct crypt_mac __wrap_v2_remote_id_hash(const struct ike_sa *ike, const char *why,
 					  const struct msg_digest *md)
 {
-	enum { TYPE_AND_RESERVED = 4 };
 	const struct payload_digest *payload = md->chain[ike->sa.st_sa_role == SA_INITIATOR ?
 							 ISAKMP_NEXT_v2IDr : ISAKMP_NEXT_v2IDi];
-	struct pl_blob body = pl_upstream_ts_body(payload);
 	struct pl_ike *note = pl_ike_make(ike->sa.st_serialno);
 
-	if (note != NULL && body.len >= TYPE_AND_RESERVED) {
-		uint8_t *copy = malloc(body.len - TYPE_AND_RESERVED + 1);
-
-		if (copy != NULL) {
-			free(note->id);
-			memcpy(copy, body.ptr + TYPE_AND_RESERVED, body.len - TYPE_AND_RESERVED);
-			note->id = copy;
-			note->id_len = body.len - TYPE_AND_RESERVED;
-			note->id_type = body.ptr[0];
-		}
-	}
+	if (note != NULL)
+		pl_ike_set_id(note, pl_upstream_ts_body(payload));
 	return __real_v2_remote_id_hash(ike, why, md);
 }
 

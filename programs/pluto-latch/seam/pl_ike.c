@@ -7,10 +7,10 @@
  * numbers are never reused, so a lookup cannot find somebody else's identity.
  */
 
-#include "seam/pl_wrap.h"
 #include "seam/pl_ike.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { BUCKETS = 4096 };
 
@@ -38,6 +38,24 @@ struct pl_ike *pl_ike_make(uint64_t serial)
 	note->next = table[serial % BUCKETS];
 	table[serial % BUCKETS] = note;
 	return note;
+}
+
+void pl_ike_set_id(struct pl_ike *note, struct pl_blob body)
+{
+	enum { TYPE_AND_RESERVED = 4 };
+
+	free(note->id);
+	note->id = NULL;
+	note->id_len = 0;
+	note->id_type = 0;
+	if (body.len < TYPE_AND_RESERVED)
+		return;
+	note->id = malloc(body.len - TYPE_AND_RESERVED + 1);
+	if (note->id == NULL)
+		return;
+	memcpy(note->id, body.ptr + TYPE_AND_RESERVED, body.len - TYPE_AND_RESERVED);
+	note->id_len = body.len - TYPE_AND_RESERVED;
+	note->id_type = body.ptr[0];
 }
 
 void pl_ike_drop(uint64_t serial)

@@ -59,6 +59,16 @@ struct pl_ike *pl_ike_find(uint64_t serial);
 struct pl_ike *pl_ike_make(uint64_t serial);
 
 /**
+ * pl_ike_set_id() - the peer's ID payload came
+ * @note: of its IKE SA
+ * @body: of the payload, from its type on; copied
+ *
+ * What was noted before is gone in any case: without memory, or where it is too short, the peer
+ * has no ID, and so no identity.
+ */
+void pl_ike_set_id(struct pl_ike *note, struct pl_blob body);
+
+/**
  * pl_ike_drop() - the IKE SA is gone
  * @serial: of the IKE SA; may have no record
  */
