@@ -7,9 +7,11 @@
 #include "filter.h"
 #include "text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { COL_ID = 0, COL_PROTO, COL_LOCAL, COL_REMOTE, COL_STATE, COL_PEER, COL_SUITE, COL_OWNER,
 	NR_COLS };
@@ -217,6 +219,26 @@ static bool list_page(struct listing *listing, struct latch *latch, uint64_t *cu
 	return *cursor != 0;
 }
 
+/* What blocks flows and is in no list. Only administrators are told, who can do something about it;
+ * others would be refused for having asked. */
+static void warn_of_unreadable(const struct cli *cli, struct latch *latch)
+{
+	struct latch_stat *stats;
+	size_t nr;
+
+	if (geteuid() != 0 || latch_stats(latch, &stats, &nr) != LATCH_OK)
+		return;
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t number = stats[i].number;
+
+		if (number > 0 && strcmp(stats[i].name, "unreadable") == 0)
+			cli_say(cli, "%" PRIu64 " record%s of the journal cannot be read, and may "
+				"block flows: see forget-unreadable", number,
+				number == 1 ? "" : "s");
+	}
+	free(stats);
+}
+
 static enum cli_exit list(struct cli *cli, struct listing *listing)
 {
 	struct latch *latch = NULL;
@@ -236,6 +258,8 @@ static enum cli_exit list(struct cli *cli, struct listing *listing)
 		else if (!listing->is_find)
 			/* After an error, what came before it is shown all the same. */
 			print_table(cli, &listing->table);
+		if (code == CLI_OK && cli->json == CLI_JSON_OFF && !listing->is_find)
+			warn_of_unreadable(cli, latch);
 	}
 	free_table(&listing->table);
 	filter_close(&listing->filter);

@@ -12,6 +12,7 @@
  * FAKE_ERROR=CALL=N  this call, without "latch_", returns enum latch_error N
  * FAKE_REASON=TEXT   what the service says with it; with "prefer", NO_SA is no failure
  * FAKE_FORGOTTEN=N,M records that were unreadable, and flows that are set free; 0,0 if not given
+ * FAKE_UNREADABLE=N  of the numbers of the service; there is none of this name if not given
  * FAKE_STATE=FILE    which calls were made, with their id and reason
  *
  * The host "two.test" has two addresses.
@@ -455,14 +456,18 @@ int latch_stats(struct latch *latch, struct latch_stat **ret_stats, size_t *ret_
 	static const struct latch_stat stats[] = {
 		{ "latches", 3 }, { "latches-total", 262144 }, { "event-conflict-sa", UINT64_MAX },
 	};
+	const char *unreadable = getenv("FAKE_UNREADABLE");
 	int r = change("stats", 0, "");
 
 	(void)latch;
 	if (r != LATCH_OK)
 		return r;
-	*ret_stats = malloc(sizeof(stats));
-	memcpy(*ret_stats, stats, sizeof(stats));
 	*ret_nr = sizeof(stats) / sizeof(stats[0]);
+	*ret_stats = calloc(*ret_nr + 1, sizeof(stats[0]));
+	memcpy(*ret_stats, stats, sizeof(stats));
+	if (unreadable != NULL)
+		(*ret_stats)[(*ret_nr)++] = (struct latch_stat) {
+			"unreadable", strtoull(unreadable, NULL, 10) };
 	return LATCH_OK;
 }
 

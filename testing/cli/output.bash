@@ -372,6 +372,28 @@ forgotten_is_counted() {
 	same "forget_unreadable 0 ," "$(grep -v '^open' "$FAKE_STATE" | tr '\n' ,)"
 }
 
+# WORDS|SAID: an administrator is told after the list what is in no list
+list_ends_with_what_is_unreadable() {
+	local nr words said
+	[[ $(id -u) == 0 ]] || { echo "needs root" && exit 77; }
+	while IFS='|' read -r nr words said; do
+		# shellcheck disable=SC2086
+		FAKE_UNREADABLE=$nr ends 0 "$fake" $words
+		same "$said" "$(cat "$tmp/err")"
+		[[ -s $tmp/out ]]
+	done <<-'LINES'
+		1|list|latch.fake: 1 record of the journal cannot be read, and may block flows: see forget-unreadable
+		7|list --no-legend|latch.fake: 7 records of the journal cannot be read, and may block flows: see forget-unreadable
+		0|list|
+		7|list --json|
+		7|find --port=4000|
+	LINES
+	ends 0 "$fake" list
+	silent err
+	FAKE_UNREADABLE=1 FAKE_ERROR=stats=-39 ends 0 "$fake" list
+	silent err
+}
+
 stats_are_lines_or_an_object() {
 	ends 0 "$fake" stats
 	same "latches            3
@@ -778,6 +800,7 @@ it "every error of the library has the exit code that was promised" every_error_
 it "every command hands its errors up" every_command_hands_errors_up
 it "release, unprotect, break and close reach the library" changes_reach_the_library
 it "forget-unreadable says how much was forgotten" forgotten_is_counted
+it "list ends with a line about what is unreadable" list_ends_with_what_is_unreadable
 it "stats are lines, or an object" stats_are_lines_or_an_object
 it "conf --check reads as the service does, and says which line is wrong" conf_is_checked
 it "list is a table" list_is_a_table
