@@ -3,6 +3,8 @@
 #
 # Faults under latched connections, counted for testing/faults.md (testing/faults makes it).
 #
+#	$FAULT_ROUNDS			how often steps that can have their faults once more in the same bed have
+#					them: 1, and in `make faults` what the line "rounds:" of `about` says
 #	within MS			an instant of the next so many milliseconds, by chance
 #	watch_latch TOOL ID		settles asks about it, too (life.sh: about LIFE_ID)
 #	strike "FAULT" CMD...		the fault, at such an instant
@@ -19,6 +21,8 @@
 
 declare -A FAULT_TIMES FAULT_NOTICES
 FAULT_LATCHES=()
+FAULT_ROUNDS=1
+[[ ! -s $OUT/rounds ]] || FAULT_ROUNDS=$(<"$OUT/rounds")
 
 FAULT_SEED=$(od -An -N2 -tu2 /dev/urandom)
 FAULT_SEED=$((FAULT_SEED))
