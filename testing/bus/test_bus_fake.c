@@ -270,7 +270,7 @@ static void calls_wait_for_the_word_of_the_bus_and_only_so_many(void **state)
 
 static void all_who_wait_together_are_limited(void **state)
 {
-	enum { NAMES = 20, CALLS = 30, TOTAL = 512 };
+	enum { NAMES = 70, CALLS = 30, TOTAL = 2048 };
 	dbus_uint32_t serial = 0;
 
 	(void)state;

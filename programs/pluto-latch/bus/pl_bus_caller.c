@@ -21,7 +21,7 @@
 
 enum {
 	WAITING_MAX = 32,	/* calls of one name */
-	WAITING_TOTAL = 512,
+	WAITING_TOTAL = 2048,	/* a thousand clients may begin together */
 	CALLERS_MAX = 8192,	/* more than a bus lets connect */
 	GIDS_MAX = 65536,	/* the kernel's */
 };
