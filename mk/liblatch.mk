@@ -14,6 +14,7 @@ LIB_MAP := $(LIB_DIR)/liblatch.map
 LIB_LIBS := -ldbus-1 -ljansson
 LIB_TESTS := $(patsubst testing/lib/%.c,$(BUILD)/lib/%,$(wildcard testing/lib/test_*.c))
 LATCH_ECHO := $(BUILD)/guest/bin/latch-echo
+LATCH_FETCH := $(BUILD)/lib/latch-fetch
 
 PREFIX := /usr/local
 LIBDIR = $(PREFIX)/lib
@@ -64,6 +65,7 @@ $(LIB_TESTS): $(BUILD)/lib/%: $(BUILD)/asan/testing/lib/%.o \
 	$(call run,LINK)$(CC) $(SANITIZE) -o $@ $^ $(LIB_TEST_WRAPS) -lcmocka -lpthread $(LIB_LIBS)
 $(BUILD)/lib/test_latch_memory: LIB_TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=strndup
 $(BUILD)/lib/test_latch_pin: LIB_TEST_WRAPS := -Wl,--wrap=fsync
+$(BUILD)/lib/test_latch_host: LIB_TEST_WRAPS := -Wl,--wrap=getaddrinfo
 $(BUILD)/lib/test_latch_tag: LIB_TEST_WRAPS := -Wl,--wrap=clock_gettime
 LIB_UNIT_TESTS := $(filter %/test_lib_error,$(UNIT_TESTS))
 $(LIB_UNIT_TESTS): $(call objects,asan,$(LIB_DIR)/src/latch_error.c)
@@ -71,15 +73,17 @@ $(LIB_UNIT_TESTS): UNIT_LIBS := $(LIB_LIBS)
 
 # A guest has libdbus and libjansson, and not this library.
 $(LATCH_ECHO): $(LIB_DIR)/examples/latch-echo.c $(LIB_A)
+$(LATCH_FETCH): $(LIB_DIR)/examples/latch-fetch.c $(LIB_A)
+$(LATCH_ECHO) $(LATCH_FETCH):
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) -std=gnu99 -g -O2 -D_GNU_SOURCE $(WARN) -I$(LIB_DIR)/include -MMD -MP \
 		-o $@ $^ $(LIB_LIBS)
 
 .PHONY: lib install-liblatch uninstall-liblatch
-all: $(LIB_DEV) $(LIB_A) $(LATCH_ECHO)
+all: $(LIB_DEV) $(LIB_A) $(LATCH_ECHO) $(LATCH_FETCH)
 clang: $(LIB_SO_CLANG)
 
-lib: $(LIB_DEV) $(LIB_A) $(LIB_SO_CLANG) $(LIB_TESTS) $(BUS_DAEMON) $(LATCH_ECHO)	## the library, its pages, and its tests under ASAN and UBSAN
+lib: $(LIB_DEV) $(LIB_A) $(LIB_SO_CLANG) $(LIB_TESTS) $(BUS_DAEMON) $(LATCH_ECHO) $(LATCH_FETCH)	## the library, its pages, and its tests under ASAN and UBSAN
 	@testing/lib/run $(LIB_TESTS)
 
 LIB_FILES = $(LIBDIR)/liblatch.so.1 $(LIBDIR)/liblatch.so $(LIBDIR)/liblatch.a \

@@ -283,6 +283,35 @@ int latch_connect(struct latch *latch, int fd, const struct sockaddr *to, sockle
 		  const struct latch_request *request, uint64_t *ret_id);
 
 /**
+ * latch_socket() - a socket that is latched before it is connected, to a host by its name
+ * @latch:      the handle
+ * @host:       name or address
+ * @service:    name or number of the port
+ * @type:       SOCK_STREAM (TCP) or SOCK_DGRAM (UDP), with SOCK_NONBLOCK if wanted; SOCK_CLOEXEC is
+ *              always set
+ * @timeout_ms: how long connecting may take for each address, in milliseconds; -1 is as long as the
+ *              kernel tries
+ * @request:    what there must be at whichever address it is; NULL is all zero
+ * @ret_fd:     the socket
+ * @ret_id:     of its latch, as of latch_connect()
+ *
+ * It is getaddrinfo(3), and for each address socket(2) and latch_connect(), until one is latched
+ * and connected; at most 16 are tried. The time to set up SAs (wait_ms) comes on top of
+ * @timeout_ms. With SOCK_NONBLOCK it returns when the first one is latched and connect() is under
+ * way; the name and the daemon are waited for all the same.
+ *
+ * With prefer, a refusal that prefer does not cover is the end, whatever other addresses there are.
+ *
+ * Return: 0; what latch_connect() returned for the first address, or for the one that was the end:
+ * with prefer, and with LATCH_ERR_SERVICE; LATCH_ERR_SYSTEM with ETIMEDOUT after @timeout_ms, with
+ * ENOENT when there is no such host or service, with EAGAIN when no name server answered, and at
+ * once with EINTR when a signal came; LATCH_ERR_ARGUMENT
+ */
+int latch_socket(struct latch *latch, const char *host, const char *service, int type,
+		 int timeout_ms, const struct latch_request *request, int *ret_fd,
+		 uint64_t *ret_id);
+
+/**
  * latch_listen() - latch the listener (CREATE_LISTENER_LATCH), then listen(2) if it is a stream
  * @latch:   the handle
  * @fd:      a bound socket
