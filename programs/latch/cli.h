@@ -87,6 +87,7 @@ struct cli {
 	enum cli_json json;
 	enum cli_color color;
 	enum cli_pem pem;
+	const char *binding;
 	bool no_legend;
 	unsigned states;
 	const char *peer;
@@ -299,6 +300,16 @@ void *cli_need(void *memory);
  * Return: CLI_OK, or the exit code after a line on standard error
  */
 int cli_certificate(const struct cli *cli, struct latch *latch, uint64_t id);
+
+/**
+ * cli_binding() - print channel binding data of a latch's connection
+ * @cli:   for --binding
+ * @latch: open handle
+ * @id:    of the latch
+ *
+ * Return: enum cli_exit; what went wrong was said
+ */
+int cli_binding(const struct cli *cli, struct latch *latch, uint64_t id);
 
 int cli_list(struct cli *cli, int argc, char **argv);
 int cli_show(struct cli *cli, int argc, char **argv);

@@ -345,6 +345,12 @@ static bool set_certificate(struct cli *cli, const char *value)
 	return cli->pem != CLI_PEM_NONE;
 }
 
+static bool set_binding(struct cli *cli, const char *value)
+{
+	cli->binding = value == NULL ? LATCH_BINDING_END_POINT : value;
+	return *cli->binding != '\0';
+}
+
 static bool set_help(struct cli *cli, const char *value)
 {
 	(void)value;
@@ -421,6 +427,10 @@ const struct cli_option cli_options[] = {
 	  set_bypass, "administrators: in clear, though the policy of the host protects" },
 	{ "certificate", "peer|anchor|key", true, "peer anchor key", CLI_SHOW,
 	  set_certificate, "print just the peer's certificate, its trust anchor or key, as PEM" },
+	{ "binding", "TYPE", true,
+	  LATCH_BINDING_END_POINT " " LATCH_BINDING_PEER " " LATCH_BINDING_OWN " "
+	  LATCH_BINDING_IKEV2_PUBKEY, CLI_SHOW,
+	  set_binding, "print just the channel binding, TYPE:hexadecimal" },
 	{ "json", "pretty|short", true, "pretty short", JSONS,
 	  set_json, "print JSON" },
 	{ "no-legend", NULL, false, NULL, CLI_LIST,

@@ -232,6 +232,8 @@ static enum cli_exit show(const struct cli *cli, struct latch *latch, uint64_t i
 
 	if (cli->pem != CLI_PEM_NONE)
 		return (enum cli_exit)cli_certificate(cli, latch, id);
+	if (cli->binding != NULL)
+		return (enum cli_exit)cli_binding(cli, latch, id);
 	r = latch_inquire(latch, id, &info);
 	if (r != LATCH_OK)
 		return cli_failed(cli, r, "latch %llu", (unsigned long long)id);
@@ -252,8 +254,8 @@ int cli_show(struct cli *cli, int argc, char **argv)
 	enum cli_exit code;
 	uint64_t id = 0;
 
-	if (cli->pem != CLI_PEM_NONE && cli->json != CLI_JSON_OFF)
-		return cli_usage(cli, "--certificate and --json do not go together");
+	if ((cli->pem != CLI_PEM_NONE) + (cli->binding != NULL) + (cli->json != CLI_JSON_OFF) > 1)
+		return cli_usage(cli, "--certificate, --binding and --json do not go together");
 	code = target_read(cli, argc, argv, &target);
 	if (code == CLI_OK)
 		code = cli_open(cli, 0, &latch);

@@ -39,6 +39,7 @@
 
 #include "bus/pl_bus.h"
 #include "core/pl_error.h"
+#include "store/pl_digest.h"
 #include "store/pl_journal.h"
 
 #include <arpa/inet.h>
@@ -798,10 +799,9 @@ static int open_journal(void)
 {
 	const char *folder = getenv("PL_TEST_JOURNAL");
 
-	if (folder == NULL)
-		return 0;
-	return NSS_NoDB_Init(NULL) == SECSuccess ? pl_journal_open(folder, 4096, &host.journal) :
-						   -EIO;
+	if (NSS_NoDB_Init(NULL) != SECSuccess)
+		return -EIO;
+	return folder == NULL ? 0 : pl_journal_open(folder, 4096, &host.journal);
 }
 
 static int start_engine(void)
@@ -812,6 +812,7 @@ static int start_engine(void)
 		.store = host.journal == NULL ? NULL : &pl_journal_ops, .store_ctx = host.journal,
 		.guard = &guard_ops, .owner = pl_bus_owner_ops(), .owner_ctx = host.bus,
 		.socket = &socket_ops, .clock = &clock_ops, .ike = &ike_ops,
+		.digest = &pl_digest_ops,
 	};
 	int r = pl_engine_start(host.engine, &ops, &settings);
 

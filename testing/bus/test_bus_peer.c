@@ -148,6 +148,83 @@ static void connections_of_one_peer_are_known_from_others_L27(void **state)
 	end(&scene);
 }
 
+#define BOTH "ipsec-end-point-sha256"
+#define SINGLE "ipsec-single-end-point-sha256"
+
+static DBusMessage *ask_binding(uint64_t id, const char *type)
+{
+	return call_new("GetChannelBinding", "ts", id, type);
+}
+
+static void expect_binding(DBusConnection *client, uint64_t id, const char *type,
+			   const char *want_name, const char *want)
+{
+	DBusMessage *reply = ask(client, ask_binding(id, type));
+	const char *name;
+	char text[65] = "";
+	uint8_t *data;
+	int len;
+
+	assert_string_equal(error_of(reply), "");
+	assert_true(dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_ARRAY,
+					  DBUS_TYPE_BYTE, &data, &len, DBUS_TYPE_INVALID));
+	assert_int_equal(len, 32);
+	for (int i = 0; i < len; i++)
+		sprintf(text + 2 * i, "%02x", data[i]);
+	assert_string_equal(name, want_name);
+	assert_string_equal(text, want);
+	dbus_message_unref(reply);
+}
+
+/* The keys of the test daemon are "own" and the peer's name; these were computed by Python. */
+static void a_login_is_bound_to_the_keys_of_both_ends_L28_CB2(void **state)
+{
+	static const char both[] =
+		"f5bfeb7f053b6baf30f301e4e2756a944b7dce02190ca80dc902933453323668";
+	struct scene scene = play();
+
+	(void)state;
+	expect_binding(scene.client, scene.id, "", BOTH, both);
+	expect_binding(scene.client, scene.id, BOTH, BOTH, both);
+	expect_binding(scene.client, scene.id, SINGLE, SINGLE,
+		       "ae869e1a1907c03de0b7c1723e45cb56922f9a955c78dad381c78dff650f2922");
+	expect_binding(scene.client, scene.id, SINGLE "/local", SINGLE,
+		       "5b3975651c3cab92d044c096dc30a1c2d9525497457472de48c51ecb363d1f4a");
+	/* another SA of the same peer is the same channel */
+	tell("sa add 2 b.test 16400");
+	tell("sa del 1");
+	expect_binding(scene.client, scene.id, "", BOTH, both);
+	end(&scene);
+}
+
+static void a_binding_that_cannot_be_has_a_named_error_CB2_CB4(void **state)
+{
+	static const struct {
+		const char *peer, *error;
+	} peers[] = { { "psk.test", "NotAvailable" }, { "own", "EqualKeys" } };
+	struct scene scene = play();
+	int fd = listener(AF_INET, false), pair[2];
+	uint64_t ids[2];
+
+	(void)state;
+	listen_on(scene.client, fd, ids);
+	expect_error(scene.client, ask_binding(ids[0], ""), "WrongState");
+	expect_error(scene.client, ask_binding(77, ""), "NotFound");
+	expect_error(scene.client, ask_binding(scene.id, "tls-exporter"), "Unsupported");
+	expect_error(scene.client, call_new("GetChannelBinding", "t", scene.id), "Malformed");
+	for (unsigned i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+		uint64_t id = latch_beside(&scene, i + 1, peers[i].peer, pair);
+
+		expect_error(scene.client, ask_binding(id, ""), peers[i].error);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	/* the first latch had its SA taken away by somebody else's: it is broken */
+	expect_error(scene.client, ask_binding(scene.id, ""), "WrongState");
+	close(fd);
+	end(&scene);
+}
+
 static void who_is_nobody_has_a_named_error(void **state)
 {
 	struct scene scene = play();
@@ -172,6 +249,7 @@ static uint64_t of_another;
 static bool peers_are_hidden(DBusConnection *client)
 {
 	return is_answered(client, call_new("InquirePeer", "t", of_another), "NotFound") &&
+	       is_answered(client, ask_binding(of_another, ""), "NotFound") &&
 	       is_answered(client, call_new("SamePeer", "tt", of_another, of_another), "NotFound");
 }
 
@@ -195,6 +273,8 @@ int main(void)
 		TEST(a_peer_is_handed_out_as_it_was_proved_K7_L22),
 		TEST(what_was_not_proved_is_not_there_K7),
 		TEST(connections_of_one_peer_are_known_from_others_L27),
+		TEST(a_login_is_bound_to_the_keys_of_both_ends_L28_CB2),
+		TEST(a_binding_that_cannot_be_has_a_named_error_CB2_CB4),
 		TEST(who_is_nobody_has_a_named_error),
 		TEST(nobody_learns_who_others_talk_to),
 	};

@@ -164,6 +164,29 @@ int latch_find(struct latch *latch, int fd, uint64_t *ret_id)
 	return r;
 }
 
+/* Of a latch with "peer_key_sha256", as its keys are. */
+int latch_channel_binding(struct latch *latch, uint64_t id, const char *type,
+			  struct latch_binding *ret)
+{
+	struct latch_info *info;
+	bool has_key = false;
+	int r = fault("channel_binding");
+
+	if (r == LATCH_OK)
+		r = latch_inquire(latch, id, &info);
+	if (r != LATCH_OK)
+		return r;
+	has_key = json_object_get(info->object, "peer_key_sha256") != NULL;
+	latch_info_free(info);
+	if (!has_key)
+		return LATCH_ERR_NOT_AVAILABLE;
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->type, sizeof(ret->type), "%s", type);
+	memcpy(ret->data, "\0\1\xfe\xff", 4);
+	ret->len = 4;
+	return LATCH_OK;
+}
+
 struct latch_peer {
 	json_t *object;
 };

@@ -126,6 +126,9 @@ usage_errors() {
 		check tcp 192.0.2.1:1 192.0.2.2:2 x
 		check 1 -- sh
 		show --certificate= 1
+		show --binding= 1
+		show --binding --json 1
+		show --binding --certificate 1
 		show --certificate --json 1
 		list --certificate
 		monitor 1
@@ -223,6 +226,7 @@ promised() {
 		NOT_PROTECTED 4
 		NO_SA 4
 		NARROW_REFUSED 4
+		NOT_AVAILABLE 10
 		WEAK 4
 		WRONG_PEER 4
 		AUTHENTICATION_FAILED 4
@@ -236,7 +240,7 @@ promised() {
 
 # And the ones that are plain failures, so that a new error is no silent 1.
 plain="SYSTEM MALFORMED TOO_MANY UNSUPPORTED NO_SPACE ALREADY_LATCHED WRONG_STATE NOT_CONNECTED
-	NOT_INTERNET ALREADY_USED SOCKET_CHANGED OTHER_NETNS MPTCP PORT_SHARED WRONG_FLOW NOT_AVAILABLE EQUAL_KEYS
+	NOT_INTERNET ALREADY_USED SOCKET_CHANGED OTHER_NETNS MPTCP PORT_SHARED WRONG_FLOW EQUAL_KEYS
 	NO_SESSION SESSION_EXISTS NOT_RESUMABLE LIMIT_EXCEEDED BAD_CONFIG NO_MEMORY FAILED"
 
 every_error_has_its_code() {
@@ -604,6 +608,21 @@ show_groups() {
 	says out '^  user +4294967290 \(4294967290\)$'
 }
 
+# L28: the type and its data, which may have zeros; or why there is none.
+binding_is_shown() {
+	ends 0 "$fake" show 1 --binding
+	same "ipsec-end-point-sha256:0001feff" "$(cat "$tmp/out")"
+	silent err
+	ends 0 "$fake" show 1 --binding=ipsec-single-end-point-sha256/local
+	same "ipsec-single-end-point-sha256/local:0001feff" "$(cat "$tmp/out")"
+	ends 10 "$fake" show 22 --binding
+	silent out
+	says err 'latch 22: There is none: '
+	ends 10 "$fake" show 77 --binding
+	FAKE_ERROR=channel_binding=-11 ends 1 "$fake" show 1 --binding
+	says err 'latch 1: '
+}
+
 # K7: PEM and nothing else, or the exit code of what is not there, and why.
 certificate_is_pem() {
 	ends 0 "$fake" show 1 --certificate=key
@@ -811,6 +830,7 @@ it "find looks at the sockets of a process" find_looks_into_a_process
 it "--json is JSON, in ASCII" json_is_json
 it "show leaves nothing out" show_groups
 it "show --certificate prints PEM" certificate_is_pem
+it "show --binding prints what a login is bound to" binding_is_shown
 it "names of peers do not steer the terminal" no_escapes
 it "colours are for terminals, and NO_COLOR" colours_are_for_terminals
 it "monitor prints each event at once" monitor_prints_each_event

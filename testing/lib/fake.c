@@ -161,6 +161,25 @@ static void add_peer(DBusMessageIter *to)
 }
 
 /* One has the longest name that fits, and one a longer one. */
+/* Of the latches 1000, 1001, … a type of so many letters less 1000, and as many bytes of it. */
+static void add_binding(const struct fake *fake, DBusMessageIter *to)
+{
+	char letters[256] = "ipsec-end-point-sha256";
+	const char *name = letters;
+	DBusMessageIter bytes;
+	int len = 32;
+
+	if (fake->number >= 1000 && fake->number < 1000 + sizeof(letters)) {
+		len = (int)(fake->number - 1000);
+		memset(letters, 'x', (size_t)len);
+		letters[len] = '\0';
+	}
+	dbus_message_iter_append_basic(to, DBUS_TYPE_STRING, &name);
+	dbus_message_iter_open_container(to, DBUS_TYPE_ARRAY, "y", &bytes);
+	dbus_message_iter_append_fixed_array(&bytes, DBUS_TYPE_BYTE, &name, len);
+	dbus_message_iter_close_container(to, &bytes);
+}
+
 static void add_stats(DBusMessageIter *to)
 {
 	static const char *const names[] = {
@@ -230,6 +249,8 @@ static void fill(struct fake *fake, const char *member, DBusMessageIter *to)
 		add_latch(fake, to, fake->number);
 	} else if (strcmp(member, "InquirePeer") == 0) {
 		add_peer(to);
+	} else if (strcmp(member, "GetChannelBinding") == 0) {
+		add_binding(fake, to);
 	} else if (strcmp(member, "SamePeer") == 0) {
 		dbus_message_iter_append_basic(to, DBUS_TYPE_BOOLEAN, &same);
 	} else if (strcmp(member, "List") == 0) {

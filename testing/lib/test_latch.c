@@ -269,6 +269,35 @@ static void peers_are_compared_by_the_daemon_L27(void **state)
 	assert_int_equal(latch_inquire_peer(latch, 7, NULL), LATCH_ERR_ARGUMENT);
 }
 
+static void a_binding_is_handed_on_or_none_is_L28(void **state)
+{
+	static const char *const types[] = { NULL, LATCH_BINDING_PEER };
+	struct latch_binding binding, before;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		memset(&binding, 0, sizeof(binding));
+		assert_int_equal(latch_channel_binding(latch, 7, types[i], &binding), 0);
+		assert_string_equal(fake->reason, types[i] == NULL ? "" : types[i]);
+		assert_int_equal(fake->number, 7);
+		assert_string_equal(binding.type, LATCH_BINDING_END_POINT);
+		assert_int_equal(binding.len, 32);
+		assert_memory_equal(binding.data, LATCH_BINDING_END_POINT, 22);
+	}
+	/* what there is just room for, and what there is none for */
+	assert_int_equal(latch_channel_binding(latch, 1063, NULL, &binding), 0);
+	assert_int_equal(strlen(binding.type), 63);
+	assert_int_equal(binding.len, 63);
+	memset(&before, 0x5a, sizeof(before));
+	binding = before;
+	assert_int_equal(latch_channel_binding(latch, 1064, NULL, &binding), LATCH_ERR_FAILED);
+	assert_int_equal(latch_channel_binding(latch, 1065, NULL, &binding), LATCH_ERR_FAILED);
+	assert_int_equal(latch_channel_binding(latch, 1000, NULL, &binding), LATCH_ERR_FAILED);
+	assert_memory_equal(&binding, &before, sizeof(before));
+	assert_int_equal(latch_channel_binding(NULL, 7, NULL, &binding), LATCH_ERR_ARGUMENT);
+	assert_int_equal(latch_channel_binding(latch, 7, NULL, NULL), LATCH_ERR_ARGUMENT);
+}
+
 static void inquire_and_list_give_what_the_daemon_said(void **state)
 {
 	struct latch_info *info, **infos;
@@ -801,6 +830,7 @@ int main(void)
 		HANDLE(calls_carry_their_arguments),
 		HANDLE(a_peer_is_what_the_daemon_said_L22),
 		HANDLE(peers_are_compared_by_the_daemon_L27),
+		HANDLE(a_binding_is_handed_on_or_none_is_L28),
 		HANDLE(inquire_and_list_give_what_the_daemon_said),
 		HANDLE(forgetting_gives_what_the_daemon_said),
 		HANDLE(reloading_gives_the_line_that_is_wrong),

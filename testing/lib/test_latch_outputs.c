@@ -28,6 +28,7 @@ struct outputs {
 	struct latch_stat *stats;
 	struct latch_peer *peer;
 	bool same;
+	struct latch_binding binding;
 	int fd;
 };
 
@@ -110,6 +111,11 @@ static int call_same_peer(struct latch *latch, struct outputs *out)
 	return latch_same_peer(latch, 7, 8, &out->same);
 }
 
+static int call_channel_binding(struct latch *latch, struct outputs *out)
+{
+	return latch_channel_binding(latch, 7, NULL, &out->binding);
+}
+
 static int call_list(struct latch *latch, struct outputs *out)
 {
 	return latch_list(latch, &out->cursor, &out->infos, &out->nr);
@@ -137,6 +143,7 @@ static const struct {
 	{ "Latch", call_latch }, { "Latch", call_connect }, { "Latch", call_accept },
 	{ "Listen", call_listen }, { "Find", call_find }, { "Inquire", call_inquire },
 	{ "InquirePeer", call_inquire_peer }, { "SamePeer", call_same_peer },
+	{ "GetChannelBinding", call_channel_binding },
 	{ "Inquire", call_wait }, { "List", call_list },
 	{ "ForgetUnreadable", call_forget_unreadable }, { "Stats", call_stats },
 };

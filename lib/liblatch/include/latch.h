@@ -547,6 +547,47 @@ const void *latch_peer_bytes(const struct latch_peer *peer, const char *key, siz
  */
 int latch_same_peer(struct latch *latch, uint64_t first, uint64_t second, bool *ret_same);
 
+/* Channel bindings (RFC 5056): bytes that both ends of a connection have, and nobody else's. A
+ * login bound to them fails when somebody in the middle has a connection with each end. They are
+ * made of the public keys that IKE authenticated, and are no secret. */
+#define LATCH_BINDING_END_POINT "ipsec-end-point-sha256"
+#define LATCH_BINDING_PEER "ipsec-single-end-point-sha256"
+#define LATCH_BINDING_OWN "ipsec-single-end-point-sha256/local"
+#define LATCH_BINDING_IKEV2_PUBKEY "IPsec-end-point-IKEv2-pubkey-sha-256"
+
+/**
+ * struct latch_binding - channel binding data; a value
+ * @type: the unique prefix; SASL wants it beside the data, and GSS-API before it, with ':' between
+ * @data: without the prefix
+ * @len:  of @data, in bytes; that of SHA-256, 32, with all types there are
+ */
+struct latch_binding {
+	char type[64];
+	unsigned char data[64];
+	size_t len;
+};
+
+/**
+ * latch_channel_binding() - bind a login to this connection
+ * @latch: the handle
+ * @id:    of a connection's latch
+ * @type:  one of LATCH_BINDING_…; NULL is the one to prefer, LATCH_BINDING_END_POINT. Of
+ *         LATCH_BINDING_PEER, of one end's key alone, the protocol says whose; the other end asks
+ *         for LATCH_BINDING_OWN then, and has the same
+ * @ret:   the binding; written when 0 is returned
+ *
+ * It is the same as long as the latch has its id, over rekeys and restarts of the daemon. Ask for
+ * it when the login begins, and once more when it is complete: with any error then, it was worth
+ * nothing.
+ *
+ * Return: 0; LATCH_ERR_WRONG_STATE when the latch is not LATCH_STATE_ESTABLISHED, or in clear;
+ * LATCH_ERR_NOT_AVAILABLE when an end whose key it takes did not prove itself by one (PSK, EAP,
+ * nothing), or has renewed it; LATCH_ERR_EQUAL_KEYS; LATCH_ERR_UNSUPPORTED: no such type;
+ * LATCH_ERR_NOT_FOUND; LATCH_ERR_ARGUMENT
+ */
+int latch_channel_binding(struct latch *latch, uint64_t id, const char *type,
+			  struct latch_binding *ret);
+
 /* Leap of faith (RFC 5387): a key is trusted because it is the one that was met first. The keys are
  * in a file of the caller's user: path, or with NULL $XDG_CONFIG_HOME/latch/known_peers, or
  * ~/.config/latch/known_peers. Its lines are a name, "spki" and hexadecimal digits; a line may be

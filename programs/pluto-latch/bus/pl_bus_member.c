@@ -36,6 +36,8 @@ static const struct pl_member members[] = {
 	{ MANAGER, "Inquire", "t", "a{sv}", PL_DICT_NONE, pl_method_inquire },
 	{ MANAGER, "InquirePeer", "t", "a{sv}", PL_DICT_NONE, pl_method_inquire_peer },
 	{ MANAGER, "SamePeer", "tt", "b", PL_DICT_NONE, pl_method_same_peer },
+	{ MANAGER, "GetChannelBinding", "ts", "say", PL_DICT_NONE,
+	  pl_method_get_channel_binding },
 	{ MANAGER, "Release", "t", "", PL_DICT_NONE, pl_method_release },
 	{ MANAGER, "Unprotect", "t", "", PL_DICT_NONE, pl_method_unprotect },
 	{ MANAGER, "List", "a{sv}tu", "aa{sv}t", PL_DICT_FILTER, pl_method_list },

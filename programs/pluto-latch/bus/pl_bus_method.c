@@ -305,6 +305,24 @@ int pl_method_same_peer(struct pl_bus *bus, const struct pl_caller_id *who,
 	return put(reply, DBUS_TYPE_BOOLEAN, &is_same);
 }
 
+int pl_method_get_channel_binding(struct pl_bus *bus, const struct pl_caller_id *who,
+				  struct pl_call *call, DBusMessage *reply)
+{
+	enum pl_binding_type type = pl_binding_from_choice(call->request.texts[0]);
+	const struct pl_latch *latch;
+	struct pl_binding binding;
+	const uint8_t *data = binding.data;
+	int r = find_peer(bus, who, call->request.numbers[0], &latch);
+
+	if (r == 0)
+		r = pl_engine_binding(bus->engine, latch, type, &binding);
+	if (r != 0)
+		return r;
+	return dbus_message_append_args(reply, DBUS_TYPE_STRING, &binding.name, DBUS_TYPE_ARRAY,
+					DBUS_TYPE_BYTE, &data, (int)sizeof(binding.data),
+					DBUS_TYPE_INVALID) ? 0 : -ENOMEM;
+}
+
 int pl_method_release(struct pl_bus *bus, const struct pl_caller_id *who, struct pl_call *call,
 		      DBusMessage *reply)
 {

@@ -10,7 +10,7 @@ pl_member_run pl_method_open_session, pl_method_resume_session, pl_method_latch,
 	pl_method_listen, pl_method_find, pl_method_inquire, pl_method_release,
 	pl_method_unprotect, pl_method_list, pl_method_break, pl_method_close,
 	pl_method_forget_unreadable, pl_method_inquire_peer, pl_method_same_peer, pl_method_reload,
-	pl_method_stats, pl_method_subscribe, pl_method_unsubscribe;
+	pl_method_stats, pl_method_subscribe, pl_method_unsubscribe, pl_method_get_channel_binding;
 
 /* Of org.freedesktop.DBus.Properties and .Introspectable. */
 pl_member_run pl_method_get, pl_method_get_all, pl_method_set, pl_method_introspect;

@@ -32,6 +32,18 @@ static int put_features(struct pl_bus *bus, const struct pl_caller_id *who, DBus
 	return pl_bus_put_texts(at, NULL, 0);
 }
 
+static int put_bindings(struct pl_bus *bus, const struct pl_caller_id *who, DBusMessageIter *at)
+{
+	const char *choices[PL_BINDING_ROOF];
+	unsigned nr = 0;
+
+	(void)bus;
+	(void)who;
+	for (unsigned type = PL_BINDING_NONE + 1; type < PL_BINDING_ROOF; type++)
+		choices[nr++] = pl_binding_choice((enum pl_binding_type)type);
+	return pl_bus_put_texts(at, choices, nr);
+}
+
 static int put_generation(struct pl_bus *bus, const struct pl_caller_id *who, DBusMessageIter *at)
 {
 	uint64_t generation = pl_engine_generation(bus->engine);
@@ -105,6 +117,7 @@ static const struct {
 } properties[] = {
 	{ { "Version", "s" }, put_version },
 	{ { "Features", "as" }, put_features },
+	{ { "ChannelBindings", "as" }, put_bindings },
 	{ { "Counts", "a{su}" }, put_counts },
 	{ { "Generation", "t" }, put_generation },
 };

@@ -4,6 +4,7 @@
 #define PL_ENGINE_H
 
 #include "core/pl_base.h"
+#include "core/pl_binding.h"
 #include "core/pl_conf.h"
 #include "core/pl_conflict.h"
 #include "core/pl_facts.h"
@@ -532,6 +533,23 @@ const char *pl_engine_peer(const struct pl_engine *engine, const struct pl_latch
  */
 bool pl_engine_same_peer(const struct pl_engine *engine, const struct pl_latch *a,
 			 const struct pl_latch *b);
+
+/**
+ * pl_engine_binding() - channel binding data of a connection (RFC 5056; L28)
+ * @engine: the engine
+ * @latch:  from pl_engine_inquire()
+ * @type:   which
+ * @ret:    the binding; written when 0 is returned
+ *
+ * It is made of the keys that were latched, and so the same as long as the latch has its id, over
+ * rekeys and restarts. There is none but while the latch is ESTABLISHED, nor while the peer or this
+ * host has a renewed key (latch.conf, peer-match = id): the other end would make another one.
+ *
+ * Return: 0; PL_E_WRONG_STATE when it is not ESTABLISHED, or in clear; PL_E_NOT_AVAILABLE for a
+ * renewed key; errors of pl_binding_make()
+ */
+int pl_engine_binding(const struct pl_engine *engine, const struct pl_latch *latch,
+		      enum pl_binding_type type, struct pl_binding *ret) PL_MUST_USE;
 
 /**
  * pl_engine_path() - between which addresses a connection's packets go now (K8, K9)

@@ -499,10 +499,24 @@ struct pl_clock_ops {
 	int (*wake_at)(void *ctx, uint64_t mono_ns);
 };
 
+#define PL_SHA256_BYTES 32
+
+/**
+ * struct pl_digest_ops - what channel bindings are made of (core/pl_binding.h); no context
+ * @sha256: @ret may lie within @bytes
+ * @bare_key: the content of the subjectPublicKey of a DER SubjectPublicKeyInfo, which @ret borrows
+ *          from. PL_E_MALFORMED when it is none.
+ */
+struct pl_digest_ops {
+	int (*sha256)(struct pl_blob bytes, uint8_t ret[static PL_SHA256_BYTES]);
+	int (*bare_key)(struct pl_blob spki, struct pl_blob *ret);
+};
+
 /**
  * struct pl_ops - all of them; a value, what it points to must outlive the engine
  *
- * @guard, @owner, @socket and @clock are needed; @store, @route, @steer and @ike may be NULL.
+ * @guard, @owner, @socket and @clock are needed; @store, @route, @steer, @ike and @digest may be
+ * NULL.
  */
 struct pl_ops {
 	const struct pl_guard_ops *guard;
@@ -521,6 +535,7 @@ struct pl_ops {
 	void *ike_ctx;
 	const struct pl_clock_ops *clock;
 	void *clock_ctx;
+	const struct pl_digest_ops *digest;
 };
 
 #endif

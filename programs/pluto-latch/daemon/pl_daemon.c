@@ -28,6 +28,7 @@
 #include "kernel/pl_policies.h"
 #include "kernel/pl_steering.h"
 #include "kernel/pl_xfrm_watch.h"
+#include "store/pl_digest.h"
 #include "store/pl_journal.h"
 
 #include <errno.h>
@@ -463,6 +464,7 @@ static int start_engine(struct pl_daemon *daemon, char error[static PL_DAEMON_ER
 		.route = &route_ops, .route_ctx = daemon,
 		.steer = &steer_ops, .steer_ctx = daemon,
 		.clock = &clock_ops, .clock_ctx = daemon,
+		.digest = &pl_digest_ops,
 	};
 	struct pl_engine_settings settings = {
 		.first_id = 1, .conf = &daemon->conf, .identities = daemon->identities };

@@ -21,6 +21,7 @@
 #include <secitem.h>
 
 #include "certs.h"
+#include "keys.h"
 #include "root_certs.h"
 #include "secrets.h"
 #include "id.h"
@@ -30,6 +31,7 @@ struct borrowed {
 	id_buf peer_id;
 	id_buf own_id;
 	SECItem *peer_spki;
+	SECItem *own_spki;
 	CERTCertificate *anchor;
 };
 
@@ -153,6 +155,19 @@ static void fill_peer(const struct ike_sa *ike, const struct pl_ike *note,
 		peer->anchor = blob_of_item(&borrowed->anchor->derCert);
 }
 
+/* The key that signs without a certificate. */
+static SECItem *own_raw_key(const struct ike_sa *ike)
+{
+	const struct pubkey_type *type =
+		local_v2_auth((struct ike_sa *)ike) == AUTH_ECDSA ? &pubkey_type_ecdsa :
+								    &pubkey_type_rsa;
+	const struct secret_pubkey_stuff *key =
+		get_local_private_key(ike->sa.st_connection, type, ike->sa.logger);
+
+	return key == NULL ? NULL :
+	       SECKEY_EncodeDERSubjectPublicKeyInfo(key->content.public_key);
+}
+
 static void fill_own(struct ike_sa *ike, struct borrowed *borrowed, struct pl_identity_end *own)
 {
 	const struct connection *c = ike->sa.st_connection;
@@ -167,8 +182,13 @@ static void fill_own(struct ike_sa *ike, struct borrowed *borrowed, struct pl_id
 	own->auth = ike->sa.st_v2_resume_session != NULL ? PL_AUTH_RESUME :
 		    ike->sa.st_eap_sa_md != NULL ? PL_AUTH_EAP :
 		    auth_of_keyword(local_v2_auth(ike));
-	if (own->auth != PL_AUTH_SIGNATURE || cert->nss_cert == NULL)
+	if (own->auth != PL_AUTH_SIGNATURE)
 		return;
+	if (cert->nss_cert == NULL) {
+		borrowed->own_spki = own_raw_key(ike);
+		own->spki = blob_of_item(borrowed->own_spki);
+		return;
+	}
 	own->cert = blob_of_item(&cert->nss_cert->derCert);
 	own->spki = blob_of_item(&cert->nss_cert->derPublicKey);
 }
@@ -202,6 +222,8 @@ void pl_ike_authenticated(const struct ike_sa *ike, struct pl_ike *note)
 	}
 	if (borrowed.peer_spki != NULL)
 		SECITEM_FreeItem(borrowed.peer_spki, PR_TRUE);
+	if (borrowed.own_spki != NULL)
+		SECITEM_FreeItem(borrowed.own_spki, PR_TRUE);
 	if (borrowed.anchor != NULL)
 		CERT_DestroyCertificate(borrowed.anchor);
 }
