@@ -20,7 +20,8 @@
 extern typeof(close_and_record_v2_message) __real_close_and_record_v2_message;
 extern typeof(close_and_record_v2_message) __wrap_close_and_record_v2_message;
 
-enum { GENERIC = 4, CHAIN_MAX = 32768, SCRIPT_MAX = 4096, HEADER_NEXT = 16, HEADER_EXCHANGE = 18 };
+enum { GENERIC = 4, CHAIN_MAX = 32768, SCRIPT_MAX = 4096, HEADER_NEXT = 16, HEADER_EXCHANGE = 18,
+       CRITICAL = 0x80 };
 
 static struct {
 	unsigned long number;
@@ -161,6 +162,10 @@ static bool operate(struct chain *chain, char *word)
 	}
 	if (strcmp(verb, "type") == 0) {
 		*type_at = (uint8_t)atoi(what);
+		return true;
+	}
+	if (strcmp(verb, "critical") == 0) {
+		chain->bytes[at + 1] |= CRITICAL;
 		return true;
 	}
 	if (strcmp(verb, "len") == 0) {

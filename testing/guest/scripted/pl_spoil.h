@@ -14,6 +14,7 @@
  *              body:TYPE:BYTES     it has this body
  *              type:TYPE:OTHER     it is of another type
  *              len:TYPE:LENGTH     it says this length
+ *              critical:TYPE       it is critical (RFC 7296 section 2.5)
  *              add:TYPE:BYTES      one more, at the end
  *          BYTES is hexadecimal; parts are joined by +, and HEX*N is N times HEX.
  *
