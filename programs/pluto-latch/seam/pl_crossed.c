@@ -29,6 +29,7 @@
 #include "core/pl_crossing.h"
 
 #include "connections.h"
+#include "ikev2.h"
 #include "ikev2_delete.h"
 #include "ikev2_liveness.h"
 #include "ikev2_send.h"
@@ -175,8 +176,11 @@ static void settle(const char *story UNUSED, struct state *ours, void *ctx UNUSE
 	if (note == NULL || !IS_PARENT_SA_ESTABLISHED(ours))
 		return;
 	if (!is_ours_enough(ours, peers)) {
-		note->is_crossed = true;
-		submit_v2_liveness_exchange(pexpect_ike_sa(peers), peers->st_serialno);
+		/* not in doubt unless it is asked: a dead peer of it is a dead peer */
+		note->is_crossed = v2_ike_sa_can_initiate_exchange(
+			pexpect_ike_sa(peers), &v2_INFORMATIONAL_liveness_exchange);
+		if (note->is_crossed)
+			submit_v2_liveness_exchange(pexpect_ike_sa(peers), peers->st_serialno);
 	} else if (child_of(ours) != NULL) {
 		llog(RC_LOG, peers->logger, "latch: " PRI_SO " is enough",
 		     pri_so(ours->st_serialno));
