@@ -227,6 +227,26 @@ static bool take_ranges(struct connection *c, const struct pl_ts_facts *said)
 	return pl_upstream_narrow(c, &local, &remote) == NULL;
 }
 
+/* An answer that pluto takes by itself may be less than what was asked for. In a rekey pluto would
+ * ask for all of that again. */
+static void note_less(const struct child_sa *child)
+{
+	struct connection *c = child->sa.st_connection;
+	struct pl_ts_list local, remote, asked_local, asked_remote;
+	const char *why;
+
+	if (!pl_upstream_is_narrowed(c))
+		return;
+	pl_upstream_offered(c, &asked_local, &asked_remote);
+	pl_upstream_installed(c, &local, &remote);
+	if (holds(&local, &asked_local) && holds(&remote, &asked_remote))
+		return;
+	why = pl_upstream_narrow(c, &local, &remote);
+	if (why != NULL)
+		llog(RC_LOG, child->sa.logger,
+		     "latch: a rekey will ask for more than was answered: %s", why);
+}
+
 static bool take_answer(struct child_sa *child, struct msg_digest *md,
 			const struct pl_ts_facts *said)
 {
@@ -236,10 +256,17 @@ static bool take_answer(struct child_sa *child, struct msg_digest *md,
 	if (cut != NULL && is_cut(md, &cut->local, &cut->remote))
 		return true;
 	/* its successor is for the same, nothing less (RFC 7296 section 2.9.2) */
-	if (cut != NULL && child->sa.st_v2_rekey_pred != SOS_NOBODY)
+	if (cut != NULL && child->sa.st_v2_rekey_pred != SOS_NOBODY) {
+		llog(RC_LOG, child->sa.logger,
+		     "latch: refusing Traffic Selectors: a rekey is answered with less than it "
+		     "replaces");
 		return false;
-	return (cut == NULL && __real_process_v2TS_response_payloads(child, md)) ||
-	       take_ranges(c, said);
+	}
+	if (cut != NULL || !__real_process_v2TS_response_payloads(child, md))
+		return take_ranges(c, said);
+	if (child->sa.st_v2_rekey_pred == SOS_NOBODY)
+		note_less(child);
+	return true;
 }
 
 bool __wrap_process_v2TS_response_payloads(struct child_sa *child, struct msg_digest *md)
