@@ -4,6 +4,8 @@
 
 #include "engine_stage.h"
 
+#include "core/pl_engine_impl.h"
+#include "core/pl_ts_narrow.h"
 #include "core/pl_tuple.h"
 
 #include <stdio.h>
@@ -130,6 +132,11 @@ static void is_refused_for(uint64_t id)
 	assert_in_force();
 }
 
+static void is_refused_because(const char *why)
+{
+	assert_memory_equal(pl_engine_refusal(fake.engine), why, strlen(why));
+}
+
 static void what_would_conflict_is_asked_for_without_the_latch_K32(void **state)
 {
 	uint64_t id = established(5000);
@@ -164,9 +171,11 @@ static void what_cannot_be_cut_is_not_asked_for_and_breaks_nothing_K30(void **st
 	(void)state;
 	assert_int_equal(ask(proposal_of(who_c, 4000, 5000)), PL_VERDICT_REFUSE);
 	is_refused_for(id);
+	is_refused_because("nothing is left without them: 1 connections ");
 	fact.u.ts.may_cut = false;
 	assert_int_equal(ask(fact), PL_VERDICT_REFUSE);
 	is_refused_for(id);
+	is_refused_because("the kernel cannot hold what is left without them: 1 connections ");
 	/* but for one subnet, which would be left of two hosts */
 	fact = proposal(who_c, NULL);
 	fact.u.ts.selected_tsr.list[0] = (struct pl_ts) {
@@ -181,6 +190,16 @@ static void what_cannot_be_cut_is_not_asked_for_and_breaks_nothing_K30(void **st
 	fact.u.ts.may_narrow = false;
 	assert_int_equal(ask(fact), PL_VERDICT_REFUSE);
 	is_refused_for(id);
+	is_refused_because("they cannot be cut out: 1 connections ");
+}
+
+static void more_latches_than_can_be_cut_out_are_named_as_the_reason_K30(void **state)
+{
+	(void)state;
+	assert_string_equal(pl_engine_why_whole(PL_TS_NARROW_FLOWS_MAX + 1, PL_E_TOO_MANY),
+			    "too many connections to be cut out");
+	assert_string_equal(pl_engine_why_whole(PL_TS_NARROW_FLOWS_MAX, PL_E_TOO_MANY),
+			    "the kernel cannot hold what is left without them");
 }
 
 static void where_nothing_is_cut_nothing_that_conflicts_is_asked_for_K30(void **state)
@@ -322,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		NARROWING(what_would_conflict_is_asked_for_without_the_latch_K32),
 		NARROWING(what_cannot_be_cut_is_not_asked_for_and_breaks_nothing_K30),
+		NARROWING(more_latches_than_can_be_cut_out_are_named_as_the_reason_K30),
 		BREAKING(where_nothing_is_cut_nothing_that_conflicts_is_asked_for_K30),
 		BREAKING(before_IKE_AUTH_the_configured_ID_says_who_is_another_K30),
 		BREAKING(its_own_peer_is_asked_for_everything_K33),

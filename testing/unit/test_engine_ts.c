@@ -185,6 +185,29 @@ static void what_pluto_or_the_kernel_cannot_hold_is_not_asked_for_K33(void **sta
 }
 
 /* One host of a subnet's two: what is left is one host, and any pluto can say that. */
+static void what_is_not_narrowed_has_a_reason_for_the_log_K33(void **state)
+{
+	struct pl_fact fact = request_of(who_c, 0, 0);
+	uint64_t id = established(5000);
+	char want[128];
+
+	(void)state;
+	snprintf(want, sizeof(want), "1 connections are latched with others; the first is latch "
+		 "%llu, tcp 192.0.2.1:4000 192.0.2.2:5000", (unsigned long long)id);
+	fact.u.ts.may_cut = false;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+	assert_non_null(strstr(verdict.text, "the kernel cannot hold what is left without them: "));
+	assert_non_null(strstr(verdict.text, want));
+	fact.u.ts.may_narrow = false;
+	assert_int_equal(ask(fact), PL_VERDICT_ACCEPT);
+	assert_non_null(strstr(verdict.text, "they cannot be cut out: "));
+	assert_int_equal(ask(request_of(who_c, 5000, 4000)), PL_VERDICT_ACCEPT);
+	assert_non_null(strstr(verdict.text, "nothing is left without them: "));
+	/* where nothing conflicts there is nothing to say */
+	assert_int_equal(ask(request_of(who_c, 5001, 4000)), PL_VERDICT_ACCEPT);
+	assert_string_equal(verdict.text, "");
+}
+
 static void one_subnet_is_left_also_where_there_are_no_ranges_K32(void **state)
 {
 	struct pl_fact fact = request(who_c);
@@ -366,6 +389,7 @@ int main(void)
 		TEST(what_touches_no_latch_is_as_it_was_K32),
 		TEST(a_broken_latch_is_left_alone_as_well_K32_T9),
 		TEST(what_pluto_or_the_kernel_cannot_hold_is_not_asked_for_K33),
+		TEST(what_is_not_narrowed_has_a_reason_for_the_log_K33),
 		TEST(one_subnet_is_left_also_where_there_are_no_ranges_K32),
 		TEST(every_conflict_breaks_unless_the_site_wants_it_narrowed_K33),
 		TEST(newcomers_are_refused_where_the_site_wants_it_K30),

@@ -28,7 +28,7 @@ static struct pl_policy policy_of(uint8_t af)
 {
 	struct pl_policy policy = {
 		.direction = PL_DIR_OUT, .priority = 1360064, .protocol = PL_PROTO_ESP,
-		.reqid = 0x40000005,
+		.mode = PL_MODE_TUNNEL, .reqid = 0x40000005,
 		.src = { .af = af, .proto = 6, .lo_port = 4096, .hi_port = 8191,
 			 .lo = { 192, 0, 2, 4 }, .hi = { 192, 0, 2, 7 } },
 		.dst = { .af = af, .proto = 6, .hi_port = 65535,
@@ -137,6 +137,27 @@ static void it_leads_into_the_tunnel(void **state)
 	assert_memory_equal(&tmpl.saddr, policy.from.bytes, 4);
 	assert_memory_equal(&tmpl.id.daddr, policy.to.bytes, 4);
 	assert_true(tmpl.aalgos == UINT32_MAX && tmpl.ealgos == UINT32_MAX);
+}
+
+static void in_transport_mode_it_leads_into_no_tunnel(void **state)
+{
+	struct pl_policy policy = policy_of(PL_AF_IP4);
+	struct xfrm_user_tmpl tmpl = { .mode = XFRM_MODE_TUNNEL };
+	const struct nlattr *attr;
+	struct nlmsghdr *message;
+
+	(void)state;
+	policy.mode = PL_MODE_TRANSPORT;
+	mnl_attr_for_each(attr, build(&policy, XFRM_POLICY_IN, false),
+			  sizeof(struct xfrm_userpolicy_info))
+		memcpy(&tmpl, mnl_attr_get_payload(attr), sizeof(tmpl));
+	assert_int_equal(tmpl.mode, XFRM_MODE_TRANSPORT);
+	policy.mode = PL_MODE_NONE;
+	assert_int_equal(pl_policies_build(buf, &policy, XFRM_POLICY_IN, false, &message),
+			 PL_E_UNSUPPORTED);
+	policy.mode = PL_MODE_IPTFS;
+	assert_int_equal(pl_policies_build(buf, &policy, XFRM_POLICY_IN, false, &message),
+			 PL_E_UNSUPPORTED);
 }
 
 static void what_blocks_has_no_template(void **state)
@@ -257,6 +278,7 @@ int main(void)
 		cmocka_unit_test(its_end_names_the_same_policy),
 		cmocka_unit_test(ports_are_a_value_and_a_mask),
 		cmocka_unit_test(it_leads_into_the_tunnel),
+		cmocka_unit_test(in_transport_mode_it_leads_into_no_tunnel),
 		cmocka_unit_test(what_blocks_has_no_template),
 		cmocka_unit_test(what_cannot_be_said_is_not_widened),
 		cmocka_unit_test(of_what_is_put_in_part_nothing_stays),

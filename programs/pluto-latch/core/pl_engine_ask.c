@@ -72,13 +72,19 @@ static int collect(void *ctx, struct pl_latch *latch)
 }
 
 static enum pl_verdict_kind narrow(const struct asking *asking, const struct pl_ts_facts *ts,
-				   struct pl_ts_verdict *ret)
+				   struct pl_ts_verdict *ret, const char **ret_why)
 {
 	struct pl_ts_narrowed narrowed;
+	int r = PL_E_UNSUPPORTED;
 
-	if (asking->world->conf->conflict != PL_CONF_CONFLICT_NARROW || !ts->may_narrow ||
-	    pl_ts_fit(PL_ROLE_INITIATOR, ts, asking->flows, asking->nr, &narrowed) != 0)
+	if (asking->world->conf->conflict != PL_CONF_CONFLICT_NARROW)
 		return PL_VERDICT_NONE;
+	if (ts->may_narrow)
+		r = pl_ts_fit(PL_ROLE_INITIATOR, ts, asking->flows, asking->nr, &narrowed);
+	if (r != 0) {
+		*ret_why = pl_engine_why_whole(asking->nr, r);
+		return PL_VERDICT_NONE;
+	}
 	pl_engine_say_narrowed(&narrowed, asking->nr, asking->first, ret);
 	return PL_VERDICT_NARROW;
 }
@@ -89,15 +95,16 @@ static enum pl_verdict_kind judge(struct asking *asking, const struct pl_fact *f
 	const struct pl_ts_facts *ts = &fact->u.ts;
 	struct pl_db_query query = { PL_ROLE_INITIATOR, &ts->selected_tsi, &ts->selected_tsr };
 	enum pl_verdict_kind given = PL_VERDICT_NONE;
+	const char *why = NULL;
 
 	(void)pl_db_touch(asking->world->db, &query, collect, asking, NULL);
 	if (asking->nr > 0 && fact->kind == PL_FACT_TS_PROPOSAL)
-		given = narrow(asking, ts, ret);
+		given = narrow(asking, ts, ret, &why);
 	if (given != PL_VERDICT_NONE)
 		return given;
 	if (asking->nr_intact == 0)
 		return PL_VERDICT_ACCEPT;
-	pl_engine_say_refused(asking->nr_intact, asking->first, ret);
+	pl_engine_say_refused(asking->nr_intact, asking->first, why, ret);
 	return PL_VERDICT_REFUSE;
 }
 

@@ -87,15 +87,25 @@ void pl_engine_say_narrowed(const struct pl_ts_narrowed *narrowed, unsigned nr,
  * pl_engine_say_refused() - the verdict on selectors that are refused
  * @nr:    connections that they touch
  * @first: a latch to name
+ * @why:   they were not narrowed out of them; NULL where that was not tried
  * @ret:   its text alone is written
  */
-void pl_engine_say_refused(unsigned nr, const struct pl_latch *first, struct pl_ts_verdict *ret);
+void pl_engine_say_refused(unsigned nr, const struct pl_latch *first, const char *why,
+			   struct pl_ts_verdict *ret);
+
+/**
+ * pl_engine_why_whole() - why selectors were not narrowed
+ * @nr: connections that they touch
+ * @r:  of pl_ts_fit()
+ */
+const char *pl_engine_why_whole(unsigned nr, int r);
 
 /**
  * pl_engine_judge_ts() - what latch.conf wants for a proposal that conflicts with latches (K32)
  * @world: the world
  * @fact:  PL_FACT_TS_REQUEST or PL_FACT_TS_REKEY
- * @ret:   written only with PL_VERDICT_NARROW; with _REFUSE its text alone
+ * @ret:   written only with PL_VERDICT_NARROW; its text also with _REFUSE, and where it could not
+ *         be narrowed
  *
  * Return: PL_VERDICT_NARROW of a request; PL_VERDICT_REFUSE; PL_VERDICT_ACCEPT when there is no
  * conflict, or what is left is too little, and latches are to break

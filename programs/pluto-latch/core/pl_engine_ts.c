@@ -18,6 +18,7 @@
 #include "core/pl_association.h"
 #include "core/pl_ts_fit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,7 +33,6 @@ struct concern {
 /* And their flows. */
 struct narrowing {
 	struct concern concern;
-	unsigned nr;
 	struct pl_tuple flows[PL_TS_NARROW_FLOWS_MAX];
 };
 
@@ -85,10 +85,23 @@ void pl_engine_say_narrowed(const struct pl_ts_narrowed *narrowed, unsigned nr,
 				   pl_ts_grain_name(narrowed->grain)), ret);
 }
 
-void pl_engine_say_refused(unsigned nr, const struct pl_latch *first, struct pl_ts_verdict *ret)
+void pl_engine_say_refused(unsigned nr, const struct pl_latch *first, const char *why,
+			   struct pl_ts_verdict *ret)
 {
 	name_first(first, snprintf(ret->text, sizeof(ret->text),
-				   "%u connections are latched with others", nr), ret);
+				   "%s%s%u connections are latched with others",
+				   why == NULL ? "" : why, why == NULL ? "" : ": ", nr), ret);
+}
+
+const char *pl_engine_why_whole(unsigned nr, int r)
+{
+	if (nr > PL_TS_NARROW_FLOWS_MAX)
+		return "too many connections to be cut out";
+	if (r == PL_E_CONFLICT)
+		return "nothing is left without them";
+	if (r == PL_E_TOO_MANY)
+		return "the kernel cannot hold what is left without them";
+	return r == -ENOMEM ? "no memory" : "they cannot be cut out";
 }
 
 static struct concern concern_of(const struct pl_world *world, const struct pl_fact *fact)
@@ -104,9 +117,8 @@ static int collect(void *ctx, struct pl_latch *latch)
 
 	if (!is_of_another(&narrowing->concern, latch))
 		return 0;
-	if (narrowing->nr == PL_TS_NARROW_FLOWS_MAX)
-		return PL_E_TOO_MANY;
-	narrowing->flows[narrowing->nr++] = latch->tuple;
+	if (narrowing->concern.nr < PL_TS_NARROW_FLOWS_MAX)
+		narrowing->flows[narrowing->concern.nr] = latch->tuple;
 	count(&narrowing->concern, latch);
 	return 0;
 }
@@ -115,13 +127,22 @@ static enum pl_verdict_kind judge(struct narrowing *narrowing, const struct pl_t
 				  struct pl_ts_verdict *ret)
 {
 	struct pl_db_query query = { PL_ROLE_RESPONDER, &ts->selected_tsi, &ts->selected_tsr };
+	const struct concern *concern = &narrowing->concern;
 	struct pl_ts_narrowed narrowed;
+	int r = PL_E_UNSUPPORTED;
 
-	if (pl_db_touch(narrowing->concern.world->db, &query, collect, narrowing, NULL) != 0 ||
-	    narrowing->nr == 0 ||
-	    pl_ts_fit(PL_ROLE_RESPONDER, ts, narrowing->flows, narrowing->nr, &narrowed) != 0)
+	(void)pl_db_touch(concern->world->db, &query, collect, narrowing, NULL);
+	if (concern->nr == 0)
 		return PL_VERDICT_ACCEPT;
-	pl_engine_say_narrowed(&narrowed, narrowing->nr, narrowing->concern.first, ret);
+	/* of more than there is room for nothing is narrowed: pl_ts_narrow() */
+	if (ts->may_narrow)
+		r = pl_ts_fit(PL_ROLE_RESPONDER, ts, narrowing->flows, concern->nr, &narrowed);
+	if (r != 0) {
+		pl_engine_say_refused(concern->nr, concern->first,
+				      pl_engine_why_whole(concern->nr, r), ret);
+		return PL_VERDICT_ACCEPT;
+	}
+	pl_engine_say_narrowed(&narrowed, concern->nr, concern->first, ret);
 	return PL_VERDICT_NARROW;
 }
 
@@ -131,7 +152,7 @@ static enum pl_verdict_kind try_narrow(const struct pl_world *world, const struc
 	struct narrowing *narrowing;
 	enum pl_verdict_kind given;
 
-	if (fact->kind != PL_FACT_TS_REQUEST || !fact->u.ts.may_narrow)
+	if (fact->kind != PL_FACT_TS_REQUEST)
 		return PL_VERDICT_ACCEPT;
 	narrowing = calloc(1, sizeof(*narrowing));
 	if (narrowing == NULL)
@@ -172,7 +193,7 @@ static enum pl_verdict_kind try_refuse(const struct pl_world *world, const struc
 	(void)pl_db_touch(world->db, &query, count_claim, &concern, NULL);
 	if (concern.nr == 0)
 		return PL_VERDICT_ACCEPT;
-	pl_engine_say_refused(concern.nr, concern.first, ret);
+	pl_engine_say_refused(concern.nr, concern.first, NULL, ret);
 	return PL_VERDICT_REFUSE;
 }
 

@@ -391,7 +391,8 @@ struct pl_route_ops {
  * @dst:         likewise
  * @priority:    lower wins
  * @is_blocking: it discards; nothing of what follows counts then
- * @protocol:    of its SAs, ESP or AH, in tunnel mode
+ * @protocol:    of its SAs, ESP or AH
+ * @mode:        likewise, PL_MODE_TUNNEL or PL_MODE_TRANSPORT
  * @reqid:       likewise
  * @from:        outer addresses of the direction
  * @to:          likewise
@@ -402,6 +403,7 @@ struct pl_policy {
 	uint32_t priority;
 	bool is_blocking;
 	enum pl_protocol protocol;
+	enum pl_mode mode;
 	uint32_t reqid;
 	struct pl_address from, to;
 };

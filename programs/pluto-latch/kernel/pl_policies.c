@@ -66,14 +66,22 @@ static int selector_of(const struct pl_policy *policy, struct xfrm_selector *ret
 	return 0;
 }
 
+static bool is_transport(const struct pl_policy *policy)
+{
+	return policy->mode == PL_MODE_TRANSPORT;
+}
+
 static int template_of(const struct pl_policy *policy, struct xfrm_user_tmpl *ret)
 {
 	struct xfrm_user_tmpl tmpl = {
 		.id.proto = (uint8_t)policy->protocol, .family = family_of(policy->from.af),
-		.reqid = policy->reqid, .mode = XFRM_MODE_TUNNEL,
+		.reqid = policy->reqid,
+		.mode = is_transport(policy) ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL,
 		.aalgos = UINT32_MAX, .ealgos = UINT32_MAX, .calgos = UINT32_MAX,
 	};
 
+	if (policy->mode != PL_MODE_TUNNEL && !is_transport(policy))
+		return PL_E_UNSUPPORTED;
 	if (policy->from.af == PL_AF_NONE || policy->to.af != policy->from.af)
 		return PL_E_UNAVAILABLE;
 	memcpy(&tmpl.saddr, policy->from.bytes, pl_ts_size(policy->from.af));
@@ -162,7 +170,7 @@ int pl_policies_put(struct pl_ask *ask, const struct pl_policy *policy)
 	if (policy->direction == PL_DIR_OUT)
 		return put(ask, policy, XFRM_POLICY_OUT, &unused);
 	r = put(ask, policy, XFRM_POLICY_IN, &was_there);
-	if (r != 0)
+	if (r != 0 || is_transport(policy))
 		return r;
 	r = put(ask, policy, XFRM_POLICY_FWD, &unused);
 	if (r != 0 && !was_there)

@@ -14,6 +14,9 @@
 
 #include <stdlib.h>
 
+#include "ip_address.h"
+#include "ip_protocol.h"
+
 static struct pl_cut *all;
 
 struct pl_cut *pl_cut_new(uint64_t conn, unsigned nr)
@@ -54,6 +57,53 @@ const struct pl_ts_piece *pl_cut_piece(uint64_t conn, const ip_selector *local,
 			return &cut->pieces[i].exact;
 	}
 	return NULL;
+}
+
+/* 0 for all protocols, when it is not one */
+static uint8_t one_proto(const struct pl_cut *cut)
+{
+	uint8_t proto = cut->pieces[0].exact.local.proto;
+
+	for (unsigned i = 1; i < cut->nr; i++) {
+		if (cut->pieces[i].exact.local.proto != proto)
+			return 0;
+	}
+	return proto;
+}
+
+/* 0 for all ports, likewise */
+static uint16_t one_port(const struct pl_cut *cut, bool is_local)
+{
+	const struct pl_ts_piece *first = &cut->pieces[0].exact;
+	uint16_t port = is_local ? first->local.lo_port : first->remote.lo_port;
+
+	for (unsigned i = 0; i < cut->nr; i++) {
+		const struct pl_ts_piece *piece = &cut->pieces[i].exact;
+		const struct pl_ts *ts = is_local ? &piece->local : &piece->remote;
+
+		if (ts->lo_port != port || ts->hi_port != port)
+			return 0;
+	}
+	return port;
+}
+
+static ip_selector enclosing(const struct pl_cut *cut, bool is_local, ip_selector narrow)
+{
+	uint8_t proto = one_proto(cut);
+
+	return selector_from_address_protocol_port(
+		selector_prefix(narrow), protocol_from_ipproto(proto),
+		ip_hport(proto == 0 ? 0 : one_port(cut, is_local)));
+}
+
+void pl_cut_enclose(uint64_t conn, ip_selector *local, ip_selector *remote)
+{
+	const struct pl_cut *cut = pl_cut_find(conn);
+
+	if (cut == NULL)
+		return;
+	*local = enclosing(cut, true, *local);
+	*remote = enclosing(cut, false, *remote);
 }
 
 void pl_cut_drop(uint64_t conn)

@@ -66,6 +66,14 @@ const struct pl_ts_piece *pl_cut_piece(uint64_t conn, const ip_selector *local,
 				       const ip_selector *remote);
 
 /**
+ * pl_cut_enclose() - widen the selectors of an SA to all that its connection was narrowed to
+ * @conn:   its serial; of one that was not narrowed nothing changes
+ * @local:  of our side; the address stays
+ * @remote: of the peer's
+ */
+void pl_cut_enclose(uint64_t conn, ip_selector *local, ip_selector *remote);
+
+/**
  * pl_cut_drop() - the connection is not narrowed any more, or gone
  * @conn: its serial; others are ignored
  */

@@ -59,7 +59,8 @@ static void proposal(const struct connection *c, const struct ike_sa *ike, id_bu
 	ts->is_accepted = true;
 	ts->has_label = pl_upstream_has_label(c);
 	ts->may_narrow = pl_upstream_cannot_narrow(c) == NULL;
-	ts->may_cut = ts->may_narrow && pl_upstream_cannot_cut(c) == NULL;
+	ts->may_cut = ts->may_narrow &&
+		      pl_upstream_cannot_cut(c, ike == NULL ? NULL : &ike->sa) == NULL;
 	ts->peer_id = pl_upstream_peer_id(c, buf);
 }
 

@@ -70,7 +70,7 @@ static void ts_fact(enum pl_fact_kind kind, const struct child_sa *child,
 	end_fact(child, ok, ret);
 	ts->may_narrow = ok && kind == PL_FACT_TS_REQUEST && ts->proposed_error == 0 &&
 			 pl_upstream_cannot_narrow(c) == NULL;
-	ts->may_cut = ts->may_narrow && pl_upstream_cannot_cut(c) == NULL;
+	ts->may_cut = ts->may_narrow && pl_upstream_cannot_cut(c, &child->sa) == NULL;
 }
 
 /* NULL, or why pluto did not follow. */
@@ -85,6 +85,18 @@ static const char *apply_narrow(const struct child_sa *child, const struct pl_ts
 		return "verdict is wider than the connection";
 	/* The responder's own side is TSr. */
 	return pl_upstream_narrow(child->sa.st_connection, &verdict->tsr, &verdict->tsi);
+}
+
+/* What conflicts and was not narrowed breaks latches when it is installed. */
+static void log_whole(const struct child_sa *child, const struct pl_ts_verdict *verdict)
+{
+	const struct connection *c = child->sa.st_connection;
+	const char *why = pl_upstream_cannot_narrow(c);
+
+	if (why == NULL)
+		why = pl_upstream_cannot_cut(c, &child->sa);
+	llog(RC_LOG, child->sa.logger, "latch: Traffic Selectors are not narrowed: %s%s%s",
+	     verdict->text, why == NULL ? "" : "; ", why == NULL ? "" : why);
 }
 
 static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
@@ -106,6 +118,8 @@ static bool conclude(const struct child_sa *child, const struct pl_fact *asked,
 	} else if (given == PL_VERDICT_REFUSE) {
 		why_not = pl_engine_refusal(pl_seam_engine());
 	}
+	if (given == PL_VERDICT_ACCEPT && narrow != NULL && narrow->text[0] != '\0')
+		log_whole(child, narrow);
 	if (why_not != NULL || (given != PL_VERDICT_ACCEPT && given != PL_VERDICT_NARROW))
 		applied = PL_VERDICT_REFUSE;
 	if (applied == PL_VERDICT_REFUSE)

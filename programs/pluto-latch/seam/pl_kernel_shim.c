@@ -89,6 +89,7 @@ static bool put_block(const struct pl_policy_facts *facts, const struct kernel_p
 		.priority = facts->priority, .is_blocking = policy->shunt != SHUNT_IPSEC,
 		.protocol = policy->nr_rules == 0 ? PL_PROTO_NONE :
 						    (enum pl_protocol)policy->rule[0].proto,
+		.mode = facts->mode,
 		.reqid = facts->reqid,
 		.from = pl_upstream_address(policy->src.host),
 		.to = pl_upstream_address(policy->dst.host),
@@ -96,7 +97,7 @@ static bool put_block(const struct pl_policy_facts *facts, const struct kernel_p
 	int r;
 
 	if (!block.is_blocking &&
-	    (policy->nr_rules != 1 || policy->mode != KERNEL_MODE_TUNNEL || policy->iptfs))
+	    (policy->nr_rules != 1 || policy->iptfs))
 		return false;
 	r = pl_daemon_put_policy(pl_seam_daemon(), &block);
 	if (r != 0)
@@ -167,8 +168,22 @@ static uint32_t key_bits(const struct kernel_state *sa)
 	return sa->encrypt_key.len < salt ? 0 : (sa->encrypt_key.len - salt) * 8;
 }
 
+/* In transport mode an SA has one selector in the kernel, and pluto would say that of one piece. It
+ * is all of them here, and what is between; which packets go by the SA the policies say. */
+static struct kernel_state of_all_pieces(const struct kernel_state *sa, uint64_t conn)
+{
+	struct kernel_state ret = *sa;
+	bool is_in = sa->direction == DIRECTION_INBOUND;
+
+	if (sa->mode == KERNEL_MODE_TRANSPORT)
+		pl_cut_enclose(conn, is_in ? &ret.dst.route : &ret.src.route,
+			       is_in ? &ret.src.route : &ret.dst.route);
+	return ret;
+}
+
 static bool shim_add_sa(const struct kernel_state *sa, bool replace, struct logger *logger)
 {
+	struct kernel_state whole;
 	struct pl_fact fact;
 
 	pl_seam_fact_of_logger(PL_FACT_SA_ADD, logger, &fact);
@@ -188,7 +203,8 @@ static bool shim_add_sa(const struct kernel_state *sa, bool replace, struct logg
 	if (!is_approved(&fact, logger))
 		return false;
 	pl_seam_kernel_changed();
-	return upstream->add_sa(sa, replace, logger);
+	whole = of_all_pieces(sa, fact.conn.serial);
+	return upstream->add_sa(&whole, replace, logger);
 }
 
 static ipsec_spi_t shim_get_ipsec_spi(ipsec_spi_t avoid, const ip_address *src,

@@ -170,8 +170,6 @@ static bool needs_more(const struct connection *c)
 	       c->config->nic_offload == NIC_OFFLOAD_PACKET || c->config->child_sa.iptfs.enabled;
 }
 
-/* In transport mode an SA has a selector of its own, and just one; packets that come by it and that
- * no policy covers would be let in. */
 const char *pl_upstream_cannot_narrow(const struct connection *c)
 {
 	if (!is_instance(c))
@@ -185,10 +183,26 @@ const char *pl_upstream_cannot_narrow(const struct connection *c)
 	return NULL;
 }
 
-const char *pl_upstream_cannot_cut(const struct connection *c)
+static bool is_nated(const struct state *st)
 {
-	if (c->config->child_sa.encap_mode != ENCAP_MODE_TUNNEL)
-		return "an SA of transport mode holds one selector";
+	return st != NULL &&
+	       (st->hidden_variables.st_nated_host || st->hidden_variables.st_nated_peer);
+}
+
+/* Transport mode has the addresses of its packets from IKE's: behind NAT those in the selectors are
+ * of no packet here, and one that two peers share is no end of a host (RFC 7296 section 2.23.1).
+ *
+ * An SA of transport mode has one selector in the kernel, which encloses the pieces. What comes by
+ * it and is of none of them is taken as if it had come in clear, by the policies of this host; what
+ * is latched with others the guard drops, for it goes by the reqid. */
+const char *pl_upstream_cannot_cut(const struct connection *c, const struct state *st)
+{
+	enum encap_mode mode = c->config->child_sa.encap_mode;
+
+	if (mode != ENCAP_MODE_TUNNEL && mode != ENCAP_MODE_TRANSPORT)
+		return "neither tunnel nor transport mode";
+	if (mode == ENCAP_MODE_TRANSPORT && is_nated(st))
+		return "transport mode behind NAT";
 	if (c->config->child_sa.ipcomp)
 		return "compression";
 	return needs_more(c) ? "connection has a mark, an interface or an offload" : NULL;
@@ -270,7 +284,8 @@ static const char *narrow_to(struct connection *c, const struct pl_ts_list *loca
 			     const struct pl_ts_list *remote, const struct pl_ts_piece *exact,
 			     unsigned nr)
 {
-	const char *why = pl_ts_pieces_are_plain(exact, nr) ? NULL : pl_upstream_cannot_cut(c);
+	const char *why = pl_ts_pieces_are_plain(exact, nr) ? NULL :
+								pl_upstream_cannot_cut(c, NULL);
 	struct pl_cut *cut;
 
 	if (why != NULL)

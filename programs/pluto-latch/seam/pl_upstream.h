@@ -12,6 +12,7 @@
 struct connection;
 struct payload_digest;
 struct pbs_out;
+struct state;
 
 /**
  * pl_upstream_address() - pluto's address as ours
@@ -77,11 +78,12 @@ const char *pl_upstream_cannot_narrow(const struct connection *c);
 /**
  * pl_upstream_cannot_cut() - why it would refuse what is more than one pair of a subnet and of one
  * port or all
- * @c: the connection
+ * @c:  the connection
+ * @st: the child SA, or its IKE SA; NULL when there is neither yet
  *
  * Return: NULL when it would not
  */
-const char *pl_upstream_cannot_cut(const struct connection *c);
+const char *pl_upstream_cannot_cut(const struct connection *c, const struct state *st);
 
 /**
  * pl_upstream_narrow() - make kernel policy and response say exactly this
