@@ -118,7 +118,7 @@ $(LATCH_TOOL): $(BUILD)/gcc/$(STREAM).o $(STREAM).h
 $(BUILD)/gcc/$(STREAM).o: $(STREAM).h
 
 # libraries, for LD_PRELOAD
-PRELOADED := $(patsubst %,$(BUILD)/guest/bin/%,linger busy heap-count xstate)
+PRELOADED := $(patsubst %,$(BUILD)/guest/bin/%,linger heap-count xstate)
 $(PRELOADED): GUEST_CFLAGS := -fPIC -shared
 # the compiler is not to know them: it would make calloc() of malloc() and memset()
 $(BUILD)/guest/bin/heap-count: GUEST_CFLAGS += -fno-builtin

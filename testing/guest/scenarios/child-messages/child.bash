@@ -37,7 +37,7 @@ child_bed() {
 	bus_start b
 	ike_start a
 	# A trace of the facts is no part of it.
-	PLUTO_UNDER="env -u PLUTO_LATCH_TRACE ${CHILD_UNDER:-}" ike_start b d
+	PLUTO_UNDER="env -u PLUTO_LATCH_TRACE" ike_start b d
 	tool_start b B
 	answers "a program on B opens a session" ok B open
 	for host in b d; do
