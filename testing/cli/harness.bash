@@ -64,6 +64,16 @@ says() {
 	return 1
 }
 
+# lacks FILE PATTERN [-P]: FILE (out, err) has no line that matches. In a function, "! grep" would
+# fail nothing.
+lacks() {
+	local rc=0
+	LC_ALL=C grep -a "${3:--E}" -e "$2" "$tmp/$1" || rc=$?
+	[[ $rc == 1 ]] && return 0
+	echo "\"$2\" in $1, or grep failed: $rc"
+	return 1
+}
+
 silent() {
 	[[ ! -s $tmp/$1 ]] && return 0
 	echo "not empty:"

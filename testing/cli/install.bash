@@ -16,7 +16,7 @@ installs_and_goes() {
 	[[ $(readlink "$at/usr/bin/latchctl") != /* ]]
 	readelf -d "$at/usr/libexec/ipsec/latch" >"$tmp/out"
 	says out 'NEEDED.*\[liblatch\.so\.1\]'
-	! grep -E 'RPATH|RUNPATH' "$tmp/out"
+	lacks out 'RPATH|RUNPATH'
 	readelf -d "$latch" | grep -E 'RUNPATH.*\[\$ORIGIN/\.\./lib\]' >/dev/null
 	LD_LIBRARY_PATH=$top/build/lib ends 0 "$at/usr/bin/latchctl" version
 	says out '^latchctl '

@@ -455,7 +455,7 @@ list_is_a_table() {
 	says out '^ 22  tcp +\[::\]:4000 +- +listener +\(@east\) +- +socket root$'
 	says out '^333  udp +\[2001:db8::1\]:53 +\[2001:db8::2\]:5353 +broken +CN='
 	says out 'esp aes_cbc-128-hmac_sha2_256, ah hmac_sha2_256  socket 4294967290$'
-	! grep -q ' $' "$tmp/out"
+	lacks out ' $'
 	ends 0 "$fake" list --no-legend
 	same 3 "$(wc -l <"$tmp/out")"
 	echo '[]' >"$tmp/none"
@@ -659,7 +659,7 @@ no_escapes() {
 			FAKE_EVENTS=$tmp/events LC_ALL=$locale timeout 20 "$fake" $words \
 				>"$tmp/out" 2>"$tmp/err" || true
 			[[ -s $tmp/out ]]
-			! LC_ALL=C grep -aP '[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' "$tmp/out"
+			lacks out '[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' -P
 		done
 	done
 	LC_ALL=C ends 0 "$fake" show 333
@@ -670,7 +670,7 @@ no_escapes() {
 
 colours_are_for_terminals() {
 	ends 0 "$fake" list
-	! grep -q $'\033' "$tmp/out"
+	lacks out $'\033'
 	ends 0 "$fake" list --color=always
 	grep -q $'\033\[32mestablished\033\[0m' "$tmp/out"
 	same "$("$fake" list)" "$(sed $'s/\033\\[[0-9;]*m//g' "$tmp/out")"
