@@ -148,6 +148,7 @@ const struct pl_guard_ops *pl_guard_operations(void)
 
 /* Journal */
 
+const struct pl_digest_ops pl_digest_ops;
 const struct pl_store_ops pl_journal_ops;
 
 int pl_journal_open(const char *folder, size_t max_slots, struct pl_journal **ret)
