@@ -12,7 +12,7 @@
 #					message goes with these operations, and B's log says WHAT of
 #					it; then C gives up all that it has with B
 #	says_keyed			likewise, when C has an IKE SA and a child SA with B
-#	lives "WHEN"			the latched connection goes on
+#	still_carries "WHEN"			the latched connection goes on
 #	spoil_end			nothing went in clear, nothing of C's is left, and B's pluto lost nothing
 #
 # Selectors in hexadecimal: SPOIL_ONE is one of IPv4 with any protocol, behind which ports and the
@@ -78,13 +78,13 @@ says_keyed() {
 	says "$@"
 }
 
-no_break() {
+unbroken() {
 	! tool_last_alert B "$(tool_get B tcp4 id)" broken
 }
 
-lives() {
+still_carries() {
 	check_eq "$1: the latch is established" established "$(tool_get B tcp4 state)"
-	check "$1: nobody heard of a break" no_break
+	check "$1: nobody heard of a break" unbroken
 	speaks "$1: A's transfer goes on" A tcp4 B tcp4
 	speaks "$1: and back" B tcp4 A tcp4
 }
