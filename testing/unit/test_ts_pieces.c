@@ -217,12 +217,45 @@ static void a_mask_is_of_a_block_alone(void **state)
 	}
 }
 
+/* What one SA of transport mode can enclose. */
+static void ports_are_cut_within_the_same_addresses_and_hosts_are_not(void **state)
+{
+	static const struct {
+		const char *why;
+		uint8_t hi_cut, hi_remote;
+		bool want;
+	} t[] = {
+		{ "two hosts, without a port", 1, 1, true },
+		{ "a subnet, without a port of each", 7, 7, true },
+		{ "a subnet, without a port of one host", 0, 7, false },
+	};
+	const struct spec local = { 2, 2, TCP, 0, LAST };
+
+	(void)state;
+	for (unsigned i = 0; i < SIZE(t); i++) {
+		const struct spec remote[] = {
+			{ (uint8_t)(t[i].hi_cut == 1), t[i].hi_cut, TCP, 0, 4095 },
+			{ (uint8_t)(t[i].hi_remote == 1), t[i].hi_remote, TCP, 8192, LAST },
+		};
+		struct pl_ts_list here = list_of(PL_AF_IP4, &local, 1);
+		struct pl_ts_list there = list_of(PL_AF_IP4, remote, 2);
+		unsigned nr;
+
+		assert_int_equal(pl_ts_pieces(&here, &there, PL_TS_PIECES_MAX, pieces, &nr), 0);
+		assert_true(nr > 1);
+		if (pl_ts_pieces_share_addresses(pieces, nr) != t[i].want)
+			fail_msg("%s", t[i].why);
+		assert_true(pl_ts_pieces_share_addresses(pieces, 1));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_become_the_fewest_blocks),
 		cmocka_unit_test(families_do_not_mix),
 		cmocka_unit_test(pieces_are_disjoint_and_exact),
+		cmocka_unit_test(ports_are_cut_within_the_same_addresses_and_hosts_are_not),
 		cmocka_unit_test(a_mask_is_of_a_block_alone),
 	};
 

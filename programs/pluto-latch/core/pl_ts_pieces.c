@@ -183,6 +183,23 @@ bool pl_ts_pieces_are_plain(const struct pl_ts_piece *pieces, unsigned nr)
 	return nr == 1 && !has_block(&pieces[0].local) && !has_block(&pieces[0].remote);
 }
 
+static bool same_addresses(const struct pl_ts *a, const struct pl_ts *b)
+{
+	size_t size = pl_ts_size(a->af);
+
+	return a->af == b->af && memcmp(a->lo, b->lo, size) == 0 && memcmp(a->hi, b->hi, size) == 0;
+}
+
+bool pl_ts_pieces_share_addresses(const struct pl_ts_piece *pieces, unsigned nr)
+{
+	for (unsigned i = 1; i < nr; i++) {
+		if (!same_addresses(&pieces[0].local, &pieces[i].local) ||
+		    !same_addresses(&pieces[0].remote, &pieces[i].remote))
+			return false;
+	}
+	return true;
+}
+
 bool pl_ts_port_mask(const struct pl_ts *ts, uint16_t *ret)
 {
 	uint16_t differs = ts->lo_port ^ ts->hi_port;

@@ -45,6 +45,13 @@ int pl_ts_pieces(const struct pl_ts_list *local, const struct pl_ts_list *remote
 bool pl_ts_pieces_are_plain(const struct pl_ts_piece *pieces, unsigned nr);
 
 /**
+ * pl_ts_pieces_share_addresses() - they differ in ports or protocols alone
+ * @pieces: of pl_ts_pieces()
+ * @nr:     how many, at least one
+ */
+bool pl_ts_pieces_share_addresses(const struct pl_ts_piece *pieces, unsigned nr);
+
+/**
  * pl_ts_port_mask() - the bits that the ports of a selector agree in
  * @ts:  a selector
  * @ret: 0 for any port, 0xffff for a single one

@@ -170,8 +170,11 @@ int pl_policies_put(struct pl_ask *ask, const struct pl_policy *policy)
 	if (policy->direction == PL_DIR_OUT)
 		return put(ask, policy, XFRM_POLICY_OUT, &unused);
 	r = put(ask, policy, XFRM_POLICY_IN, &was_there);
-	if (r != 0 || is_transport(policy))
+	if (r != 0)
 		return r;
+	/* what stood there before may have had one */
+	if (is_transport(policy))
+		return was_there ? take(ask, policy, XFRM_POLICY_FWD) : 0;
 	r = put(ask, policy, XFRM_POLICY_FWD, &unused);
 	if (r != 0 && !was_there)
 		(void)!take(ask, policy, XFRM_POLICY_IN);

@@ -87,12 +87,13 @@ static uint16_t one_port(const struct pl_cut *cut, bool is_local)
 	return port;
 }
 
+/* The pieces share their addresses: pl_upstream_narrow(). */
 static ip_selector enclosing(const struct pl_cut *cut, bool is_local, ip_selector narrow)
 {
 	uint8_t proto = one_proto(cut);
 
-	return selector_from_address_protocol_port(
-		selector_prefix(narrow), protocol_from_ipproto(proto),
+	return selector_from_subnet_protocol_port(
+		selector_subnet(narrow), protocol_from_ipproto(proto),
 		ip_hport(proto == 0 ? 0 : one_port(cut, is_local)));
 }
 

@@ -280,12 +280,23 @@ static void install_pieces(struct connection *c, struct pl_cut *cut)
 	narrow_end(c->remote, cut->pieces[0].remote);
 }
 
+/* NULL, or why the SA of these pieces cannot be in the kernel. */
+static const char *why_not_these(const struct connection *c, const struct pl_ts_piece *exact,
+				 unsigned nr)
+{
+	if (pl_ts_pieces_are_plain(exact, nr))
+		return NULL;
+	if (c->config->child_sa.encap_mode == ENCAP_MODE_TRANSPORT &&
+	    !pl_ts_pieces_share_addresses(exact, nr))
+		return "transport mode of more than two hosts";
+	return pl_upstream_cannot_cut(c, NULL);
+}
+
 static const char *narrow_to(struct connection *c, const struct pl_ts_list *local,
 			     const struct pl_ts_list *remote, const struct pl_ts_piece *exact,
 			     unsigned nr)
 {
-	const char *why = pl_ts_pieces_are_plain(exact, nr) ? NULL :
-								pl_upstream_cannot_cut(c, NULL);
+	const char *why = why_not_these(c, exact, nr);
 	struct pl_cut *cut;
 
 	if (why != NULL)
