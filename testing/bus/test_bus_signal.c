@@ -197,9 +197,15 @@ static void a_subscriber_is_told_and_then_no_more(void **state)
 	assert_nothing_came(other);
 	expect_done(scene.client, call_new("Release", "t", scene.id));
 	change = (struct change) {
-		.id = scene.id, .from = "established", .to = "established", .cause = "release",
+		.id = scene.id, .from = "established", .to = "closed", .cause = "release",
 	};
-	dbus_message_unref(next_signal(last, "Changed"));
+	expect_change(last, &change);
+	/* its socket is gone, and so is it */
+	tell("gone yes");
+	change = (struct change) {
+		.id = scene.id, .from = "closed", .to = "none", .cause = "flow-gone",
+	};
+	expect_change(last, &change);
 	expect_error(other, call_new("Subscribe", "d", ((const struct entry[]) {
 		     E_S("all", "yes"), E_END })), "Malformed");
 	expect_error(other, call_new("Subscribe", "d", ((const struct entry[]) {

@@ -164,7 +164,8 @@ static DBusMessage *signal_new(enum pl_signal_kind kind, const char *to)
 static bool append_change(DBusMessageIter *array, const struct change *change)
 {
 	const char *from = pl_state_name(pl_state_shown(change->from));
-	const char *to = pl_state_name(pl_state_shown(change->to));
+	const char *to = pl_state_name(change->to == PL_STATE_GONE ? PL_STATE_NONE :
+								     pl_state_shown(change->to));
 	const char *cause = pl_event_name(change->cause);
 	DBusMessageIter at;
 
@@ -539,7 +540,8 @@ void pl_subscribers_watch(struct pl_subscribers *all, const struct pl_alert *ale
 
 	if (all->bus->engine == NULL)
 		return;
-	if (pl_state_shown(alert->from) != pl_state_shown(alert->to))
+	/* What is gone was shown as closed, and is not counted any more. */
+	if (pl_state_shown(alert->from) != pl_state_shown(alert->to) || alert->to == PL_STATE_GONE)
 		stale(all);
 	/* A look is all that is allowed from within an op. */
 	if (RB_EMPTY(&all->tree) ||
