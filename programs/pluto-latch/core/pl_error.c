@@ -61,8 +61,7 @@ static const struct pl_error_info table[PL_E_ROOF] = {
 	ROW(TIMEOUT, "Timeout", "There was no answer in time."),
 
 	ROW(NOT_AVAILABLE, "NotAvailable",
-	    "There is none: no key, certificate or trust anchor was proved, or the key was "
-	    "renewed."),
+	    "There is none: no key or certificate was proved, or the key was renewed."),
 	ROW(EQUAL_KEYS, "EqualKeys", "Both ends use one key: a binding would mean nothing."),
 
 	ROW(NOT_AUTHORIZED, "NotAuthorized", "The caller is not authorized to do this."),
