@@ -64,7 +64,7 @@ static void measure(struct place *place, unsigned round)
 			    reqids[0] == BENCH_REQID, "a birth");
 		accept += bench_wall_ns() - begin;
 		begin = bench_wall_ns();
-		bench_check(ops->unguard(place->guard, &tuple) == 0, "its end");
+		bench_check(ops->unguard(place->guard, &tuple, true) == 0, "its end");
 		end += bench_wall_ns() - begin;
 		bench_check(ops->born(place->guard, &tuple, reqids, &nr) == 0 && nr == 0,
 			    "a birth that ended");

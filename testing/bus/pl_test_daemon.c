@@ -181,9 +181,10 @@ static int guard_block(void *ctx, const struct pl_tuple *tuple)
 	return r;
 }
 
-static int guard_unguard(void *ctx, const struct pl_tuple *tuple)
+static int guard_unguard(void *ctx, const struct pl_tuple *tuple, bool births)
 {
 	(void)ctx;
+	(void)births;	/* a script says what is born, and what is not any more */
 	if (!host.refuses)
 		cut(PL_GUARD_NONE, tuple, any_pin);
 	return host.refuses ? -EPERM : 0;

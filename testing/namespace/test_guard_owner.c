@@ -451,7 +451,7 @@ static void nobody_else_changes_the_guard_K4(void **state)
 	assert_int_equal(send_ten(LATCHED), 0);
 	assert_int_equal(dropped(), 10);
 	/* and its owner does */
-	assert_int_equal(pl_guard_operations()->unguard(guard, &latched), 0);
+	assert_int_equal(pl_guard_operations()->unguard(guard, &latched, true), 0);
 	assert_int_equal(send_ten(LATCHED), 10);
 }
 
@@ -588,7 +588,7 @@ static void takes_over_all(void)
 	assert_int_equal(send_ten(LATCHED), 0);
 	assert_int_equal(send_ten(FREE), 0);
 	assert_int_equal(dropped(), 20);
-	assert_int_equal(ops->unguard(guard, &unnamed), 0);
+	assert_int_equal(ops->unguard(guard, &unnamed, true), 0);
 	assert_int_equal(send_ten(LATCHED), 0);
 	assert_int_equal(send_ten(FREE), 10);
 }
@@ -667,7 +667,7 @@ static void a_table_that_lacks_a_set_is_adopted_K16(void **state)
 	assert_int_equal(pl_guard_adopt(guard), 0);
 	assert_int_equal(pl_guard_restore(guard), 0);
 	assert_int_equal(send_ten(FREE), 0);
-	assert_int_equal(pl_guard_operations()->unguard(guard, &unnamed), 0);
+	assert_int_equal(pl_guard_operations()->unguard(guard, &unnamed, true), 0);
 	assert_int_equal(send_ten(FREE), 10);
 	assert_int_equal(pl_guard_remove(guard), 0);
 	close_guard(0);

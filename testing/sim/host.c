@@ -182,11 +182,16 @@ static int op_unpin(void *ctx, const struct pl_guard_item *items, size_t nr)
 	return 0;
 }
 
-static int op_unguard(void *ctx, const struct pl_tuple *tuple)
+static int op_unguard(void *ctx, const struct pl_tuple *tuple, bool births)
 {
-	if (may_fail(ctx))
+	struct host *host = ctx;
+	unsigned flow = flow_at(host, tuple);
+
+	if (may_fail(host))
 		return -EIO;
-	cut(ctx, PL_GUARD_NONE, tuple, NULL);
+	cut(host, PL_GUARD_NONE, tuple, NULL);
+	if (births && flow < NR_FLOWS)
+		host->nr_born[flow] = 0;
 	return 0;
 }
 

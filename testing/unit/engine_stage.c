@@ -195,13 +195,14 @@ static int fake_answer(void *ctx, const struct pl_tuple *tuple, bool is_on)
 	return r;
 }
 
-static int fake_unguard(void *ctx, const struct pl_tuple *tuple)
+static int fake_unguard(void *ctx, const struct pl_tuple *tuple, bool births)
 {
 	int r = called("unguard");
 
 	(void)ctx;
 	if (r == 0)
 		cut(PL_GUARD_NONE, tuple, any_pin);
+	fake.unborn = r == 0 && births ? *tuple : fake.unborn;
 	return r;
 }
 
@@ -213,9 +214,8 @@ static int fake_born(void *ctx, const struct pl_tuple *tuple, uint32_t ret[stati
 	assert_true(holds((struct pl_guard_item) { .kind = PL_GUARD_FLOW, .tuple = *tuple }));
 	if (r != 0)
 		return r;
-	ret[0] = fake.born[0];
-	ret[1] = fake.born[1];
-	*nr = fake.nr_born;
+	memcpy(ret, fake.born, sizeof(fake.born));
+	*nr = pl_tuple_compare(&fake.unborn, tuple) == 0 ? 0 : fake.nr_born;
 	return 0;
 }
 

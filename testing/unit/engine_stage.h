@@ -38,7 +38,7 @@ struct fake_record {
  * @has_mine:  other sockets of the owner are on a listener's port
  * @has_foreign: and sockets of others
  * @told:      what the owner ops say
- * @born:      what the guard saw
+ * @born:      what the guard saw; but it forgot the birth of @unborn, the last that it unguarded
  * @came:      of the socket ops; NULL: no connection has a socket at the port of a listener
  * @alert:     the last one; its text is in @reason
  * @told_of:   by id: the state that the last one named; of higher ids nothing is kept
@@ -70,6 +70,7 @@ struct fake {
 	uint64_t now, wake_at;
 	uint32_t born[2];
 	unsigned nr_born;
+	struct pl_tuple unborn;
 	int (*came)(void *ctx, const struct pl_tuple *tuple, pl_socket_see *see, void *see_ctx);
 	struct pl_alert alert;
 	enum pl_state told_of[NR_TOLD];

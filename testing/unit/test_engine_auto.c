@@ -452,6 +452,7 @@ static void fails_at_each_effect(bool is_sticky, enum pl_direction way)
 		fake.is_gone = false;
 		assert_null(latch_at(tuple));
 		assert_in_force();
+		fake.unborn = (struct pl_tuple) { .af = PL_AF_NONE };
 		assert_int_equal(pl_engine_auto(fake.engine, &tuple, way, UID, &error),
 				 PL_AUTO_AGAIN);
 		assert_int_equal(latch_at(tuple)->state, PL_STATE_ESTABLISHED);

@@ -671,6 +671,43 @@ static void a_listener_does_not_end_while_one_of_it_waits_for_SAs_T4(void **stat
 	assert_in_force();
 }
 
+/* Likewise, but the SPD has nothing for it when it is asked for, so that nothing comes of it. */
+static void what_could_not_be_latched_is_when_its_listener_ends_T4(void **state)
+{
+	uint64_t id = listening_with(1, REQID_B), none = 0;
+	struct pl_engine_ask ask = ask_for(flow(5000));
+	const struct pl_latch *latch;
+
+	(void)state;
+	assert_int_equal(pl_engine_release(fake.engine, NULL, id), 0);
+	policy(PL_FACT_POLICY_DELETE, "", 1);
+	ask.setup_ms = 1000;
+	assert_int_equal(pl_engine_latch(fake.engine, &ask, &none, NULL), PL_E_NOT_PROTECTED);
+	assert_null(latch_at(5000));
+	listener_ends(id);
+	assert_int_equal(pl_engine_inquire(fake.engine, NULL, id, &latch), PL_E_NOT_FOUND);
+	assert_non_null(latch_at(5000));
+	assert_int_equal(latch_at(5000)->state, PL_STATE_BROKEN);
+	assert_in_force();
+}
+
+/* Who wants it free, gets it so: it is of no listener any more. */
+static void what_its_owner_unprotected_is_left_alone_T4(void **state)
+{
+	uint64_t id = listening_with(1, REQID_B), own = 0;
+	struct pl_engine_ask ask = ask_for(flow(5000));
+
+	(void)state;
+	ask.may_unprotect = true;
+	assert_int_equal(pl_engine_present(fake.engine, &ask, &own), 0);
+	assert_int_equal(latch_of(own)->state, PL_STATE_ESTABLISHED);
+	assert_int_equal(pl_engine_unprotect(fake.engine, NULL, own), 0);
+	assert_null(latch_at(5000));
+	listener_ends(id);
+	assert_null(latch_at(5000));
+	assert_in_force();
+}
+
 /* It was accepted, the listener is closed, and only then is the socket presented. */
 static void who_presents_late_gets_the_latch_that_was_left_T4(void **state)
 {
@@ -721,6 +758,8 @@ int main(void)
 		TEST(what_was_not_born_there_is_left_alone_T4),
 		TEST(a_listener_does_not_end_before_all_that_is_left_have_latches_T4),
 		TEST(a_listener_does_not_end_while_one_of_it_waits_for_SAs_T4),
+		TEST(what_could_not_be_latched_is_when_its_listener_ends_T4),
+		TEST(what_its_owner_unprotected_is_left_alone_T4),
 		TEST(who_presents_late_gets_the_latch_that_was_left_T4),
 	};
 

@@ -359,6 +359,8 @@ static void a_released_flow_rests_before_somebody_else_may_have_it_U10(void **st
 	let_time_pass(1);
 	assert_int_equal(nr_latches(), 2);
 	assert_in_force();
+	assert_int_equal(tag(PL_TAG_IN, 5000, &id), PL_E_NOT_FOUND);
+	fake.unborn = (struct pl_tuple) { .af = PL_AF_NONE };
 	assert_int_equal(tag(PL_TAG_IN, 5000, &id), 0);
 	assert_int_equal(found(id)->state, PL_STATE_ESTABLISHED);
 	assert_false(found(id)->is_late);

@@ -583,7 +583,7 @@ static int expect_birth(struct pl_world *world, struct pl_latch *latch)
 	if (world->ops.guard->born(world->ops.guard_ctx, &latch->tuple, seen, &nr) != 0 || nr > 0)
 		return 0;
 	if (!latch->is_heir &&
-	    world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple) != 0)
+	    world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple, false) != 0)
 		entomb(world, latch);
 	return PL_E_NOT_FOUND;
 }

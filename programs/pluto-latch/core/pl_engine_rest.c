@@ -7,6 +7,8 @@
  * in clear. So each gets a latch of the listener's owner first.
  *
  * Invariant: the latch of a listener ends only when every socket that was born there has its own.
+ * The guard's memory of births tells those from others. It loses one with the connection, or when
+ * the owner unprotects it, but not with a latch that failed to be created (pl_step.c).
  */
 
 #include "core/pl_engine_impl.h"

@@ -82,9 +82,10 @@ typedef int pl_guard_visit(void *ctx, const struct pl_guard_item *item);
  *         PL_E_WRONG_STATE for what is not guarded: 0 would say that its packets are dropped.
  *         After an error the engine goes on as if it had worked (BROKEN) and calls again before
  *         it ever permits.
- * @unguard: flow and pins, or the listener, leave in one batch, births of it included. The packets
- *         of a connection pass as if there were no latch; so the engine only calls it when socket
- *         and TIME_WAIT are gone, or on unprotect.
+ * @unguard: flow and pins, or the listener, leave in one batch, and with @births what @born would
+ *         say. The packets of a connection pass as if there were no latch; so the engine only calls
+ *         it when socket and TIME_WAIT are gone, on unprotect, or without @births when a creation
+ *         fails: a listener that the connection came to goes on holding it to the SA of its birth.
  * @listen: a 3-tuple is guarded: packets to it start a connection only under an SA that is
  *         permitted, and that is remembered as a birth; everything else for it is dropped, so
  *         everything as long as nothing is permitted. Connections that are guarded, and those that
@@ -120,7 +121,7 @@ struct pl_guard_ops {
 	int (*retire)(void *ctx, const struct pl_tuple *tuple, const struct pl_pin *pins,
 		      unsigned nr_pins);
 	int (*block)(void *ctx, const struct pl_tuple *tuple);
-	int (*unguard)(void *ctx, const struct pl_tuple *tuple);
+	int (*unguard)(void *ctx, const struct pl_tuple *tuple, bool births);
 	int (*listen)(void *ctx, const struct pl_tuple *tuple);
 	int (*born)(void *ctx, const struct pl_tuple *tuple, uint32_t ret_reqids[static 2],
 		    unsigned *ret_nr);

@@ -242,15 +242,18 @@ static bool is_up(const struct pl_step *step)
 	return step->effects & (PL_DO_GUARD | PL_DO_PERMIT) && !(step->effects & PL_DO_BLOCK);
 }
 
-/* First the policies of its own, then the guard: nothing of them is left when it is free. */
-static int unguard(struct pl_world *world, struct pl_latch *latch)
+/* First the policies of its own, then the guard: nothing of them is left when it is free. A
+ * creation that fails leaves the connection alive, and its birth to a listener that it came to.
+ */
+static int unguard(struct pl_world *world, struct pl_latch *latch, const struct pl_step *step)
 {
+	bool failed = latch->state == PL_STATE_LARVAL && step->next == PL_STATE_GONE;
 	bool was_steered = latch->is_steered;
 	int r = pl_steer_off(world, latch);
 
 	if (r != 0)
 		return r;
-	r = world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple);
+	r = world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple, !failed);
 	/* It stays after all, and the SPD does not protect it. */
 	if (r != 0 && was_steered)
 		pl_step_recheck(world, latch, true);
@@ -279,7 +282,7 @@ static int ask_guard(struct pl_world *world, struct pl_latch *latch, const struc
 	/* Without pins it is safe, and not in vain: SAs may come later. */
 	if (step->next == PL_STATE_LISTENER && step->effects & PL_DO_GUARD)
 		pl_births_renew(world, latch);
-	return step->effects & PL_DO_UNGUARD ? unguard(world, latch) : 0;
+	return step->effects & PL_DO_UNGUARD ? unguard(world, latch, step) : 0;
 }
 
 /* The journal refused a step up: what the guard did for it goes. Of a step that pins, the flow
@@ -292,7 +295,7 @@ static void undo(struct pl_world *world, struct pl_latch *latch, const struct pl
 		doubt(world, latch);
 	} else if (latch->is_heir) {
 		doubt(world, latch);
-	} else if (world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple) != 0) {
+	} else if (world->ops.guard->unguard(world->ops.guard_ctx, &latch->tuple, false) != 0) {
 		/* An object keeps it in mind: pl_engine_tick() tries again. */
 		pl_db_set_state(world->db, latch, PL_STATE_LARVAL);
 		doubt(world, latch);

@@ -557,21 +557,21 @@ static int find_births(struct pl_guard *guard, struct births *births)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* What unguards an entry, its births included: one transaction. */
-static int write_unguard(struct pl_guard *guard, const struct pl_mirror_entry *entry)
+/* What unguards an entry, and its births with @births: one transaction. */
+static int write_unguard(struct pl_guard *guard, const struct pl_mirror_entry *entry, bool births)
 {
-	struct births births = { .of = &entry->tuple, .batch = &guard->batch };
+	struct births found = { .of = &entry->tuple, .batch = &guard->batch };
 	int r;
 
 	/* the request has a number of its own, before those of the batch */
 	pl_nft_batch_begin(&guard->batch, guard->seq + 1);
-	r = find_births(guard, &births);
+	r = births ? find_births(guard, &found) : 0;
 	pl_mirror_write_removal(guard->mirror, &guard->batch, entry);
 	return r == 0 ? commit(guard) : r;
 }
 
 /* A birth may end by itself after it was read, and a list may change while it is. */
-static int op_unguard(void *ctx, const struct pl_tuple *tuple)
+static int op_unguard(void *ctx, const struct pl_tuple *tuple, bool births)
 {
 	struct pl_guard *guard = ctx;
 	struct pl_mirror_entry *entry = pl_mirror_find(guard->mirror, tuple);
@@ -582,7 +582,7 @@ static int op_unguard(void *ctx, const struct pl_tuple *tuple)
 	if (entry == NULL)
 		return 0;
 	for (unsigned i = 0; i < TRIES && (r == -EINTR || r == -ENOENT); i++)
-		r = write_unguard(guard, entry);
+		r = write_unguard(guard, entry, births);
 	if (r != 0 && r != -ENOENT)
 		return r;
 	pl_mirror_remove(guard->mirror, NULL, entry);

@@ -261,7 +261,8 @@ static int cmd_time(unsigned nr)
 
 			r = step == 0 ? ops->guard(guard, &tuple) :
 			    step == 1 ? ops->permit(guard, &tuple, pins, 2) :
-			    step == 2 ? ops->block(guard, &tuple) : ops->unguard(guard, &tuple);
+			    step == 2 ? ops->block(guard, &tuple) :
+					ops->unguard(guard, &tuple, true);
 		}
 		printf("%s %llu\n", names[step], (unsigned long long)((now() - begin) / nr));
 		for (int again = 0; again < 2 && step == 1; again++) {
@@ -306,7 +307,7 @@ static int cmd_tuple(const char *verb, char **words, int nr)
 	if (strcmp(verb, "block") == 0)
 		return result(verb, ops->block(guard, &tuple));
 	if (strcmp(verb, "unguard") == 0)
-		return result(verb, ops->unguard(guard, &tuple));
+		return result(verb, ops->unguard(guard, &tuple, true));
 	if (strcmp(verb, "born") == 0)
 		return cmd_born(&tuple);
 	return usage();
